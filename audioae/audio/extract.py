@@ -1,0 +1,54 @@
+"""From an audio file to what is stored of it: mel codes of its clips, and evidence of its health.
+
+Conventions
+-----------
+- `extract` is a plain function of picklable arguments with a picklable result: it runs in the processes of
+  `audio.workers`, which stops it where a decoder hangs.
+- The same file gives the same bytes, whatever the process did before.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from audioae.audio.clips import ClipConfig
+from audioae.audio.decode import DecodeConfig, decode_track
+from audioae.audio.mel import encode_mel, log_mel
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """Mel codes (n, 128, 130) uint8, peaks (n,) float32 in dB, starts (n,) float32 in s, padded, evidence."""
+
+    codes: np.ndarray
+    peak_db: np.ndarray
+    starts_s: np.ndarray
+    padded: bool
+    health: dict[str, Any]
+
+
+def extract(path: str | Path, clip_config: ClipConfig, decode_config: DecodeConfig) -> Extracted:
+    """Decode a track's clips and compute their mels.
+
+    Parameters
+    ----------
+    path : str or Path
+        An audio file.
+    clip_config, decode_config : ClipConfig, DecodeConfig
+        As for `decode.decode_track`.
+
+    Returns
+    -------
+    extracted : Extracted
+        Codes as `mel.decode_mel` reads them; `health` has the keys of `health.HEALTH_COLUMNS`.
+
+    Raises
+    ------
+    AudioError
+        With a reason of `decode.REASONS`.
+    """
+    decoded = decode_track(path, clip_config, decode_config)
+    codes, peak_db = encode_mel(log_mel(decoded.clips))
+    return Extracted(codes, peak_db, decoded.starts_s.astype(np.float32), decoded.padded, decoded.health)

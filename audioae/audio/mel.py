@@ -1,0 +1,212 @@
+"""Log-mels of clips: librosa's numbers, several times faster on a CPU core, and one compact code to store.
+
+Conventions
+-----------
+- A waveform is one clip: 66,150 samples, mono float32 at 22,050 Hz. Its mel has 128 bands x 130 frames.
+- `log_mel` gives absolute dB, `10 * log10(max(power, 1e-10))`, reference 1.0, no floor below the maximum.
+- What is stored and what a model sees is `encode_mel` of it: `code = round((dB - maximum + 80) * 255 / 80)` as uint8,
+  dB relative to the clip's own maximum with an 80 dB floor. `peak_db` keeps the maximum, so the level can be restored.
+
+Source: `librosa.feature.melspectrogram` and `power_to_db` 0.11: periodic Hann, centered frames, constant padding,
+Slaney scale and norm. Every parameter is named here: torchaudio's defaults (reflect, HTK, no norm) are up to 31 dB off.
+
+Why float64 inside: librosa transforms in float64. A float32 FFT leaves rounding noise that is up to 1.3e-3 dB in bands
+80 dB below a pure tone or a fast chirp, where we promise 1e-3. Two frames share one complex FFT (one as its real, one
+as its imaginary part), and only the 2,018 mel weights that are not zero are multiplied: with that, float64 is still 3
+times faster than librosa (`tests/bench/bench_mel.py`).
+
+Why uint8: a step is 0.314 dB and the error at most 0.157 dB, far below the gain (8 dB) and EQ (3 dB) that training
+varies on purpose, at a quarter of the bytes of float32.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numba
+import numpy as np
+import scipy.fft
+
+from audioae.audio.clips import CLIP_SAMPLES, SAMPLE_RATE
+
+N_FFT = 2048
+HOP_LENGTH = 512
+N_MELS = 128
+N_FRAMES = 1 + CLIP_SAMPLES // HOP_LENGTH
+F_MIN, F_MAX = 0.0, 11_025.0
+AMIN = 1e-10
+DYNAMIC_RANGE_DB = 80.0
+
+_STEPS_PER_DB = 255 / DYNAMIC_RANGE_DB
+
+
+def log_mel(waveforms: np.ndarray, device: str = "cpu") -> np.ndarray:
+    """Compute the log-mel of each clip. A clip's result does not depend on the clips beside it.
+
+    Parameters
+    ----------
+    waveforms : np.ndarray, shape (n, 66150), float32 in [-1, 1]
+    device : str
+        "cpu", or a torch device ("cuda", "cuda:1") on which torchaudio does the same in float64.
+
+    Returns
+    -------
+    mel_db : np.ndarray, shape (n, 128, 130), float32
+        Absolute dB, at least -100.
+
+    Raises
+    ------
+    ValueError
+        If the shape is not (n, 66150).
+
+    >>> log_mel(np.zeros((2, 66_150), np.float32)).shape
+    (2, 128, 130)
+    """
+    waveforms = np.asarray(waveforms)
+    if waveforms.ndim != 2 or waveforms.shape[1] != CLIP_SAMPLES:
+        raise ValueError(f"log_mel: got waveforms of shape {waveforms.shape}, wanted (n, {CLIP_SAMPLES})")
+    return _log_mel_cpu(waveforms) if device == "cpu" else _log_mel_torch(waveforms, device)
+
+
+def encode_mel(mel_db: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Quantize absolute dB to one byte per value, relative to each clip's maximum.
+
+    Returns
+    -------
+    codes : np.ndarray, shape (n, 128, 130), uint8
+        255 is the clip's maximum, 0 is 80 dB or more below it. A silent clip is constant: 255 everywhere.
+    peak_db : np.ndarray, shape (n,), float32
+        The maximum, absolute dB.
+
+    >>> encode_mel(np.array([[[-20.0, -60.0, -120.0]]], np.float32))
+    (array([[[255, 128,   0]]], dtype=uint8), array([-20.], dtype=float32))
+    """
+    mel_db = np.asarray(mel_db, np.float32)
+    peak_db = mel_db.max(axis=(1, 2))
+    relative_db = np.maximum(mel_db - peak_db[:, None, None], np.float32(-DYNAMIC_RANGE_DB))
+    return np.rint((relative_db + np.float32(DYNAMIC_RANGE_DB)) * np.float32(_STEPS_PER_DB)).astype(np.uint8), peak_db
+
+
+def decode_mel(codes: np.ndarray) -> np.ndarray:
+    """Turn codes back into dB relative to the clip's maximum: float32 in [-80, 0].
+
+    >>> decode_mel(np.array([0, 51, 255], np.uint8))
+    array([-80., -64.,   0.], dtype=float32)
+    """
+    return np.asarray(codes, np.float32) / np.float32(_STEPS_PER_DB) - np.float32(DYNAMIC_RANGE_DB)
+
+
+@cache
+def mel_bank() -> np.ndarray:
+    """The Slaney mel filter bank: weights of shape (128, 1025), float64, of the power at `k * 22050 / 2048` Hz."""
+    edges_hz = _slaney_to_hz(np.linspace(_hz_to_slaney(F_MIN), _hz_to_slaney(F_MAX), N_MELS + 2))
+    bins_hz = np.fft.rfftfreq(N_FFT, 1 / SAMPLE_RATE)
+    lower, center, upper = (edges_hz[i : i + N_MELS, None] for i in range(3))
+    triangles = np.minimum((bins_hz - lower) / (center - lower), (upper - bins_hz) / (upper - center))
+    return np.maximum(triangles, 0) * 2 / (upper - lower)
+
+
+# Slaney's scale: 3 mels per 200 Hz up to 1 kHz, then 27 mels per factor of 6.4.
+
+
+def _hz_to_slaney(hz: float) -> float:
+    return hz * 3 / 200 if hz < 1000 else 15 + 27 * np.log(hz / 1000) / np.log(6.4)
+
+
+def _slaney_to_hz(mels: np.ndarray) -> np.ndarray:
+    return np.where(mels < 15, mels * 200 / 3, 1000 * 6.4 ** ((mels - 15) / 27))
+
+
+def _hann() -> np.ndarray:
+    return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(N_FFT) / N_FFT)
+
+
+@cache
+def _sparse_bank() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The bank without its zeros: first bin of each band, bounds of each band's weights, all weights in one array."""
+    bank = mel_bank()
+    inside = bank > 0
+    bounds = np.concatenate([[0], np.cumsum(inside.sum(axis=1))])
+    return inside.argmax(axis=1), bounds, bank[inside].astype(np.float32)
+
+
+def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile with numba; kept on disk between processes, except where no cache folder can be written."""
+    try:
+        return numba.njit(cache=True, nogil=True, fastmath=True)(function)
+    except RuntimeError:
+        return numba.njit(nogil=True, fastmath=True)(function)
+
+
+@_compiled
+def _frame_pairs(padded, window, pairs):
+    """Windowed frames, two to a row: frame 2i as the real part, frame 2i + 1 as the imaginary part."""
+    for pair in range(pairs.shape[0]):
+        even = 2 * pair * HOP_LENGTH
+        odd = even + HOP_LENGTH
+        for i in range(window.shape[0]):
+            pairs[pair, i] = complex(padded[even + i] * window[i], padded[odd + i] * window[i])
+
+
+@_compiled
+def _project(spectra, first_bins, bounds, weights, power, mel):
+    """Mel power of each frame from the spectra of pairs of frames."""
+    n_fft = spectra.shape[1]
+    for pair in range(spectra.shape[0]):
+        for k in range(power.shape[0]):
+            a, b = spectra[pair, k], spectra[pair, (n_fft - k) % n_fft]
+            power[k, 2 * pair] = 0.25 * ((a.real + b.real) ** 2 + (a.imag - b.imag) ** 2)
+            power[k, 2 * pair + 1] = 0.25 * ((a.imag + b.imag) ** 2 + (a.real - b.real) ** 2)
+    for band in range(mel.shape[0]):
+        mel[band] = 0
+        for i in range(bounds[band], bounds[band + 1]):
+            weight, k = weights[i], first_bins[band] + i - bounds[band]
+            for frame in range(mel.shape[1]):
+                mel[band, frame] += weight * power[k, frame]
+
+
+def _log_mel_cpu(waveforms: np.ndarray) -> np.ndarray:
+    mel = np.empty((len(waveforms), N_MELS, N_FRAMES), np.float32)
+    padded = np.zeros(CLIP_SAMPLES + N_FFT)
+    pairs = np.empty((N_FRAMES // 2, N_FFT), np.complex128)
+    power = np.empty((N_FFT // 2 + 1, N_FRAMES), np.float32)
+    window = _hann()
+    bank = _sparse_bank()
+    for waveform, out in zip(waveforms, mel, strict=True):
+        padded[N_FFT // 2 : -N_FFT // 2] = waveform
+        _frame_pairs(padded, window, pairs)
+        _project(scipy.fft.fft(pairs, overwrite_x=True), *bank, power, out)
+        np.log(np.maximum(out, np.float32(AMIN), out=out), out=out)
+        out *= np.float32(10 / np.log(10))
+    return mel
+
+
+def _log_mel_torch(waveforms: np.ndarray, device: str) -> np.ndarray:
+    import torch
+
+    spectrogram, bank = _torch_parts(device)
+    with torch.inference_mode():
+        power = spectrogram(torch.as_tensor(waveforms, device=device, dtype=torch.float64))
+        return (10 * torch.log10((bank @ power).clamp_min(AMIN))).float().cpu().numpy()
+
+
+@cache
+def _torch_parts(device: str) -> tuple[Any, Any]:
+    """The power spectrogram and the bank on a device, both float64: no TF32, and the same answer as on the CPU."""
+    import torch
+    import torchaudio
+
+    spectrogram = torchaudio.transforms.Spectrogram(
+        n_fft=N_FFT,
+        win_length=N_FFT,
+        hop_length=HOP_LENGTH,
+        pad=0,
+        window_fn=torch.hann_window,
+        power=2.0,
+        normalized=False,
+        wkwargs={"periodic": True, "dtype": torch.float64},
+        center=True,
+        pad_mode="constant",
+        onesided=True,
+    )
+    return spectrogram.to(device), torch.as_tensor(mel_bank(), device=device)

@@ -1,0 +1,126 @@
+"""The raw material of every instrument: phases, waves, noise, envelopes and filters.
+
+Conventions: frequencies in Hz, times in seconds, `rate` in samples per second; waveforms are float32, shape (n,).
+
+Source: saws and pulses are smoothed at their steps by PolyBLEP (Välimäki and Huovilainen, IEEE SPM 2007), so that high
+notes do not alias.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from scipy import signal
+
+Values = Sequence[float] | np.ndarray
+TAU = np.float32(2 * np.pi)
+
+
+def phase(
+    hz: float, n: int, rate: int, vibrato: float = 0.0, vibrato_hz: float = 5.5, start: float = 0.0
+) -> np.ndarray:
+    """Phase in cycles, in [0, 1), of `n` samples at `hz`; `vibrato` is its depth in semitones, which sets in slowly.
+
+    >>> phase(11025, 4, 44100).tolist()
+    [0.0, 0.25, 0.5, 0.75]
+    """
+    cycles = np.arange(n) * (hz / rate) + start
+    if vibrato:
+        t = np.arange(n, dtype=np.float32) / np.float32(rate)
+        depth = hz * 0.0578 * vibrato / (2 * np.pi * vibrato_hz)
+        cycles += depth * np.minimum(t * 3, 1) * np.sin(TAU * np.float32(vibrato_hz) * t)
+    cycles -= np.floor(cycles)
+    return cycles.astype(np.float32)
+
+
+def saw(cycles: np.ndarray, hz: float, rate: int) -> np.ndarray:
+    """A band-limited sawtooth from a phase in cycles."""
+    return 2 * cycles - 1 - _blep(cycles, hz / rate)
+
+
+def pulse(cycles: np.ndarray, hz: float, rate: int, width: float = 0.5) -> np.ndarray:
+    """A band-limited pulse wave, high for `width` of each cycle, without its constant part."""
+    shifted = cycles + np.float32(1 - width)
+    shifted -= np.floor(shifted)
+    return (saw(cycles, hz, rate) - saw(shifted, hz, rate)) * np.float32(0.7)
+
+
+def _blep(cycles: np.ndarray, step: float) -> np.ndarray:
+    """What to take from a downward step at every wrap of the phase to round it off over two samples."""
+    correction = np.zeros_like(cycles)
+    after, before = np.flatnonzero(cycles < step), np.flatnonzero(cycles > 1 - step)
+    t = cycles[after] / step
+    correction[after] = 2 * t - t * t - 1
+    t = (cycles[before] - 1) / step
+    correction[before] = t * t + 2 * t + 1
+    return correction
+
+
+def partials(hz: float, n: int, rate: int, ratios: Values, levels: Values, decays_s: Values) -> np.ndarray:
+    """A sum of decaying sines at `ratios` times `hz`: strings, bars, bells and drum skins."""
+    t = np.arange(n, dtype=np.float32) / np.float32(rate)
+    out = np.zeros(n, np.float32)
+    for ratio, level, decay_s in zip(ratios, levels, decays_s, strict=True):
+        if hz * ratio < 0.45 * rate:
+            m = min(n, int(7 * decay_s * rate) + 1)
+            wave = np.sin(TAU * phase(hz * ratio, m, rate))
+            out[:m] += wave * np.exp(t[:m] * np.float32(-1 / decay_s)) * np.float32(level)
+    return out
+
+
+def sweep(start_hz: float, end_hz: float, glide_s: float, n: int, rate: int) -> np.ndarray:
+    """A sine whose pitch falls exponentially from `start_hz` to `end_hz`: the body of a kick or tom."""
+    t = np.arange(n) / rate
+    cycles = end_hz * t + (start_hz - end_hz) * glide_s * (1 - np.exp(-t / glide_s))
+    return np.sin(2 * np.pi * cycles).astype(np.float32)
+
+
+def noise(n: int, rng: np.random.Generator) -> np.ndarray:
+    """White Gaussian noise of unit variance."""
+    return rng.standard_normal(n, dtype=np.float32)
+
+
+def decay(n: int, decay_s: float, rate: int) -> np.ndarray:
+    """An exponential that falls to 1/e in `decay_s`."""
+    return np.exp(np.arange(n, dtype=np.float32) * np.float32(-1 / (decay_s * rate)))
+
+
+def fade(wave: np.ndarray, attack_s: float, release_s: float, rate: int) -> np.ndarray:
+    """Fade `wave` in over `attack_s` and out over `release_s` with raised cosines, in place; returns it."""
+    rise, fall = (min(len(wave), max(int(s * rate), 1)) for s in (attack_s, release_s))
+    wave[:rise] *= _half_cosine(rise)
+    wave[len(wave) - fall :] *= _half_cosine(fall)[::-1]
+    return wave
+
+
+@lru_cache(maxsize=64)
+def _half_cosine(n: int) -> np.ndarray:
+    return (0.5 - 0.5 * np.cos(np.pi * np.arange(n, dtype=np.float32) / n)).astype(np.float32)
+
+
+def low_pass(wave: np.ndarray, hz: float, rate: int) -> np.ndarray:
+    """Second-order Butterworth low-pass along the last axis."""
+    return _filter(wave, "low", min(hz, 0.45 * rate), 0.0, rate)
+
+
+def high_pass(wave: np.ndarray, hz: float, rate: int) -> np.ndarray:
+    """Second-order Butterworth high-pass along the last axis."""
+    return _filter(wave, "high", min(hz, 0.45 * rate), 0.0, rate)
+
+
+def resonance(wave: np.ndarray, hz: float, q: float, rate: int) -> np.ndarray:
+    """A resonant band-pass with unit gain at `hz`: a formant, or a drum's color."""
+    return _filter(wave, "peak", min(hz, 0.4 * rate), q, rate)
+
+
+def _filter(wave: np.ndarray, kind: str, hz: float, q: float, rate: int) -> np.ndarray:
+    b, a = _design(kind, round(hz, 1), round(q, 2), rate)
+    return np.asarray(signal.lfilter(b, a, wave, axis=-1))
+
+
+@lru_cache(maxsize=512)
+def _design(kind: str, hz: float, q: float, rate: int) -> tuple[np.ndarray, np.ndarray]:
+    design: Any = signal.iirpeak(hz, q, fs=rate) if kind == "peak" else signal.butter(2, hz, kind, fs=rate)
+    b, a = (np.asarray(side, np.float32) for side in design)
+    return b, a

@@ -1,0 +1,236 @@
+"""The command `audioae`: questions to a store. Every command takes --store and --json, and has --help.
+
+Heavy packages are imported inside the commands, so that `audioae --help` answers at once.
+"""
+
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from audioae.errors import AudioaeError
+
+if TYPE_CHECKING:
+    from audioae.store.dataset import Store
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Ask a store: what sounds alike, what became of each track, which versions there are.\n\n"
+    "A store is made by `python -m flows.pipeline CONFIG`.",
+)
+
+StoreOption = Annotated[
+    str, typer.Option("--store", envvar="AUDIOAE_STORE", help="Root of the store: a folder or s3://bucket/prefix.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+@app.command()
+def similar(
+    query: Annotated[str, typer.Argument(help="A track_id, a title, or the path of any audio file.")],
+    k: Annotated[int, typer.Option("-k", help="How many neighbors.")] = 10,
+    store: StoreOption = "data",
+    as_json: JsonOption = False,
+) -> None:
+    """The tracks that sound most like a track of the catalog, or like any audio file.
+
+    Examples: `audioae similar "Night Drive"`, `audioae similar ~/new.mp3 -k 5 --json`
+    """
+    from audioae.stages.library import Library
+
+    library = Library(_open(store))
+    track, neighbors = library.similar(query, k)
+    result = {"query": _plain(track), "index": str(library.index_ref), "neighbors": neighbors}
+    title = f"most like {track['title']} ({track.get('artist') or 'no artist'}, {track.get('label') or 'no label'})"
+    columns = ("rank", "score", "track_id", "title", "artist", "album", "label")
+    _show(as_json, result, [_table(neighbors, columns, title)])
+
+
+@app.command()
+def coverage(store: StoreOption = "data", as_json: JsonOption = False) -> None:
+    """Where every track of the catalog is: embedded, duplicate, rejected (why), or pending. The sums must come out."""
+    from dataclasses import asdict
+
+    from audioae.stages.evidence import account_store
+
+    sums = account_store(_open(store))
+    rows = [
+        {"state": "embedded", "tracks": sums.embedded},
+        {"state": "duplicate_of another", "tracks": sums.duplicates},
+        *({"state": f"rejected: {reason}", "tracks": count} for reason, count in sums.rejected.items()),
+        {"state": "pending", "tracks": sums.pending},
+        {"state": "catalog", "tracks": sums.n_tracks},
+    ]
+    _show(
+        as_json,
+        asdict(sums),
+        [
+            _table(rows, ("state", "tracks"), store),
+            f"{sums.padded} of the embedded tracks are shorter than 3 s, hence padded",
+        ],
+    )
+
+
+@app.command()
+def explain(
+    query: Annotated[str, typer.Argument(help="A track_id or a title.")],
+    store: StoreOption = "data",
+    as_json: JsonOption = False,
+) -> None:
+    """Everything about one track: its file, rows, parts, clips, evidence, state, and its neighbors."""
+    from audioae.stages.explain import explain_track
+    from audioae.stages.library import Library
+
+    result = explain_track(Library(_open(store)), query)
+    tables = [
+        _table([{"": name, "value": value} for name, value in content.items()], ("", "value"), section)
+        if isinstance(content, dict)
+        else _table(content, tuple(content[0]) if content else (), section)
+        for section, content in result.items()
+    ]
+    _show(as_json, _plain(result), tables)
+
+
+export_app = typer.Typer(no_args_is_help=True, help="Write what the store holds into one file.")
+app.add_typer(export_app, name="export")
+
+
+@export_app.command("embeddings")
+def export_embeddings(
+    out: Annotated[str, typer.Argument(help="The Parquet file to write.")],
+    store: StoreOption = "data",
+    as_json: JsonOption = False,
+) -> None:
+    """Embeddings with the tracks' metadata, as one Parquet file.
+
+    Columns: track_id, uri, title, artist, album, label, embedding (128 float32), model.
+    """
+    from audioae.stages.export import export_embeddings as write
+
+    n_rows = write(_open(store), out)
+    _show(as_json, {"path": out, "rows": n_rows}, [f"{n_rows} embeddings written to {out}"])
+
+
+@app.command()
+def versions(
+    verify: Annotated[bool, typer.Option("--verify", help="Hash every part of the current versions.")] = False,
+    store: StoreOption = "data",
+    as_json: JsonOption = False,
+) -> None:
+    """Every published version, newest first; * marks the current one."""
+    from audioae.store.upkeep import PUBLISHED
+
+    opened = _open(store)
+    rows = []
+    for dataset in PUBLISHED:
+        current = opened.latest(dataset)
+        for ref, time in opened.versions(dataset):
+            manifest = opened.manifest(ref)
+            n_bytes = sum(part.bytes for part in manifest.parts)
+            row = {
+                "ref": str(ref),
+                "current": "*" if ref == current else "",
+                "written": time.isoformat(timespec="seconds"),
+            }
+            rows.append({**row, "rows": manifest.rows, "parts": len(manifest.parts), "MB": round(n_bytes / 1e6, 2)})
+        if verify and current:
+            opened.verify(current)
+    if not rows:
+        opened.require("tracks")
+    columns = ("ref", "current", "written", "rows", "parts", "MB")
+    _show(
+        as_json, rows, [_table(rows, columns, opened.storage.locate("")), *(["every part verified"] if verify else [])]
+    )
+
+
+@app.command()
+def rollback(
+    dataset: Annotated[str, typer.Argument(help="tracks, mels, model, embeddings or index.")],
+    version: Annotated[str | None, typer.Argument(help="The version to go back to; default: the previous one.")] = None,
+    store: StoreOption = "data",
+    as_json: JsonOption = False,
+) -> None:
+    """Make an earlier version current again. Nothing is deleted; the next pipeline run publishes anew.
+
+    `audioae rollback index` is what undoes a bad publication: every answer comes from the index's own ancestors.
+    """
+    from audioae.store.upkeep import rollback as move
+
+    ref = move(_open(store), dataset, version)
+    _show(as_json, {"current": str(ref)}, [f"{dataset} is now {ref}"])
+
+
+@app.command()
+def prune(
+    keep: Annotated[int, typer.Option(help="Versions of each dataset to keep.")] = 3,
+    grace_hours: Annotated[float, typer.Option(help="Leave objects younger than this: a run may need them.")] = 24,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    store: StoreOption = "data",
+    as_json: JsonOption = False,
+) -> None:
+    """Delete old versions, and parts that no version needs any more."""
+    from datetime import timedelta
+
+    from audioae.store.upkeep import prune as remove
+
+    gone = remove(_open(store), keep=keep, grace=timedelta(hours=grace_hours), dry_run=dry_run)
+    result = {"versions": [str(ref) for ref in gone.versions], "objects": gone.objects, "bytes": gone.n_bytes}
+    verb = "would remove" if dry_run else "removed"
+    _show(
+        as_json,
+        result,
+        [f"{verb} {len(gone.versions)} versions, {len(gone.objects)} objects, {gone.n_bytes / 1e6:.1f} MB"],
+    )
+
+
+def main() -> None:
+    """Run the command; what is wrong is one message on stderr and exit status 1."""
+    try:
+        app()
+    except AudioaeError as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+
+
+def _open(root: str) -> "Store":
+    from audioae.store.dataset import Store
+
+    return Store(root)
+
+
+def _show(as_json: bool, result: Any, lines: list[Any]) -> None:
+    if as_json:
+        print(json.dumps(result, indent=1, default=str))
+        return
+    console = Console()
+    for line in lines:
+        console.print(line, soft_wrap=not isinstance(line, Table))
+
+
+def _table(rows: list[dict[str, Any]], columns: tuple[str, ...], title: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold", no_wrap=column in ("track_id", "ref"))
+    for row in rows:
+        table.add_row(*(_cell(row.get(column)) for column in columns))
+    return table
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _plain(result: dict[str, Any]) -> dict[str, Any]:
+    """JSON has no dates: they become ISO 8601."""
+    return json.loads(json.dumps(result, default=lambda value: getattr(value, "isoformat", lambda: str(value))()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,168 @@
+"""The convolutional parts of an autoencoder: input normalization, encoder, decoder.
+
+Conventions
+-----------
+- A mel is (128, 130): uint8 codes of `audio.mel`, or float dB in [-80, 0] relative to the clip's maximum.
+- Inside a net a mel is normalized: zero mean and unit deviation per mel band over the training clips.
+- 130 frames are padded once to 144 on the way in and cropped once on the way out: four stages of stride 2 give 8 x 9.
+- Why no normalization in the outermost stage: at 64 x 72 x 16 the backward pass of a batch norm took a quarter of the
+  whole training step on a CPU, for no gain in the loss.
+- Why channels last from the first map on: with one input channel the layout is ambiguous, torch falls back to channels
+  first, and the ReLU behind the first convolution takes 30 times as long in the backward pass.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+N_MELS = 128
+N_FRAMES = 130
+PADDED_FRAMES = 144
+N_BINS = N_MELS * N_FRAMES
+EMBEDDING_DIM = 128
+FLOOR_DB = -80.0
+
+
+def mel_db(mels: Tensor) -> Tensor:
+    """Mels as float32 dB in [-80, 0], from uint8 codes or from dB.
+
+    >>> mel_db(torch.tensor([0, 255], dtype=torch.uint8)).tolist()
+    [-80.0, 0.0]
+    """
+    if mels.dtype == torch.uint8:
+        return mels.float() * (-FLOOR_DB / 255) + FLOOR_DB
+    return mels.float()
+
+
+class Standardize(nn.Module):
+    """(x - mean) / std; the statistics are buffers, set once from training clips."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: Tensor, std: Tensor):
+        super().__init__()
+        self.register_buffer("mean", mean)
+        self.register_buffer("std", std)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x - self.mean) / self.std
+
+    def invert(self, x: Tensor) -> Tensor:
+        return x * self.std + self.mean
+
+
+class MelNorm(Standardize):
+    """Standardize dB per mel band."""
+
+    def __init__(self):
+        super().__init__(torch.full((N_MELS, 1), FLOOR_DB / 2), torch.full((N_MELS, 1), 20.0))
+
+    @torch.no_grad()
+    def fit(self, mels: Tensor) -> None:
+        """Set mean and deviation from `mels`, shape (n, 128, 130); a band that hardly changes gets 1 dB."""
+        db = mel_db(mels)
+        self.mean.copy_(db.mean(dim=(0, 2)).unsqueeze(1))
+        self.std.copy_(db.std(dim=(0, 2), correction=0).clamp(min=1.0).unsqueeze(1))
+
+
+class EmbeddingNorm(Standardize):
+    """Center each unit of the embedding, and scale all by one number.
+
+    Why not each unit by its own deviation: mAP of track embeddings was .588 so and .601 with one scale for all (ESC-10,
+    250 steps; after 700 .548 and .568), and .868 and .873 on the demo's 12 styles. For PCA it would be whitening.
+    """
+
+    def __init__(self):
+        super().__init__(torch.zeros(EMBEDDING_DIM), torch.ones(()))
+
+    @torch.no_grad()
+    def fit(self, raw: Tensor) -> None:
+        """Set the mean per unit, and the root of the mean variance, from raw embeddings (n, 128)."""
+        self.mean.copy_(raw.mean(dim=0))
+        self.std.copy_((raw - self.mean).square().mean().sqrt().clamp(min=1e-6))
+
+
+class Stage(nn.Module):
+    """Convolution, batch norm (or none), ReLU (or none), pixel shuffle (or none)."""
+
+    def __init__(self, conv: nn.Module, norm: nn.Module | None = None, relu: bool = True, shuffle: int = 1):
+        super().__init__()
+        self.conv = conv
+        self.norm = norm
+        self.relu = relu
+        self.shuffle = shuffle
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv(x)
+        if self.norm is not None:
+            x = self.norm(x)
+        if self.relu:
+            x = F.relu(x)
+        return F.pixel_shuffle(x, self.shuffle) if self.shuffle > 1 else x
+
+    def fold(self) -> None:
+        """Multiply the batch norm into the convolution, in place: the same function in eval mode, one pass less."""
+        if self.norm is not None:
+            transposed = isinstance(self.conv, nn.ConvTranspose2d)
+            self.conv = fuse_conv_bn_eval(self.conv, self.norm, transpose=transposed)  # pyright: ignore[reportArgumentType]
+            self.norm = None
+
+
+class Encoder(nn.Module):
+    """Stages of stride 2, from a normalized mel to a list of maps: the padded input first, the deepest last."""
+
+    def __init__(self, channels: Sequence[int]):
+        super().__init__()
+        self.stages = nn.ModuleList(
+            Stage(nn.Conv2d(wide, deep, 3, stride=2, padding=1), nn.BatchNorm2d(deep) if i else None)
+            for i, (wide, deep) in enumerate(pairwise((1, *channels)))
+        )
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        padded = F.pad(x, (0, PADDED_FRAMES - N_FRAMES))
+        maps = [padded.unsqueeze(3).permute(0, 3, 1, 2)]  # channels last; unsqueeze(1) would leave the layout open
+        for stage in self.stages:
+            maps.append(stage(maps[-1]))
+        return maps
+
+
+class Decoder(nn.Module):
+    """From (n, 128) to a normalized mel (n, 128, 130), back up through the encoder's grids.
+
+    The last two doublings are one convolution to 4 x 4 bins per place and a pixel shuffle: against four transposed
+    convolutions a step took a quarter less time, and the held-out error after 250 steps was .381 instead of .401.
+    """
+
+    def __init__(self, channels: Sequence[int]):
+        super().__init__()
+        self.grid = map_shape(channels, len(channels))
+        self.expand = nn.Linear(EMBEDDING_DIM, self.grid[0] * self.grid[1] * self.grid[2])
+        up = list(reversed(channels))[: max(len(channels) - 1, 1)]
+        stages = [
+            Stage(nn.ConvTranspose2d(deep, wide, 4, stride=2, padding=1), nn.BatchNorm2d(wide))
+            for deep, wide in pairwise(up)
+        ]
+        if up:
+            last = 2 ** min(len(channels), 2)
+            stages.append(Stage(nn.Conv2d(up[-1], last**2, 3, padding=1), relu=False, shuffle=last))
+        self.stages = nn.ModuleList(stages)
+
+    def forward(self, z: Tensor) -> Tensor:
+        x = self.expand(z).unflatten(1, self.grid)
+        for stage in self.stages:
+            x = stage(x)
+        return x[:, 0, :, :N_FRAMES].float()
+
+
+def map_shape(channels: Sequence[int], depth: int) -> tuple[int, int, int]:
+    """Channels, mel bands and frames of the encoder's map after `depth` stages.
+
+    >>> map_shape((16, 32, 64, 128), 4)
+    (128, 8, 9)
+    """
+    return (channels[depth - 1] if depth else 1, N_MELS >> depth, PADDED_FRAMES >> depth)

@@ -1,0 +1,54 @@
+"""Corruptions: what is done to the input of a denoising or masked autoencoder. The target stays clean.
+
+A corruption takes and returns dB, shape (n, 128, 130), and draws from the generator it is given.
+"""
+
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from audioae.config import Config
+from audioae.model.blocks import FLOOR_DB, N_FRAMES, N_MELS
+
+
+class Gaussian(Config):
+    """Normal noise of `std_db` on every bin."""
+
+    kind: Literal["gaussian"]
+    std_db: float = Field(default=8.0, gt=0)
+
+    def apply(self, db: Tensor, generator: torch.Generator) -> Tensor:
+        noise = torch.randn(db.shape, generator=generator, device=db.device)
+        return (db + self.std_db * noise).clamp(FLOOR_DB, 0.0)
+
+
+class SaltPepper(Config):
+    """A `fraction` of the bins set to the loudest or the quietest value, half each."""
+
+    kind: Literal["salt_pepper"]
+    fraction: float = Field(default=0.2, gt=0, lt=1)
+
+    def apply(self, db: Tensor, generator: torch.Generator) -> Tensor:
+        draw = torch.rand(db.shape, generator=generator, device=db.device)
+        salted = torch.where(draw < self.fraction / 2, torch.zeros_like(db), db)
+        return torch.where(draw > 1 - self.fraction / 2, torch.full_like(db, FLOOR_DB), salted)
+
+
+class Mask(Config):
+    """A `fraction` of the patches set to the floor; a patch is `bands` x `frames` bins."""
+
+    kind: Literal["mask"]
+    fraction: float = Field(default=0.5, gt=0, lt=1)
+    bands: int = Field(default=16, ge=1, le=N_MELS)
+    frames: int = Field(default=10, ge=1, le=N_FRAMES)
+
+    def apply(self, db: Tensor, generator: torch.Generator) -> Tensor:
+        grid = (len(db), -(-N_MELS // self.bands), -(-N_FRAMES // self.frames))
+        hidden = torch.rand(grid, generator=generator, device=db.device) < self.fraction
+        hidden = hidden.repeat_interleave(self.bands, 1).repeat_interleave(self.frames, 2)
+        return db.masked_fill(hidden[:, :N_MELS, :N_FRAMES], FLOOR_DB)
+
+
+CorruptionConfig = Annotated[Gaussian | SaltPepper | Mask, Field(discriminator="kind")]

@@ -1,0 +1,103 @@
+"""Clips to train on: held in arrays, split by track, drawn without state.
+
+The batch of step i is a pure function of (seed, i): a resumed run sees what the uninterrupted run would have seen, and
+no loader has a position to save.
+
+Conventions
+-----------
+- A batch is p pairs: rows [0, p) and rows [p, 2 p) are two clips of the same p tracks. A track with one clip gives it
+  twice.
+- The tracks of a batch differ as long as there are enough of them.
+- Whether a track is held out depends on its number alone, so it stays where it is when the catalog grows.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from audioae.errors import ModelError
+from audioae.model.blocks import N_FRAMES, N_MELS
+
+
+@dataclass(frozen=True)
+class ClipSet:
+    """Mels of clips. The arrays may be memory maps.
+
+    Parameters
+    ----------
+    codes : np.ndarray, shape (n, 128, 130), uint8
+        Codes of `audio.mel.encode_mel`.
+    peak_db : np.ndarray, shape (n,), float32
+        Absolute level of each clip's maximum, dB.
+    track : np.ndarray, shape (n,), int64
+        Which track each clip is from; any numbers, equal for clips of one track.
+    """
+
+    codes: np.ndarray
+    peak_db: np.ndarray
+    track: np.ndarray
+
+    def __post_init__(self):
+        n = len(self.codes)
+        if self.codes.shape != (n, N_MELS, N_FRAMES) or self.codes.dtype != np.uint8:
+            raise ModelError(
+                f"clips: got codes {self.codes.shape} {self.codes.dtype}, wanted (n, {N_MELS}, {N_FRAMES}) uint8"
+            )
+        if len(self.peak_db) != n or len(self.track) != n:
+            raise ModelError(
+                f"clips: got {n} mels, {len(self.peak_db)} levels, {len(self.track)} tracks; wanted as many of each"
+            )
+        if not np.issubdtype(self.track.dtype, np.integer):
+            raise ModelError(f"clips: got track numbers of type {self.track.dtype}, wanted int64")
+
+    def split(self, held_out: float) -> tuple[np.ndarray, np.ndarray]:
+        """Rows to train on and rows held out, by track; about `held_out` of the tracks, and one at least of two."""
+        tracks = np.unique(self.track)
+        draw = _hash(tracks.astype(np.uint64)).astype(np.float64) / 2.0**64
+        held = draw < held_out
+        if held_out > 0 and len(tracks) > 1:
+            held[np.argmin(draw)] = True
+            held[np.argmax(draw)] = False
+        out = np.isin(self.track, tracks[held])
+        return np.flatnonzero(~out), np.flatnonzero(out)
+
+
+class PairSampler:
+    """Draws rows of `clips`, in pairs of one track (see the module).
+
+    >>> track = np.array([7, 7, 8, 8, 9, 9])
+    >>> rows = PairSampler(track, np.arange(6), seed=0).rows(step=3, pairs=3)
+    >>> sorted(track[rows[:3]]), (track[rows[:3]] == track[rows[3:]]).all()
+    ([np.int64(7), np.int64(8), np.int64(9)], np.True_)
+    """
+
+    def __init__(self, track: np.ndarray, rows: np.ndarray, seed: int):
+        self.seed = seed
+        self.by_track = rows[np.argsort(track[rows], kind="stable")]
+        _, self.starts, self.counts = np.unique(track[self.by_track], return_index=True, return_counts=True)
+
+    def rows(self, step: int, pairs: int) -> np.ndarray:
+        """Rows of the batch of `step`, shape (2 `pairs`,), int64."""
+        rng = np.random.default_rng((self.seed, step))
+        n = len(self.starts)
+        rounds = [rng.choice(n, size=min(n, pairs - done), replace=False) for done in range(0, pairs, n)]
+        chosen = np.concatenate(rounds)
+        starts, counts = self.starts[chosen], self.counts[chosen]
+        first = rng.integers(counts)
+        second = (first + 1 + rng.integers(np.maximum(counts - 1, 1))) % counts
+        return self.by_track[np.concatenate([starts + first, starts + second])]
+
+
+def spread(rows: np.ndarray, most: int) -> np.ndarray:
+    """At most `most` of `rows`, evenly spread over them."""
+    if len(rows) <= most:
+        return rows
+    return rows[np.arange(most) * len(rows) // most]
+
+
+def _hash(numbers: np.ndarray) -> np.ndarray:
+    """The splitmix64 mix of uint64 numbers: neighbors become unrelated."""
+    x = numbers + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))

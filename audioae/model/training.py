@@ -1,0 +1,305 @@
+"""Training: one loop, read from top to bottom, on one CPU, one GPU or several.
+
+Conventions
+-----------
+- The batch of a step and every random draw in it are functions of (seed, step). A run that is killed at any moment and
+  started again ends with the same weights, to the last bit, on a CPU with the same number of threads.
+- The one thing that may change weights by the clock is `max_minutes`, if it is set: it ends the run, and anneals the
+  learning rate by the share of the time that is used up, where that is ahead of the share of the steps.
+- Tracks are held out, never clips. The held-out loss uses the weights of the last step, so schedules do not move it.
+- The result is the last model; after an early stop it is the best one.
+- Several devices: processes are spawned, each takes its share of every batch. What is passed must pickle.
+"""
+
+import hashlib
+import pickle
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from audioae.errors import ModelError
+from audioae.model.autoencoder import ConvAutoencoder, ModelConfig, build_model
+from audioae.model.blocks import mel_db
+from audioae.model.checkpoints import Checkpoints, pack, unpack
+from audioae.model.data import ClipSet, PairSampler, spread
+from audioae.model.logs import Logs
+from audioae.model.pca import PcaModel
+from audioae.model.quality import Patience, check_codebook, check_finite
+from audioae.model.threads import cpu_threads
+from audioae.model.train_config import TrainConfig, compiles, learning_rate, precision
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+
+FIT_CLIPS = 4096
+START_CLIPS = 512
+VALIDATION_BATCHES = 4
+EXAMPLES = 6
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """`metrics` has a row per logged step and split; `originals` and `reconstructions` are dB, (k, 128, 130)."""
+
+    model: ConvAutoencoder | PcaModel
+    metrics: list[dict[str, Any]]
+    steps: int
+    stopped_because: Literal["steps", "patience", "max_minutes"]
+    originals: np.ndarray
+    reconstructions: np.ndarray
+
+
+Progress = Callable[[dict[str, Any]], None]
+
+
+def fit(
+    model_config: ModelConfig,
+    train_config: TrainConfig,
+    clips: ClipSet,
+    *,
+    checkpoints: Checkpoints | None = None,
+    log_dir: Path | None = None,
+    on_progress: Progress | None = None,
+) -> TrainResult:
+    """Train a model on `clips`, or go on where `checkpoints` left off.
+
+    Parameters
+    ----------
+    model_config, train_config : ModelConfig, TrainConfig
+    clips : ClipSet
+    checkpoints : Checkpoints, optional
+        Loaded from at the start, saved to every `checkpoint_every` steps.
+    log_dir : Path, optional
+        TensorBoard's folder; appended to when a run goes on.
+    on_progress : callable, optional
+        Called with every row of metrics, as it is logged.
+
+    Raises
+    ------
+    ModelError
+        If there are no clips, a loss is not finite, a codebook collapses, or the checkpoint is of another run.
+    """
+    if len(clips.codes) == 0:
+        raise ModelError("training: got 0 clips, wanted at least 1; are all tracks rejected?")
+    if model_config.kind == "pca":
+        return _fit_pca(train_config, clips, on_progress)
+    from lightning.fabric import Fabric  # five seconds to import: only where a net is trained
+
+    fabric = Fabric(
+        accelerator=train_config.accelerator,
+        devices=train_config.devices,
+        precision=precision(train_config),
+        strategy="ddp_spawn" if train_config.devices > 1 else "auto",
+    )
+    run = partial(
+        _train,
+        model_config=model_config,
+        config=train_config,
+        clips=clips,
+        checkpoints=checkpoints,
+        log_dir=log_dir,
+        on_progress=on_progress,
+    )
+    if train_config.devices == 1:
+        with cpu_threads(train_config.threads):
+            return run(fabric)
+    with tempfile.TemporaryDirectory() as folder:
+        fabric.launch(partial(_train_into, run=run, path=Path(folder) / "result"))
+        return pickle.loads((Path(folder) / "result").read_bytes())
+
+
+def _train_into(fabric: "Fabric", run: Callable[["Fabric"], TrainResult], path: Path) -> None:
+    """Leave the result in a file: the queue from a spawned process blocks on anything above 64 KB."""
+    result = run(fabric)
+    if fabric.is_global_zero:
+        path.write_bytes(pickle.dumps(result))
+
+
+def _train(
+    fabric: "Fabric",
+    model_config: ModelConfig,
+    config: TrainConfig,
+    clips: ClipSet,
+    checkpoints: Checkpoints | None,
+    log_dir: Path | None,
+    on_progress: Progress | None,
+) -> TrainResult:
+    started = time.monotonic()
+    train_rows, held_rows = clips.split(config.held_out)
+    sampler = PairSampler(clips.track, train_rows, config.seed)
+    run = {"model": model_config.model_dump_json(), "train": config.model_dump_json(), "clips": _digest(clips)}
+
+    model = build_model(model_config, config.seed)
+    assert isinstance(model, ConvAutoencoder)
+    _start(model, clips, train_rows, config.seed)
+    model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    decayed = [p for p in model.parameters() if p.ndim > 1]
+    others = [p for p in model.parameters() if p.ndim <= 1]
+    optimizer = torch.optim.AdamW(
+        [{"params": decayed}, {"params": others, "weight_decay": 0.0}],
+        lr=config.learning_rate,
+        weight_decay=config.weight_decay,
+    )
+    net, optimizer = fabric.setup(model, optimizer)
+    if compiles(config, fabric.device):
+        model.encoder.compile()
+        model.decoder.compile()
+
+    step, spent, metrics, best_weights = 0, 0.0, [], None
+    patience = Patience(config.patience)
+    content = checkpoints.load() if checkpoints else None
+    if content is not None:
+        state = unpack(content, run)
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        step, spent, metrics, best_weights = state["step"], state["spent"], state["metrics"], state["best_weights"]
+        patience = Patience(config.patience, **state["patience"])
+
+    logs = Logs(metrics, log_dir, on_progress, first_step=step, active=fabric.is_global_zero)
+    stopped_because: Literal["steps", "patience", "max_minutes"] = "steps"
+    while step < config.steps:
+        minutes = (spent + time.monotonic() - started) / 60
+        if patience.exhausted:
+            stopped_because = "patience"
+            break
+        if config.max_minutes is not None and fabric.broadcast(minutes >= config.max_minutes):
+            stopped_because = "max_minutes"
+            break
+        rate = learning_rate(config, step, minutes)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+
+        net.train()
+        mels, tracks = _batch(fabric, clips, sampler.rows(step, config.batch_size // 2))
+        losses, report = net(mels, tracks, _generator(fabric, config.seed, step))
+        loss = model.total(losses, step)
+        optimizer.zero_grad()
+        fabric.backward(loss)
+        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
+        optimizer.step()
+        step += 1
+
+        last = step == config.steps
+        saving = last or step % config.checkpoint_every == 0
+        if last or saving or step % config.log_every == 0:
+            row = _numbers({**report, **losses, "loss": loss, "grad_norm": norm})
+            check_finite(row, step)
+            if "perplexity" in row:
+                check_codebook(row["perplexity"], model.codebook_size, step, config.collapse_grace)
+            logs.train(step, {**row, "learning_rate": rate}, config.batch_size)
+        if len(held_rows) and (last or step % config.validate_every == 0):
+            row = _validate(fabric, model, clips, held_rows, config)
+            logs.held_out(step, row)
+            if patience.update(row["loss"], step):
+                best_weights = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
+        if checkpoints and saving and fabric.is_global_zero:
+            state = {
+                "model": model.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "step": step,
+                "spent": spent + time.monotonic() - started,
+                "metrics": logs.rows,
+                "best_weights": best_weights,
+                "patience": patience.state(),
+            }
+            checkpoints.save(pack(run, state))
+    if stopped_because == "max_minutes" and len(held_rows) and step % config.validate_every:
+        logs.held_out(step, _validate(fabric, model, clips, held_rows, config))
+    logs.close()
+
+    trained = build_model(model_config)
+    trained.load_state_dict(best_weights if stopped_because == "patience" and best_weights else model.state_dict())
+    trained.eval()
+    _fit_embedding(trained, clips, spread(train_rows, FIT_CLIPS))
+    originals, reconstructions = _examples(trained, clips, held_rows if len(held_rows) else train_rows)
+    return TrainResult(trained, logs.rows, step, stopped_because, originals, reconstructions)
+
+
+def _start(model: ConvAutoencoder, clips: ClipSet, rows: np.ndarray, seed: int) -> None:
+    """What is fitted rather than learned: the statistics of the mels, and codebooks by k-means on first vectors."""
+    model.mel_norm.fit(torch.from_numpy(clips.codes[spread(rows, FIT_CLIPS // 4)]))
+    mels = mel_db(torch.from_numpy(clips.codes[spread(rows, START_CLIPS)]))
+    if len(mels) > 1:
+        with torch.no_grad():
+            model.train().encode(model.mel_norm(mels), torch.Generator().manual_seed(seed))
+
+
+def _batch(fabric: "Fabric", clips: ClipSet, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+    """This process's share of the pairs, on its device."""
+    pairs = rows.reshape(2, -1)[:, fabric.global_rank :: fabric.world_size].reshape(-1)
+    mels, tracks = torch.from_numpy(clips.codes[pairs]), torch.from_numpy(clips.track[pairs].astype(np.int64))
+    return mels.to(fabric.device, non_blocking=True), tracks.to(fabric.device, non_blocking=True)
+
+
+def _generator(fabric: "Fabric", seed: int, step: int) -> torch.Generator:
+    """The source of all random draws of one step in one process."""
+    (state,) = np.random.SeedSequence((seed, step, fabric.global_rank)).generate_state(1, np.uint64)
+    return torch.Generator(fabric.device).manual_seed(int(state) >> 1)
+
+
+def _numbers(values: dict[str, Tensor]) -> dict[str, float]:
+    return {key: float(value.detach()) for key, value in values.items()}
+
+
+def _validate(
+    fabric: "Fabric", model: ConvAutoencoder, clips: ClipSet, rows: np.ndarray, config: TrainConfig
+) -> dict[str, float]:
+    """Mean of every term over the same few held-out batches each time, nothing augmented or corrupted."""
+    sampler = PairSampler(clips.track, rows, seed=0)
+    pairs = min(config.batch_size // 2, len(sampler.starts))
+    model.eval()
+    totals: dict[str, float] = {}
+    for batch in range(VALIDATION_BATCHES):
+        drawn = sampler.rows(batch, pairs)
+        mels, tracks = torch.from_numpy(clips.codes[drawn]), torch.from_numpy(clips.track[drawn].astype(np.int64))
+        with torch.set_grad_enabled(model.input_gradient), fabric.autocast():
+            generator = torch.Generator(fabric.device).manual_seed(batch)
+            losses, _ = model(mels.to(fabric.device), tracks.to(fabric.device), generator)
+        for key, value in _numbers({**losses, "loss": model.total(losses, config.steps)}).items():
+            totals[key] = totals.get(key, 0.0) + value / VALIDATION_BATCHES
+    return totals
+
+
+@torch.no_grad()
+def _fit_embedding(model: ConvAutoencoder | PcaModel, clips: ClipSet, rows: np.ndarray) -> None:
+    """Center and scale embeddings over training clips; until here it does neither."""
+    raw = [model.embed(torch.from_numpy(clips.codes[rows[i : i + 64]])) for i in range(0, len(rows), 64)]
+    model.embedding_norm.fit(torch.cat(raw))
+
+
+@torch.no_grad()
+def _examples(model: ConvAutoencoder | PcaModel, clips: ClipSet, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    mels = torch.from_numpy(clips.codes[spread(rows, EXAMPLES)])
+    return mel_db(mels).numpy(), model.reconstruct(mels).numpy()
+
+
+def _fit_pca(config: TrainConfig, clips: ClipSet, on_progress: Progress | None) -> TrainResult:
+    """The baseline needs no loop: statistics, components, and the error on held-out tracks."""
+    train_rows, held_rows = clips.split(config.held_out)
+    model = PcaModel().eval()
+    model.mel_norm.fit(torch.from_numpy(clips.codes[spread(train_rows, FIT_CLIPS // 4)]))
+    model.fit(clips.codes, spread(train_rows, FIT_CLIPS), config.seed)
+    _fit_embedding(model, clips, spread(train_rows, FIT_CLIPS))
+    logs = Logs([], None, on_progress, first_step=0)
+    for split, rows in (("train", train_rows), ("held_out", held_rows)):
+        if len(rows):
+            with torch.no_grad():
+                _, error = model.embed_and_score(torch.from_numpy(clips.codes[spread(rows, FIT_CLIPS // 4)]))
+            logs.add({"step": 1, "split": split, "mse": float(error.mean()), "loss": float(error.mean())})
+    originals, reconstructions = _examples(model, clips, held_rows if len(held_rows) else train_rows)
+    return TrainResult(model, logs.rows, 1, "steps", originals, reconstructions)
+
+
+def _digest(clips: ClipSet) -> str:
+    """A name for the clips trained on: their number, tracks and levels."""
+    content = hashlib.sha256(np.ascontiguousarray(clips.track, dtype=np.int64).tobytes())
+    content.update(np.ascontiguousarray(clips.peak_db, dtype=np.float32).tobytes())
+    return content.hexdigest()[:16]

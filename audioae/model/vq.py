@@ -1,0 +1,168 @@
+"""Vector quantization: nearest codes, learned by exponential moving averages.
+
+A vector of `dim` numbers is cut into `groups` parts. Each part is replaced by the nearest code of its group's codebook
+(product quantization), or of one codebook for all parts (`shared`, the textbook VQ-VAE with parts for positions).
+With `levels` above 1 each level quantizes what the one before left over (residual quantization).
+
+Conventions
+-----------
+- Vectors are (n, dim) float32. Books are the codebooks of one level: 1 if shared, else one per group.
+- Everything that training changes is a buffer, the flag of the k-means start included: a checkpoint resumes exactly.
+- No random numbers: k-means starts from evenly spaced vectors, a dead code restarts at a vector chosen by counting.
+- With several processes, vectors are gathered first, so that every process keeps the same codebooks.
+- Perplexity is exp(entropy) of the running share of each code, from 1 (one code for all) to `codebook_size`. It is
+  kept apart from the counts of the moving average, which restarts change.
+
+Source: van den Oord et al. 2017, "Neural Discrete Representation Learning", appendix A.1; the restarts are those of
+Dhariwal et al. 2020, "Jukebox", section 3.
+"""
+
+from typing import NamedTuple
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+KMEANS_ROUNDS = 10
+DEAD_SHARE = 0.1  # of the uniform share n / codebook_size
+PRIME = 7919
+
+
+class Quantized(NamedTuple):
+    """What the quantizer returns: `z` (n, dim) with straight-through gradients, `codes` (levels, groups, n)."""
+
+    z: Tensor
+    codes: Tensor
+    commitment: Tensor
+    perplexity: Tensor
+    dead_codes: Tensor
+
+
+class Quantizer(nn.Module):
+    """Product, shared or residual vector quantizer with EMA codebooks (see the module)."""
+
+    codebooks: Tensor
+    sums: Tensor
+    counts: Tensor
+    usage: Tensor
+    initialized: Tensor
+    updates: Tensor
+
+    def __init__(self, dim: int, groups: int, codebook_size: int, levels: int, shared: bool, decay: float):
+        super().__init__()
+        self.groups = groups
+        self.shared = shared
+        self.decay = decay
+        books = 1 if shared else groups
+        self.register_buffer("codebooks", torch.zeros(levels, books, codebook_size, dim // groups))
+        self.register_buffer("sums", torch.zeros(levels, books, codebook_size, dim // groups))
+        self.register_buffer("counts", torch.zeros(levels, books, codebook_size))
+        self.register_buffer("usage", torch.full((levels, books, codebook_size), 1 / codebook_size))
+        self.register_buffer("initialized", torch.tensor(False))
+        self.register_buffer("updates", torch.tensor(0))
+
+    def forward(self, z: Tensor) -> Quantized:
+        residual = self._split(z)
+        start = self.training and not bool(self.initialized)
+        total = torch.zeros_like(residual)
+        commitments, codes = [], []
+        for level in range(len(self.codebooks)):
+            vectors = residual.detach()
+            if self.training:
+                vectors_everywhere = _gather(vectors)
+                if start:
+                    self._start(level, vectors_everywhere)
+            chosen = nearest(vectors, self.codebooks[level])
+            quantized = _look_up(self.codebooks[level], chosen)
+            if self.training:
+                self._update(level, vectors_everywhere)
+            commitments.append(F.mse_loss(residual, quantized))
+            total = total + quantized
+            residual = residual - quantized
+            codes.append(chosen)
+        if self.training:
+            self.initialized.fill_(True)
+            self.updates.add_(1)
+        quantized = self._join(total)
+        return Quantized(
+            z=z + (quantized - z).detach(),
+            codes=torch.stack([chosen.view(self.groups, -1) for chosen in codes]),
+            commitment=torch.stack(commitments).mean(),
+            perplexity=perplexity(self.usage).mean(),
+            dead_codes=(self.usage < DEAD_SHARE / self.usage.shape[-1]).sum(),
+        )
+
+    def _split(self, z: Tensor) -> Tensor:
+        """(n, dim) to (books, vectors, dim / groups); shared parts lie group after group."""
+        parts = z.unflatten(1, (self.groups, -1)).transpose(0, 1)
+        return parts.reshape(1, -1, parts.shape[2]) if self.shared else parts
+
+    def _join(self, parts: Tensor) -> Tensor:
+        return parts.reshape(self.groups, -1, parts.shape[2]).transpose(0, 1).flatten(1)
+
+    @torch.no_grad()
+    def _start(self, level: int, vectors: Tensor) -> None:
+        """Codebooks by k-means on `vectors`, shape (books, n, d)."""
+        n, size = vectors.shape[1], self.codebooks.shape[2]
+        centers = vectors[:, torch.arange(size, device=vectors.device) * n // size].clone()
+        for _ in range(KMEANS_ROUNDS):
+            sums, counts = _assign(vectors, nearest(vectors, centers), size)
+            centers = torch.where(counts.unsqueeze(2) > 0, sums / counts.clamp(min=1).unsqueeze(2), centers)
+        self.codebooks[level] = centers
+        self.counts[level] = n / size
+        self.sums[level] = centers * (n / size)
+
+    @torch.no_grad()
+    def _update(self, level: int, vectors: Tensor) -> None:
+        """One step of the moving averages, then new places for codes that hardly anything chooses."""
+        n, size = vectors.shape[1], self.codebooks.shape[2]
+        sums, counts = _assign(vectors, nearest(vectors, self.codebooks[level]), size)
+        self.usage[level].lerp_(counts / n, 1 - self.decay)
+        self.counts[level].lerp_(counts, 1 - self.decay)
+        self.sums[level].lerp_(sums, 1 - self.decay)
+        dead = self.counts[level] < DEAD_SHARE * n / size
+        places = vectors[:, (torch.arange(size, device=vectors.device) * PRIME + self.updates) % n]
+        self.counts[level] = torch.where(dead, n / size, self.counts[level])
+        self.sums[level] = torch.where(dead.unsqueeze(2), places * (n / size), self.sums[level])
+        self.codebooks[level] = self.sums[level] / laplace(self.counts[level]).unsqueeze(2)
+
+
+def nearest(vectors: Tensor, codebooks: Tensor) -> Tensor:
+    """Index of the nearest code of each vector: (books, n, d) and (books, size, d) to (books, n)."""
+    scores = torch.baddbmm(codebooks.square().sum(2).unsqueeze(1), vectors, codebooks.transpose(1, 2), alpha=-2)
+    return scores.argmin(dim=2)
+
+
+def laplace(counts: Tensor, epsilon: float = 1e-5) -> Tensor:
+    """Counts with `epsilon` added to each, scaled to the same total, so that none is zero."""
+    total = counts.sum(dim=-1, keepdim=True)
+    return (counts + epsilon) / (total + counts.shape[-1] * epsilon) * total
+
+
+def perplexity(share: Tensor) -> Tensor:
+    """exp(entropy) over the last axis.
+
+    >>> round(perplexity(torch.full((256,), 1 / 256)).item())
+    256
+    """
+    share = share / share.sum(dim=-1, keepdim=True)
+    return torch.exp(-(share * torch.log(share.clamp(min=1e-12))).sum(dim=-1))
+
+
+def _look_up(codebooks: Tensor, chosen: Tensor) -> Tensor:
+    return torch.gather(codebooks, 1, chosen.unsqueeze(2).expand(-1, -1, codebooks.shape[2]))
+
+
+def _assign(vectors: Tensor, chosen: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Sum and number of the vectors that chose each code; by a product, which has one order of summation."""
+    member = F.one_hot(chosen, size).to(vectors.dtype)
+    return member.transpose(1, 2) @ vectors, member.sum(dim=1)
+
+
+def _gather(vectors: Tensor) -> Tensor:
+    if not (dist.is_available() and dist.is_initialized()):
+        return vectors
+    everywhere = [torch.empty_like(vectors) for _ in range(dist.get_world_size())]
+    dist.all_gather(everywhere, vectors.contiguous())
+    return torch.cat(everywhere, dim=1)

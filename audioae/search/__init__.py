@@ -1,0 +1,1 @@
+"""Embeddings in memory, the index over them, and how good it is against exact search."""

@@ -1,0 +1,161 @@
+"""Which index: from the number of embeddings, the memory there is and the recall wanted to a FAISS factory string.
+
+Conventions
+-----------
+- `bytes_per_vector` is what the index takes in memory and on disk for each embedding, IDs of tracks not counted.
+- A factory string may say `IVF` without a number of lists: it is then filled in from the number of embeddings.
+
+Why: below 50,000 embeddings comparing with every one takes a millisecond or two and is exact, so nothing else pays.
+Above, what scans 4-bit codes by SIMD and looks again at the best is the fastest at equal recall: with the embeddings
+themselves while memory allows it, else with 8-bit codes. 8-bit codes alone come next, 5-bit RaBitQ is the smallest that
+reaches a recall of .95 (4 bits stop at .93). HNSW32 is not chosen: at 100,000 it takes 1.7 times as long for one query
+and 3 times in batches, more memory, one thread to build (several make another graph every time), and in clusters it now
+and then walks into the wrong one: at recall .96 it does not find 2 % of its own embeddings. sqrt(n) lists take .7 to .9
+of the time of the usual 4 sqrt(n). All of this is printed by `python -m tests.bench.bench_search`.
+"""
+
+import math
+import re
+from collections.abc import Callable
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import Field, field_validator
+
+from audioae.config import Config
+from audioae.errors import SearchError
+
+FLAT_UP_TO = 50_000
+POINTS_PER_LIST = 40  # k-means wants 39 at least
+LIST_ROW = 8  # bytes of the row number that an inverted list keeps beside each code
+INF = float("inf")
+SUPPORTED = re.compile(
+    r"auto|Flat|HNSW\d+|(RR,|OPQ\d+,)?IVF\d*,(Flat|SQ[48]|PQ\d+(x4fs)?|RaBitQ[1-9]?)(,(RFlat|Refine\((Flat|SQ8)\)))?"
+)
+
+Tunable = Annotated[int, Field(ge=1)] | Literal["auto"]
+
+
+class IndexConfig(Config):
+    """How to build an index, and what it has to show before it is published.
+
+    `factory` is a FAISS factory string, or "auto". Search parameters that are "auto" are tuned to reach `recall_target`
+    at `k`. Of `n_queries` held-out tracks one half tunes, the other half measures.
+    """
+
+    factory: str = "auto"
+    recall_target: float = Field(default=0.95, gt=0, lt=1)
+    memory_bytes: int | None = Field(default=None, gt=0)
+    k: int = Field(default=10, ge=1, le=1000)
+    n_queries: int = Field(default=2000, ge=2)
+    train_size: int | None = Field(default=None, ge=1)
+    seed: int = Field(default=0, ge=0)
+    nprobe: Tunable = "auto"
+    ef_search: Tunable = "auto"
+    k_factor: Tunable = "auto"
+    min_recall: float = Field(default=0.95, ge=0, le=1)
+    max_p99_ms: float = Field(default=100, gt=0)
+
+    @field_validator("factory")
+    @classmethod
+    def _supported(cls, factory: str) -> str:
+        if not SUPPORTED.fullmatch(factory):
+            raise ValueError(
+                "wanted auto or a factory string like Flat, HNSW32, IVF,SQ8 or IVF4096,PQ64x4fs,Refine(SQ8)"
+            )
+        return factory
+
+    def fixed(self) -> dict[str, int]:
+        """The search parameters that are not to be tuned."""
+        values = {"nprobe": self.nprobe, "ef_search": self.ef_search, "k_factor": self.k_factor}
+        return {name: value for name, value in values.items() if isinstance(value, int)}
+
+
+class Choice(NamedTuple):
+    """A factory string, what it costs, and why it was taken."""
+
+    factory: str
+    bytes_per_vector: float
+    reason: str
+
+
+class Family(NamedTuple):
+    """A kind of index: bytes of an embedding of `dim` floats, the recall it can be tuned to, the largest n."""
+
+    template: str
+    code_bytes: Callable[[int], float]
+    best_recall: float
+    up_to: float
+    reason: str
+
+    def at(self, n: int, dim: int) -> Choice:
+        """The factory string and its size for `n` embeddings."""
+        factory = fill_in(self.template.format(dim=dim), n)
+        size = self.code_bytes(dim) + fixed_bytes(factory, dim) / max(n, 1)
+        return Choice(factory, size, f"{n:,} embeddings of {size:.0f} bytes: {self.reason}")
+
+
+FAMILIES = [
+    Family("Flat", lambda dim: 4 * dim, 1.0, FLAT_UP_TO, "exact, and fast enough"),
+    Family("IVF,PQ{dim}x4fs,RFlat", lambda dim: dim / 2 + 4 * dim + LIST_ROW, 1.0, INF, "fastest, exact scores"),
+    Family(
+        "IVF,PQ{dim}x4fs,Refine(SQ8)", lambda dim: dim / 2 + dim + LIST_ROW, 0.98, INF, "fastest that fits the memory"
+    ),
+    Family("IVF,SQ8", lambda dim: dim + LIST_ROW, 0.98, INF, "fastest that fits the memory"),
+    Family("RR,IVF,RaBitQ5", lambda dim: dim * 5 / 8 + 20 + LIST_ROW, 0.95, INF, "smallest"),
+]
+
+
+def choose_factory(n: int, dim: int, memory_bytes: int | None, recall_target: float) -> Choice:
+    """Choose an index for `n` embeddings of `dim` floats.
+
+    Parameters
+    ----------
+    n, dim : int
+    memory_bytes : int or None
+        What the index may take; None is no limit.
+    recall_target : float
+        The recall@k that is wanted, 0 to 1.
+
+    Raises
+    ------
+    SearchError
+        If even the smallest index that reaches the recall is larger than `memory_bytes`.
+
+    >>> choose_factory(1_000, 128, None, 0.95).factory
+    'Flat'
+    """
+    limit = float("inf") if memory_bytes is None else memory_bytes
+    sizes = []
+    for family in FAMILIES:
+        if n > family.up_to or recall_target > family.best_recall:
+            continue
+        choice = family.at(n, dim)
+        if choice.bytes_per_vector * n <= limit:
+            return choice
+        sizes.append(choice.bytes_per_vector)
+    raise SearchError(
+        f"no index of {n:,} embeddings at recall {recall_target} fits index.memory_bytes={memory_bytes}: the smallest "
+        f"takes {min(sizes) * n:,.0f}; raise the memory or lower index.recall_target"
+    )
+
+
+def fill_in(factory: str, n: int) -> str:
+    """Give an `IVF` without a number of lists the power of two nearest to sqrt(n), at least 40 points a list.
+
+    >>> fill_in("IVF,SQ8", 1_000_000)
+    'IVF1024,SQ8'
+    """
+    lists = 2 ** round(math.log2(max(min(n**0.5, n / POINTS_PER_LIST), 1)))
+    return re.sub(r"\bIVF(?!\d)", f"IVF{lists}", factory)
+
+
+def n_lists(factory: str) -> int:
+    """Number of inverted lists that a factory string names; 0 if it has none."""
+    found = re.search(r"\bIVF(\d+)", factory)
+    return int(found.group(1)) if found else 0
+
+
+def fixed_bytes(factory: str, dim: int) -> int:
+    """What an index takes whatever n is: centroids, with 4-bit codes half an empty block a list, a rotation."""
+    per_list = 4 * dim + (16 * dim // 2 if "fs" in factory else 0)
+    return n_lists(factory) * per_list + (4 * dim * dim if factory.startswith("RR") else 0)

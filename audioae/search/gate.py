@@ -1,0 +1,82 @@
+"""The gate: what an index has to show before it is published.
+
+Metrics
+-------
+- `recall`, `recall_se`: recall@k on held-out queries and its standard error, measured while building (see index.py).
+- `self_retrieval`: how often the nearest of a track of the index is itself, or another of the same embedding. It goes
+  through the IDs, so that IDs out of step with the vectors show here.
+- `p50_ms`, `p99_ms`: time of a search for one query, asked one after the other.
+- `bytes_per_vector`: size of the stored FAISS index by the number of its rows.
+"""
+
+import os
+import platform
+import time
+from typing import Any
+
+import numpy as np
+
+from audioae.errors import SearchError
+from audioae.search.embeddings import EmbeddingTable
+from audioae.search.factory import IndexConfig
+from audioae.search.index import SearchIndex
+from audioae.search.recall import TIE
+
+SAMPLE = 500
+
+
+def measure_gate(index: SearchIndex, table: EmbeddingTable, config: IndexConfig) -> dict[str, Any]:
+    """Measure an index against the embeddings it was built from; the result is `gate.json`.
+
+    Raises
+    ------
+    SearchError
+        If index and embeddings are of different models or different tracks.
+    """
+    index.check_model(table.model)
+    if len(index) != len(table):
+        raise SearchError(
+            f"the index holds {len(index)} tracks, the embeddings are of {len(table)}; build it from them"
+        )
+    rows = np.random.default_rng(config.seed + 1).choice(len(table), min(SAMPLE, len(table)), replace=False)
+    queries = table.embeddings[rows]
+    found = index.search(queries, 1)[1][:, 0]
+    nearest = table.embeddings[table.rows_of(index.ids.take(found))]
+    cosines = np.einsum("ij,ij->i", nearest, queries)
+    seconds = []
+    for query in queries:
+        start = time.perf_counter()
+        index.search(query[None], config.k)
+        seconds.append(time.perf_counter() - start)
+    p50, p99 = np.percentile(seconds, [50, 99]) * 1000
+    return {
+        "factory": index.factory,
+        "reason": index.reason,
+        "parameters": index.parameters,
+        "model": index.model,
+        "n": len(index),
+        **index.measured,
+        "self_retrieval": float(np.mean(cosines >= 1 - TIE)),
+        "p50_ms": float(p50),
+        "p99_ms": float(p99),
+        "bytes_per_vector": index.n_bytes() / len(index),
+        "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
+    }
+
+
+def check_gate(gate: dict[str, Any], config: IndexConfig) -> None:
+    """Raise `SearchError` naming every limit that the index missed, by how much, and what to do."""
+    missed = []
+    for name in ("recall", "self_retrieval"):
+        if gate[name] < config.min_recall:
+            missed.append(f"{name} {gate[name]:.4f} is {config.min_recall - gate[name]:.4f} below {config.min_recall}")
+    if gate["p99_ms"] > config.max_p99_ms:
+        missed.append(
+            f"p99 {gate['p99_ms']:.2f} ms is {gate['p99_ms'] - config.max_p99_ms:.2f} ms above {config.max_p99_ms}"
+        )
+    if missed:
+        raise SearchError(
+            f"index {gate['factory']} of {gate['n']} embeddings missed its gate and is not published: "
+            f"{'; '.join(missed)}. Raise index.memory_bytes or index.recall_target, set another index.factory, "
+            "or lower the limit"
+        )

@@ -1,0 +1,1 @@
+"""Stage functions: read committed datasets, call pure functions, commit one dataset."""

@@ -1,0 +1,133 @@
+"""Every dataset's contract: its columns, their types, its version. Checked when a part is written and when it is read.
+
+Conventions
+-----------
+- A column may be null only where its field says so.
+- A schema changes by raising its version, and `Store` then has to read the old one as well: every version ever
+  written must load for ever (`tests/golden` holds a sample of each).
+"""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from audioae.errors import StoreError
+
+N_MELS, N_FRAMES, EMBEDDING_DIM = 128, 130, 128
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The contract of one dataset: `version` of its schema, and the schema."""
+
+    version: int
+    schema: pa.Schema
+
+
+def _required(name: str, kind: pa.DataType) -> pa.Field:
+    return pa.field(name, kind, nullable=False)
+
+
+TRACKS = pa.schema(
+    [
+        _required("track_id", pa.string()),
+        _required("uri", pa.string()),
+        pa.field("title", pa.string()),
+        pa.field("artist", pa.string()),
+        pa.field("album", pa.string()),
+        pa.field("label", pa.string()),
+        pa.field("split", pa.string()),
+        pa.field("year", pa.int32()),
+        pa.field("duration_s", pa.float64()),  # as the container claims; null where it does not say
+        pa.field("content_hash", pa.string()),  # null where the file cannot be read
+        pa.field("size_bytes", pa.int64()),
+        pa.field("modified_ns", pa.int64()),
+        _required("shard", pa.int32()),
+        _required("added_at", pa.timestamp("us", "UTC")),
+        pa.field("duplicate_of", pa.string()),  # track_id of the first track with the same bytes
+    ]
+)
+
+MELS = pa.schema(
+    [
+        _required("track_id", pa.string()),
+        _required("clip", pa.int16()),
+        _required("start_s", pa.float32()),
+        _required("peak_db", pa.float32()),  # dB of the clip's loudest bin, reference 1.0
+        _required("padded", pa.bool_()),  # the track is shorter than a clip
+        # (128, 130) row-major; dB below the clip's peak: -80 + code * 80 / 255
+        _required("mel", pa.list_(pa.field("element", pa.uint8(), nullable=False), N_MELS * N_FRAMES)),
+    ]
+)
+
+# What the columns mean, and in which units: `audio/health.py`. Null where a value has no meaning or is not known.
+HEALTH = pa.schema(
+    [
+        _required("track_id", pa.string()),
+        pa.field("container", pa.string()),
+        pa.field("codec", pa.string()),
+        pa.field("sample_rate", pa.int32()),
+        pa.field("channels", pa.int16()),
+        pa.field("bit_rate", pa.int32()),
+        pa.field("claimed_s", pa.float64()),
+        pa.field("duration_s", pa.float64()),
+        pa.field("examined_s", pa.float64()),
+        pa.field("mono_from", pa.string()),
+        pa.field("peak", pa.float32()),
+        pa.field("rms_dbfs", pa.float32()),
+        pa.field("dc_offset", pa.float32()),
+        pa.field("clipped_fraction", pa.float32()),
+        pa.field("clipped_run", pa.int32()),
+        pa.field("flat_fraction", pa.float32()),
+        pa.field("zero_fraction", pa.float32()),
+        pa.field("zero_run_s", pa.float32()),
+        pa.field("channel_difference_db", pa.float32()),
+        pa.field("correlation", pa.float32()),
+        pa.field("cutoff_hz", pa.float32()),
+        pa.field("noise_floor_dbfs", pa.float32()),
+        pa.field("hum_db", pa.float32()),
+    ]
+)
+
+REJECTS = pa.schema(
+    [_required(name, pa.string()) for name in ("track_id", "stage", "reason", "detail")],
+)
+
+EMBEDDINGS = pa.schema(
+    [
+        _required("track_id", pa.string()),
+        _required("embedding", pa.list_(pa.field("element", pa.float32(), nullable=False), EMBEDDING_DIM)),
+        _required("n_clips", pa.int16()),
+        _required("padded", pa.bool_()),
+        _required("reconstruction_error", pa.float32()),  # mean squared error per input bin, normalized units
+        _required("spread", pa.float32()),  # how far the clips lie from their mean: 0 all alike
+    ]
+)
+
+DATASETS: dict[str, Dataset] = {
+    "tracks": Dataset(1, TRACKS),
+    "mels": Dataset(1, MELS),
+    "health": Dataset(1, HEALTH),
+    "rejects": Dataset(1, REJECTS),
+    "embeddings": Dataset(1, EMBEDDINGS),
+}
+
+
+def schema_of(dataset: str) -> Dataset:
+    """The contract of `dataset`. Raises `StoreError` if there is none."""
+    if dataset not in DATASETS:
+        raise StoreError(f"no dataset {dataset!r}; there are: {', '.join(DATASETS)}")
+    return DATASETS[dataset]
+
+
+def check_schema(dataset: str, table: pa.Table, where: str) -> None:
+    """Raise `StoreError`, naming the first column that differs, unless `table` keeps the contract of `dataset`."""
+    wanted, got = schema_of(dataset).schema, table.schema
+    if got.names != wanted.names:
+        missing, extra = sorted(set(wanted.names) - set(got.names)), sorted(set(got.names) - set(wanted.names))
+        raise StoreError(f"{where}: columns of {dataset} are wrong: missing {missing}, not wanted {extra}")
+    for field in wanted:
+        if got.field(field.name).type != field.type:
+            raise StoreError(f"{where}: {dataset}.{field.name} is {got.field(field.name).type}, wanted {field.type}")
+        if not field.nullable and table[field.name].null_count:
+            raise StoreError(f"{where}: {dataset}.{field.name} has {table[field.name].null_count} nulls, wanted none")

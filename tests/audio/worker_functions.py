@@ -1,0 +1,88 @@
+"""What the workers of test_workers.py do: importable by a fresh process."""
+
+import ctypes
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterable, Iterator
+
+from audioae.audio.workers import imap_killable
+from audioae.errors import AudioError
+
+
+class UnpicklableError(Exception):
+    def __init__(self, first, second):
+        super().__init__(first)
+
+
+def double(x):
+    return 2 * x
+
+
+def act(what):
+    """Do what a decoder may do to its process; return `what` if it comes through."""
+    if what == "hang":
+        time.sleep(600)
+    elif what == "hang without the interpreter":
+        ctypes.PyDLL(None).sleep(600)
+    elif what == "segfault":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    elif what == "null pointer":
+        ctypes.string_at(0)
+    elif what == "exit":
+        os._exit(3)
+    elif what == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif what == "close everything":
+        os.closerange(3, 100)
+    elif what == "reject":
+        raise AudioError("silent", "peak -inf dBFS")
+    elif what == "bug":
+        raise KeyError("no such thing")
+    elif what == "unpicklable bug":
+        raise UnpicklableError("one", "two")
+    elif what == "unpicklable result":
+        return lambda: None
+    elif what == "print":
+        sys.stdout.write("x" * 100_000)
+        os.write(1, b"y" * 100_000)
+        os.write(2, b"z" * 100_000)
+        sys.stdout.flush()
+    return what
+
+
+def after(seconds, value):
+    time.sleep(seconds)
+    return value
+
+
+def big(n_bytes):
+    return bytes(n_bytes)
+
+
+def environment(name):
+    return os.getpid(), os.environ.get(name), "prefect" in sys.modules or "torch" in sys.modules
+
+
+def spin(n):
+    """CPU-bound work in the interpreter."""
+    total = 0
+    for i in range(n):
+        total += i * i
+    return total
+
+
+def numbered(things: Iterable) -> Iterator[tuple[int, tuple]]:
+    return ((i, (thing,)) for i, thing in enumerate(things))
+
+
+def start_and_hang(ready: str) -> None:
+    """Have two workers hang and two be idle; say so in a file. Run as a process of its own, to be killed."""
+    dict(imap_killable(environment, numbered(["X"]), workers=1, timeout_s=60))
+    calls = imap_killable(act, numbered(["none", "hang without the interpreter", "hang"]), workers=3, timeout_s=600)
+    next(calls)
+    time.sleep(1)
+    with open(ready, "w") as file:
+        file.write("ready")
+    next(calls)

@@ -1,0 +1,139 @@
+"""Decoding on one core: what the stage adds to the decoder alone, and what windows save.
+
+"Decoder alone" is `soundfile.read` of the whole file. The stage mixes, resamples, walks the file's structure and
+measures its health besides; the notes say what each of these takes, as a share of the stage's time.
+"""
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import librosa
+import numpy as np
+import soundfile as sf
+import soxr
+
+from audioae.audio.clips import SAMPLE_RATE, ClipConfig
+from audioae.audio.decode import DecodeConfig, decode_track
+from audioae.audio.extract import extract
+from audioae.audio.health import HealthMeter
+from audioae.audio.integrity import inspect
+from tests.audio.made import music, write
+from tests.bench.harness import Row, interleave
+
+CLIPS, DECODE, WHOLE = ClipConfig(max_clips=8), DecodeConfig(), DecodeConfig(whole_up_to_s=1e9)
+ROUNDS = 9
+BARS = {"flac": 0.80, "ogg": 0.80, "mp3": 0.80, "wav": 0.55}
+
+
+def measure() -> list[Row]:
+    with tempfile.TemporaryDirectory() as folder:
+        short, long = _music_like(30), _music_like(180)
+        rows = [_row_of(write(Path(folder) / f"30.{kind}", short), bar) for kind, bar in BARS.items()]
+        rows += _m4a_row(write(Path(folder) / "30.m4a", short))
+        rows += _long_rows(write(Path(folder) / "180.mp3", long))
+    return rows
+
+
+def _music_like(seconds: float) -> np.ndarray:
+    """Notes, drums' noise and channels that differ, up to half the sample rate."""
+    noise = np.random.default_rng(0).standard_normal((round(seconds * 44_100), 2)).astype(np.float32)
+    bursts = np.exp(-(np.arange(len(noise)) % 22_050) / 3000.0).astype(np.float32)[:, None]
+    return music(seconds) + noise * (0.01 + 0.1 * bursts)
+
+
+def _row_of(path: Path, bar: float) -> Row:
+    seconds = interleave(
+        {"alone": lambda: sf.read(path, dtype="float32"), "stage": lambda: decode_track(path, CLIPS, DECODE)}, ROUNDS
+    )
+    return Row(
+        f"decode {path.suffix[1:]}, 30 s: soundfile alone / stage",
+        seconds["alone"] / seconds["stage"],
+        bar,
+        note=f"{1e3 * seconds['stage']:.0f} ms; {_shares(path, seconds['stage'])}",
+    )
+
+
+def _shares(path: Path, stage_s: float) -> str:
+    """What the parts of the stage take, each timed alone on as much as the stage gives it."""
+    samples, rate = sf.read(path, dtype="float32")
+    n_read = round(decode_track(path, CLIPS, DECODE).health["examined_s"] * rate)
+    planes = np.ascontiguousarray(samples[:n_read].T)
+    mono = planes.mean(axis=0)
+    content = path.read_bytes()
+    eighth = mono[: n_read // 8]
+
+    def health() -> None:
+        meter = HealthMeter(rate, 2)
+        for at in range(0, n_read, 65_536):
+            meter.add(planes[:, at : at + 65_536], mono[at : at + 65_536], at)
+        meter.report()
+
+    parts = {
+        "resampling": lambda: [soxr.resample(eighth, rate, SAMPLE_RATE, quality="HQ") for _ in range(8)],
+        "health": health,
+        "structure": lambda: inspect(content),
+        "planes and mix": lambda: np.add(*np.ascontiguousarray(samples[:n_read].T)),
+    }
+    return ", ".join(f"{name} {_time(run) / stage_s:.0%}" for name, run in parts.items())
+
+
+def _m4a_row(path: Path) -> list[Row]:
+    """librosa reads m4a through the program ffmpeg; where there is none, there is nothing to compare with."""
+    try:
+        librosa.load(path, sr=SAMPLE_RATE)
+    except Exception:  # noqa: BLE001  whatever audioread raises without a backend
+        print("decode m4a: not measured, librosa needs the program ffmpeg for it")
+        return []
+    subjects = {
+        "librosa": lambda: librosa.load(path, sr=SAMPLE_RATE),
+        "stage": lambda: decode_track(path, CLIPS, DECODE),
+    }
+    seconds = interleave(subjects, ROUNDS)
+    return [Row("decode m4a, 30 s: librosa.load / stage", seconds["librosa"] / seconds["stage"], 4.0)]
+
+
+def _long_rows(path: Path) -> list[Row]:
+    def obvious() -> None:
+        waveform, _ = librosa.load(path, sr=SAMPLE_RATE)
+        power = librosa.feature.melspectrogram(y=waveform, sr=SAMPLE_RATE, n_fft=2048, hop_length=512, n_mels=128)
+        librosa.power_to_db(power)
+
+    seconds = interleave(
+        {
+            "whole": lambda: decode_track(path, CLIPS, WHOLE),
+            "windows": lambda: decode_track(path, CLIPS, DECODE),
+            "obvious": obvious,
+            "extract": lambda: extract(path, CLIPS, DECODE),
+        },
+        ROUNDS,
+    )
+    difference = np.abs(decode_track(path, CLIPS, WHOLE).clips - decode_track(path, CLIPS, DECODE).clips).max()
+    return [
+        Row(
+            "decode mp3, 3 min: whole file / windows",
+            seconds["whole"] / seconds["windows"],
+            3.5,
+            note=f"{1e3 * seconds['windows']:.0f} ms; lag 0, clips differ by {difference:.0e} at most",
+        ),
+        Row(
+            "8 clips to mels, mp3 of 3 min: librosa / stage",
+            seconds["obvious"] / seconds["extract"],
+            5.0,
+            note=f"{1e3 * seconds['extract']:.0f} ms; librosa.load of the whole file and its mel: "
+            f"{1e3 * seconds['obvious']:.0f} ms",
+        ),
+    ]
+
+
+def _time(run: Callable[[], Any]) -> float:
+    run()
+    seconds = []
+    for _ in range(5):
+        start = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - start)
+    return median(seconds)

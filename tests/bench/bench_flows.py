@@ -1,0 +1,115 @@
+"""What the flows cost: around a shard, on a rerun, on a catalog that grew by 1 %."""
+
+import shutil
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+from prefect import flow
+from prefect.settings import PREFECT_LOGGING_LEVEL, PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS, temporary_settings
+
+from audioae.audio.synth import SynthConfig, synthesize
+from audioae.config import load_config
+from audioae.stages.mels import commit_mels, compute_mels, pending_mels
+from audioae.stages.settings import PipelineConfig
+from audioae.store.dataset import Store
+from flows.catalog import catalog
+from flows.mels import mels
+from flows.pipeline import pipeline
+from tests.bench.harness import Row
+
+CONFIG = "configs/tiny.yaml"
+N_TRACKS = 100
+SHARD_WORK_S = 60.0
+
+
+@contextmanager
+def _workplace():
+    settings = {PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: 120, PREFECT_LOGGING_LEVEL: "WARNING"}
+    with tempfile.TemporaryDirectory() as folder, temporary_settings(settings):  # pyright: ignore[reportArgumentType]
+        yield Path(folder)
+
+
+def _parts(root: Path) -> dict[str, int]:
+    return {str(path): path.stat().st_ino for path in root.glob("*/parts/*.parquet")}
+
+
+def measure() -> list[Row]:
+    with _workplace() as folder:
+        audio = folder / "audio"
+        synthesize(audio, SynthConfig(n_tracks=N_TRACKS + 1, min_s=6.0, max_s=8.0, faults=False))
+        newcomer = sorted(
+            path for path in audio.rglob("*") if path.suffix in (".mp3", ".flac", ".ogg", ".wav", ".m4a")
+        )[0]
+        aside = folder / newcomer.name
+        shutil.move(newcomer, aside)
+        overrides = ["synth=null", f"catalog.source={audio}", f"store={folder / 'store'}", "catalog.min_shards=10"]
+        return [_around_a_shard(folder, overrides), *_rerun_and_growth(folder, overrides, aside, newcomer)]
+
+
+def _around_a_shard(folder: Path, overrides: list[str]) -> Row:
+    """The same shard by stage functions and by the flow, three times each in turn; what the flow adds, against 60 s."""
+    one_shard = [*overrides[:2], "catalog.min_shards=1"]
+
+    @flow(name="around")
+    def around() -> tuple[float, float]:
+        added, direct = [], []
+        for number in range(4):
+            stores = [f"store={folder / f'{kind}-{number}'}" for kind in ("direct", "flow")]
+            configs = [load_config(PipelineConfig, CONFIG, [*one_shard, root]) for root in stores]
+            for root in stores:
+                catalog(CONFIG, [*one_shard, root])
+            start = time.perf_counter()
+            store = Store(configs[0].store)
+            tracks = store.require("tracks")
+            pending = pending_mels(store, configs[0].mels, tracks)
+            compute_mels(store, configs[0].mels, tracks, pending, configs[0].run.decode_workers)
+            commit_mels(store, configs[0].mels, tracks, max_reject_rate=1.0)
+            middle = time.perf_counter()
+            mels(CONFIG, [*one_shard, stores[1]])
+            if number:  # the first round warms up
+                direct.append(middle - start)
+                added.append(time.perf_counter() - middle - direct[-1])
+        return sorted(added)[1], sorted(direct)[1]
+
+    added, direct = around()
+    return Row(
+        "flow around a shard of 60 s work",
+        100 * max(added, 0.0) / SHARD_WORK_S,
+        2,
+        "%",
+        f"the flow adds {added:.2f} s to a shard that takes {direct:.2f} s here",
+        higher_is_better=False,
+    )
+
+
+def _rerun_and_growth(folder: Path, overrides: list[str], aside: Path, newcomer: Path) -> list[Row]:
+    root = folder / "store"
+    pipeline(CONFIG, overrides)
+    before = _parts(root)
+    start = time.perf_counter()
+    pipeline(CONFIG, overrides)
+    seconds = time.perf_counter() - start
+    rewritten = sum(_parts(root).get(name) != inode for name, inode in before.items()) + len(_parts(root)) - len(before)
+    shutil.move(aside, newcomer)
+    pipeline(CONFIG, overrides)
+    after = _parts(root)
+    touched = sum(after.get(name) != inode for name, inode in before.items())
+    new = {dataset: sum(f"/{dataset}/" in name for name in after.keys() - before.keys()) for dataset in DATASETS}
+    return [
+        Row("rerun of a finished pipeline", seconds, 10, "s", f"{N_TRACKS} tracks", higher_is_better=False),
+        Row("parts written by the rerun", rewritten, 0, "", higher_is_better=False),
+        Row("old parts rewritten when the catalog grows by 1 %", touched, 0, "", higher_is_better=False),
+        Row(
+            "most new parts of a dataset when it grows by 1 %",
+            max(new.values()),
+            1,
+            "",
+            f"{new}",
+            higher_is_better=False,
+        ),
+    ]
+
+
+DATASETS = ("tracks", "mels", "health", "rejects", "embeddings")

@@ -1,0 +1,119 @@
+"""The whole way from a file to its embedding, on one core: against the sum of its stages, and against the obvious way.
+
+The obvious way is what one writes first: librosa.load, librosa's mel clip by clip, the encoder eager in float32.
+"""
+
+import tempfile
+from pathlib import Path
+
+import librosa
+import numpy as np
+import pyarrow as pa
+import torch
+
+from audioae.audio.clips import CLIP_SAMPLES, SAMPLE_RATE, ClipConfig, plan_clips
+from audioae.audio.decode import DecodeConfig, decode_track
+from audioae.audio.extract import extract
+from audioae.audio.mel import encode_mel, log_mel
+from audioae.audio.synth import SynthConfig, synthesize
+from audioae.config import load_config
+from audioae.model.autoencoder import ConvAutoencoder, ModelConfig, build_model
+from audioae.model.embedder import Embedder, pool_track
+from audioae.store.dataset import Store
+from audioae.store.schemas import EMBEDDINGS
+from tests.bench.harness import Row, interleave
+
+N_TRACKS = 12
+FORMATS = (".mp3", ".flac", ".ogg", ".wav")  # librosa reads m4a only with the ffmpeg program
+N_EMBEDDINGS = 100_000
+
+
+def measure() -> list[Row]:
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        return [*_pipeline(Path(folder)), _reading(Path(folder))]
+
+
+def _pipeline(folder: Path) -> list[Row]:
+    synthesize(folder / "audio", SynthConfig(n_tracks=N_TRACKS, faults=False))
+    files = [str(p) for p in sorted((folder / "audio").rglob("*")) if p.suffix in FORMATS]
+    model = build_model(load_config(ModelConfig, "configs/model/vqvae_consistency.yaml"))
+    assert isinstance(model, ConvAutoencoder)
+    model.eval()
+    embedder = Embedder(model, device="cpu")
+    clips, decode = ClipConfig(), DecodeConfig()
+    waveforms = [decode_track(file, clips, decode).clips for file in files]
+    codes = [encode_mel(log_mel(waveform))[0] for waveform in waveforms]
+
+    def embed(tracks: list[np.ndarray]) -> list[np.ndarray]:
+        """A shard at once, as the stage does it."""
+        embeddings, _ = embedder.embed(np.concatenate(tracks))
+        ends = np.cumsum([len(track) for track in tracks])
+        return [pool_track(part)[0] for part in np.split(embeddings, ends[:-1])]
+
+    def whole() -> list[np.ndarray]:
+        return embed([extract(file, clips, decode).codes for file in files])
+
+    def obvious() -> None:
+        for file in files:
+            waveform, _ = librosa.load(file, sr=SAMPLE_RATE)
+            mels = []
+            for start in plan_clips(len(waveform) / SAMPLE_RATE, clips):
+                clip = waveform[round(start * SAMPLE_RATE) :][:CLIP_SAMPLES]
+                power = librosa.feature.melspectrogram(y=clip, sr=SAMPLE_RATE)
+                mels.append(librosa.power_to_db(power, ref=np.max))
+            with torch.no_grad():
+                model.embed(torch.from_numpy(np.stack(mels))).mean(dim=0)
+
+    median = interleave(
+        {
+            "whole": whole,
+            "decode": lambda: [decode_track(file, clips, decode) for file in files],
+            "mel": lambda: [encode_mel(log_mel(waveform)) for waveform in waveforms],
+            "encode": lambda: embed(codes),
+            "obvious": obvious,
+        },
+        rounds=5,
+    )
+    stages = {name: median[name] for name in ("decode", "mel", "encode")}
+    n_clips = sum(len(c) for c in codes)
+    shares = ", ".join(f"{name} {1000 * seconds / n_clips:.2f}" for name, seconds in stages.items())
+    per_clip = 1000 * median["whole"] / n_clips
+    return [
+        Row("whole pipeline: sum of stages / measured", sum(stages.values()) / median["whole"], 0.85),
+        Row(
+            "whole pipeline: the obvious way / measured",
+            median["obvious"] / median["whole"],
+            1.7,
+            "x",
+            f"{per_clip:.2f} ms per clip on one core: {shares}",
+        ),
+    ]
+
+
+def _reading(folder: Path) -> Row:
+    vectors = np.random.default_rng(0).standard_normal((N_EMBEDDINGS, 128)).astype(np.float32)
+    np.save(folder / "vectors.npy", vectors)
+    n = len(vectors)
+    table = pa.Table.from_arrays(
+        [
+            pa.array([f"{i:016x}" for i in range(n)]),
+            pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), type=EMBEDDINGS.field("embedding").type),
+            pa.array(np.full(n, 8, np.int16)),
+            pa.array(np.zeros(n, bool)),
+            pa.array(np.zeros(n, np.float32)),
+            pa.array(np.zeros(n, np.float32)),
+        ],
+        schema=EMBEDDINGS,
+    )
+    store = Store(str(folder / "store"))
+    store.write_part("embeddings", "000000-x", table)
+    ref = store.commit("embeddings", ["000000-x"], recipe="x", config={})
+    median = interleave(
+        {
+            "np.load": lambda: np.load(folder / "vectors.npy"),
+            "store": lambda: store.read(ref, ["track_id", "embedding"]),
+        },
+        rounds=9,
+    )
+    return Row("reading embeddings: np.load / store (with IDs)", median["np.load"] / median["store"], 0.18)

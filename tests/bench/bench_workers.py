@@ -1,0 +1,61 @@
+"""Decode and mel of mp3 files by two worker processes against one, and what handing over an item costs."""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from audioae.audio.clips import ClipConfig
+from audioae.audio.decode import DecodeConfig
+from audioae.audio.extract import extract
+from audioae.audio.workers import imap_killable
+from tests.audio.worker_functions import double
+from tests.bench.harness import Row, interleave
+
+N_TRACKS = 24
+N_CALLS = 2000
+
+
+def measure() -> list[Row]:
+    with tempfile.TemporaryDirectory() as folder:
+        items = [(i, (str(path), ClipConfig(), DecodeConfig())) for i, path in enumerate(_write_tracks(Path(folder)))]
+        extracting = interleave(
+            {
+                "one": lambda: [*imap_killable(extract, items, workers=1, timeout_s=60)],
+                "two": lambda: [*imap_killable(extract, items, workers=2, timeout_s=60)],
+                "one plain process": lambda: _count(1),
+                "two plain processes": lambda: _count(2),
+            }
+        )
+        calls = [(i, (i,)) for i in range(N_CALLS)]
+        handing = interleave({"calls": lambda: [*imap_killable(double, calls, workers=1, timeout_s=60)]})
+    per_track = extracting["one"] / N_TRACKS
+    share = handing["calls"] / N_CALLS / per_track
+    plain = 2 * extracting["one plain process"] / extracting["two plain processes"]
+    note = f"one: {per_track * 1e3:.1f} ms per 30-s mp3; two plain processes on this machine, now: {plain:.2f}x"
+    return [
+        Row("decode + mel of files: one worker / two workers", extracting["one"] / extracting["two"], 1.8, note=note),
+        Row("handing over an item / decode + mel of a 30-s mp3", 100 * share, 2.0, unit="%", higher_is_better=False),
+    ]
+
+
+def _count(n_processes: int) -> None:
+    """What the machine gives: the same work in each of some processes that have nothing to do with each other."""
+    command = [sys.executable, "-c", "sum(i * i for i in range(5_000_000))"]
+    processes = [subprocess.Popen(command) for _ in range(n_processes)]
+    for process in processes:
+        process.wait()
+
+
+def _write_tracks(folder: Path) -> list[Path]:
+    rng = np.random.default_rng(0)
+    seconds = np.arange(30 * 44_100) / 44_100
+    paths = [folder / f"{i}.mp3" for i in range(N_TRACKS)]
+    for path in paths:
+        tones = sum(np.sin(2 * np.pi * hz * seconds) for hz in rng.uniform(80, 4000, 8)) / 16
+        waveform = np.stack([tones, 0.8 * tones], axis=1) + rng.normal(0, 0.01, (len(seconds), 2))
+        soundfile.write(path, waveform, 44_100, format="MP3")
+    return paths

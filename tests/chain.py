@@ -1,0 +1,29 @@
+"""The whole chain without Prefect: the stage functions, one after another, in this process."""
+
+from audioae.config import load_config
+from audioae.stages.catalog import update_tracks
+from audioae.stages.embed import commit_embeddings, compute_embeddings, pending_embeddings
+from audioae.stages.index import build_index
+from audioae.stages.mels import commit_mels, compute_mels, pending_mels
+from audioae.stages.settings import PipelineConfig
+from audioae.stages.train import train_model
+from audioae.store.dataset import Store
+from audioae.store.manifest import DatasetRef
+
+
+def run_chain(config: PipelineConfig) -> DatasetRef:
+    """catalog -> mels -> train -> embed -> index; returns the index."""
+    store, workers = Store(config.store), config.run.decode_workers
+    tracks = update_tracks(store, config.catalog)
+    compute_mels(store, config.mels, tracks, pending_mels(store, config.mels, tracks), workers)
+    mels = commit_mels(store, config.mels, tracks, max_reject_rate=config.max_reject_rate)
+    model = train_model(store, config.model, config.train, mels)
+    pending = pending_embeddings(store, config.mels, tracks, model)
+    compute_embeddings(store, config.mels, tracks, model, pending, workers)
+    embeddings = commit_embeddings(store, config.mels, tracks, model, max_reject_rate=config.max_reject_rate)
+    return build_index(store, config.index, embeddings)
+
+
+def run_configured(path: str, overrides: list[str]) -> None:
+    """`run_chain` for a child process, which is given strings."""
+    run_chain(load_config(PipelineConfig, path, overrides))

@@ -1,0 +1,92 @@
+"""Fixtures that more than one folder of tests needs."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real recordings beside the repository; tests that want them are skipped where there are none."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"no real audio at {SHARED_DATA}")
+    return SHARED_DATA
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """The endpoint of an S3 server in a process of its own, spoken to over HTTP."""
+    port = free_port()
+    endpoint = f"http://127.0.0.1:{port}"
+    server = subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    credentials = {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    before = {name: os.environ.get(name) for name in credentials}
+    os.environ.update(credentials)
+    try:
+        for _ in range(200):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.1)
+        yield endpoint
+    finally:
+        server.terminate()
+        server.wait(10)
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+
+
+@pytest.fixture
+def s3_root(s3_server: str, request: pytest.FixtureRequest) -> str:
+    """A store root in a fresh bucket."""
+    import boto3
+
+    bucket = f"audioae-{abs(hash(request.node.nodeid)) % 10**10}-{time.monotonic_ns() % 10**6}"
+    boto3.client("s3", endpoint_url=s3_server).create_bucket(Bucket=bucket)
+    return f"s3://{bucket}/store?endpoint_override={s3_server.removeprefix('http://')}&scheme=http"
+
+
+@pytest.fixture(params=["local", "s3"])
+def store_root(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A store root: once a local folder, once a bucket."""
+    return str(tmp_path / "store") if request.param == "local" else request.getfixturevalue("s3_root")
+
+
+@pytest.fixture(scope="session")
+def tiny_audio(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of 24 short synthesized tracks with tags, in all formats, without faults."""
+    from audioae.audio.synth import SynthConfig, synthesize
+
+    folder = tmp_path_factory.mktemp("tiny") / "catalog"
+    synthesize(folder, SynthConfig(n_tracks=24, min_s=6.0, max_s=9.0, faults=False))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_config(tiny_audio: Path) -> tuple[str, list[str]]:
+    """Config file and overrides of a run over `tiny_audio`; add `store=...`."""
+    config = Path(__file__).parents[1] / "configs" / "tiny.yaml"
+    return str(config), ["synth=null", f"catalog.source={tiny_audio}"]

@@ -1,0 +1,224 @@
+"""The flows on a real Prefect server: a private one, a given one, and a Dask cluster; errors as a user sees them."""
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from audioae.store.dataset import Store
+from audioae.store.upkeep import PUBLISHED
+from tests.conftest import free_port
+
+ROOT = Path(__file__).parents[2]
+
+
+def run_flow(stage: str, config: str, overrides: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
+    """`python -m flows.<stage>`, as README has it, with a Prefect home of its own."""
+    arguments = [part for override in overrides for part in ("--set", override)]
+    return subprocess.run(
+        [sys.executable, "-m", f"flows.{stage}", config, *arguments],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=400,
+    )
+
+
+def audioae(*arguments: str, store: Path | str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "audioae.cli", *arguments, "--store", str(store)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A Prefect server of one's own, as a team has it; the environment that names it."""
+    port = free_port()
+    environment = {"PREFECT_HOME": str(tmp_path_factory.mktemp("server"))}
+    process = subprocess.Popen(
+        [str(Path(sys.executable).parent / "prefect"), "server", "start", "--host", "127.0.0.1", "--port", str(port)],
+        env={**os.environ, **environment},
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    url = f"http://127.0.0.1:{port}/api"
+    try:
+        for _ in range(240):
+            with suppress(OSError), urllib.request.urlopen(f"{url}/health", timeout=5) as answer:
+                if answer.status == 200:
+                    break
+            time.sleep(0.5)
+        yield {**environment, "PREFECT_API_URL": url}
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def finished(tiny_config, tmp_path_factory) -> tuple[Path, list[str], str]:
+    """A finished pipeline, run without a server: its store, its overrides, and what it printed."""
+    path, overrides = tiny_config
+    store = tmp_path_factory.mktemp("finished") / "store"
+    home = str(tmp_path_factory.mktemp("prefect"))
+    run = run_flow("pipeline", path, [*overrides, f"store={store}"], PREFECT_HOME=home)
+    assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
+    return store, overrides, run.stdout + run.stderr
+
+
+def test_pipeline_publishes_everything_and_says_so(finished):
+    store, _, printed = finished
+    for dataset in PUBLISHED:
+        assert Store(str(store)).latest(dataset), dataset
+    for words in ("24 in the catalog: 24 embedded", "tracks/s", "recall@10", "index@", str(store)):
+        assert words in printed, words
+
+
+def test_rerun_writes_no_part(finished, server):
+    store, overrides, _ = finished
+    before = {path: path.stat().st_ino for path in store.glob("*/parts/**/*") if path.is_file()}
+    run = run_flow("pipeline", "configs/tiny.yaml", [*overrides, f"store={store}"], **server)
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert {path: path.stat().st_ino for path in store.glob("*/parts/**/*") if path.is_file()} == before
+
+
+def test_a_server_has_the_runs_and_their_artifacts(finished, server):
+    store, overrides, _ = finished
+    run = run_flow("index", "configs/tiny.yaml", [*overrides, f"store={store}"], **server)
+    assert run.returncode == 0, run.stderr[-3000:]
+
+    def ask(what: str) -> list[dict]:
+        url = f"{server['PREFECT_API_URL']}/{what}/filter"
+        request = urllib.request.Request(url, b"{}", {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+    assert "index" in [found["name"] for found in ask("flows")]
+    index = str(Store(str(store)).latest("index"))
+    assert any(index in (found["description"] or "") for found in ask("artifacts"))
+
+
+def test_similar_answers_for_id_title_and_outside_file(finished, tiny_audio, tmp_path):
+    store, _, _ = finished
+    by_path = json.loads(
+        audioae("similar", str(next(tiny_audio.rglob("*.flac"))), "-k", "5", "--json", store=store).stdout
+    )
+    track = by_path["query"]
+    by_id = json.loads(audioae("similar", track["track_id"], "-k", "5", "--json", store=store).stdout)
+    by_title = json.loads(audioae("similar", track["title"], "-k", "5", "--json", store=store).stdout)
+    assert by_id["neighbors"] == by_path["neighbors"] == by_title["neighbors"]
+    assert len(by_id["neighbors"]) == 5
+    assert track["track_id"] not in [row["track_id"] for row in by_id["neighbors"]]
+    outside = tmp_path / "not in the catalog.xyz"
+    outside.write_bytes(Path(track["uri"]).read_bytes())
+    answer = json.loads(audioae("similar", str(outside), "-k", "1", "--json", store=store).stdout)
+    assert answer["neighbors"][0]["track_id"] == track["track_id"]
+    assert answer["neighbors"][0]["score"] > 0.99999
+
+
+def test_coverage_explain_export_and_versions(finished, tmp_path):
+    import pyarrow.parquet as pq
+
+    store, _, _ = finished
+    sums = json.loads(audioae("coverage", "--json", store=store).stdout)
+    states = sums["embedded"] + sums["duplicates"] + sum(sums["rejected"].values()) + sums["pending"]
+    assert states == sums["n_tracks"] == 24
+    out = tmp_path / "out.parquet"
+    assert audioae("export", "embeddings", str(out), store=store).returncode == 0
+    table = pq.read_table(out)
+    wanted = ["track_id", "uri", "title", "artist", "album", "label", "embedding", "model"]
+    assert (table.column_names, table.num_rows) == (wanted, 24)
+    explained = json.loads(audioae("explain", table["track_id"][0].as_py(), "--json", store=store).stdout)
+    assert set(explained) == {"track", "state", "health", "clips", "embedding", "neighbors"}
+    assert explained["state"]["state"] == "embedded"
+    verified = audioae("versions", "--verify", store=store)
+    assert "every part verified" in verified.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("similar", "no such track at all"), "SearchError: no track 'no such track at all' among the 24"),
+        (("similar", "x", "-k", "0"), "SearchError: k=0: wanted at least 1"),
+        (("rollback", "index"), "StoreError: index@"),
+        (("prune", "--keep", "0"), "StoreError: keep=0"),
+        (("export", "embeddings", "/nowhere/out.parquet"), "StoreError: /nowhere/out.parquet: cannot be written"),
+    ],
+)
+def test_a_wrong_command_is_one_message(finished, arguments, message):
+    run = audioae(*arguments, store=finished[0])
+    assert run.returncode == 1
+    assert run.stderr.startswith(message), run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_an_empty_store_says_what_to_run(tmp_path):
+    run = audioae("similar", "x", store=tmp_path)
+    assert run.returncode == 1
+    assert "the store has no index yet; run the pipeline first" in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["trian.steps=3"], r"trian: unknown key; did you mean 'train'?"),
+        (["train.steps=0"], r"train.steps: got 0"),
+        (["catalog.source=/nowhere/music"], "/nowhere/music"),
+        (["model=configs/model/nope.yaml"], "configs/model/nope.yaml: no such config file"),
+    ],
+)
+def test_a_wrong_config_is_one_message(tiny_config, tmp_path, server, overrides, message):
+    path, right = tiny_config
+    run = run_flow("pipeline", path, [*right, f"store={tmp_path}", *overrides], **server)
+    assert run.returncode == 1
+    assert message in run.stderr, run.stderr[-2000:]
+    assert "Traceback" not in run.stderr
+    assert not list(tmp_path.rglob("LATEST")), "nothing may be published"
+
+
+def test_a_catalog_that_is_all_rejected_fails_and_publishes_no_mels(tiny_config, tmp_path, server):
+    path, _ = tiny_config
+    music = tmp_path / "music"
+    music.mkdir()
+    for number in range(3):
+        (music / f"{number}.mp3").write_bytes(bytes([number]) * 5000)
+    overrides = ["synth=null", f"catalog.source={music}", f"store={tmp_path / 'store'}"]
+    run = run_flow("pipeline", path, overrides, **server)
+    assert run.returncode == 1
+    assert "3 of 3 tracks were rejected" in run.stderr, run.stderr[-2000:]
+    assert not (tmp_path / "store" / "mels" / "LATEST").exists()
+    assert "Traceback" not in run.stderr
+
+
+def test_help_teaches():
+    run = run_flow("pipeline", "--help", [])
+    assert run.returncode == 0
+    assert "--set KEY.PATH=VALUE" in run.stdout
+    assert "A stage whose result is there is looked up, not computed" in run.stdout
+
+
+@pytest.mark.parametrize("stage", ["catalog", "mels", "train", "embed", "index", "pipeline"])
+def test_every_flow_says_what_it_does(stage):
+    flow = getattr(importlib.import_module(f"flows.{stage}"), stage)
+    assert flow.name == stage
+    assert len((flow.description or "").split()) > 12
+
+
+def test_dask_gives_the_same_bytes(finished, tiny_config, tmp_path, server):
+    """Groups of shards over a real local Dask cluster: the same versions as on one machine."""
+    store, overrides, _ = finished
+    other = tmp_path / "store"
+    dask = ["run.runner=dask", "run.workers=2", "run.max_tasks=4"]
+    for stage in ("catalog", "mels"):
+        run = run_flow(stage, tiny_config[0], [*overrides, *dask, f"store={other}"], **server)
+        assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
+    for dataset in ("tracks", "mels", "health", "rejects"):
+        assert Store(str(other)).latest(dataset) == Store(str(store)).latest(dataset)

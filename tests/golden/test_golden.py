@@ -1,0 +1,39 @@
+"""Every store format ever written must load forever."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from audioae.stages.embed import embed_tracks, load_embedder
+from audioae.stages.extraction import mel_codes
+from audioae.stages.index import load_index
+from audioae.store.dataset import Store
+from audioae.store.upkeep import PUBLISHED
+
+V1 = Path(__file__).parent / "v1"
+
+
+def test_v1_loads():
+    store = Store(str(V1))
+    refs = {dataset: store.require(dataset) for dataset in PUBLISHED}
+    for ref in refs.values():
+        store.verify(ref)
+    tracks = store.read(refs["tracks"]).to_pylist()
+    assert [row["track_id"] for row in tracks] == ["00000000000000aa", "00000000000000ab", "00000000000000ac"]
+    assert (tracks[0]["year"], tracks[0]["duration_s"], tracks[1]["label"]) == (1999, 30.5, None)
+    assert tracks[0]["added_at"].isoformat() == "2026-01-02T03:04:05+00:00"
+    assert store.read(refs["rejects"])["reason"].to_pylist() == ["silent"]
+    assert store.read(refs["health"])["sample_rate"].to_pylist() == [44100]
+    codes = mel_codes(store.read(refs["mels"]))
+    assert np.array_equal(codes[0].reshape(-1), np.arange(128 * 130) % 256)
+    stored = store.read(refs["embeddings"])
+    again = embed_tracks(store.read(refs["mels"]), load_embedder(store, refs["model"]))
+    vectors = [np.array(table["embedding"].to_pylist()) for table in (stored, again)]
+    assert isinstance(stored, pa.Table)
+    assert (vectors[0] * vectors[1]).sum(axis=1).min() > 0.99999
+    index = load_index(store, refs["index"])
+    index.check_model(str(refs["model"]))
+    scores, rows = index.search(vectors[0].astype(np.float32), 1)
+    assert [str(index.ids[row]) for row in rows[:, 0]] == stored["track_id"].to_pylist()
+    assert scores.min() > 0.9999

@@ -1,0 +1,117 @@
+"""Augmentations and corruptions: what they change, what they leave, and where their randomness comes from."""
+
+from typing import Any
+
+import pytest
+import torch
+
+from audioae.model.augment import AugmentConfig, augment
+from audioae.model.blocks import mel_db
+from audioae.model.corruption import CorruptionConfig, Gaussian, Mask, SaltPepper
+from audioae.model.data import ClipSet
+
+OFF = {"roll_mels": 0, "eq_db": 0, "background_share": 0, "noise_share": 0, "mask_mels": 0, "mask_frames": 0}
+
+
+def only(**settings: Any) -> AugmentConfig:
+    """Everything off but what is given."""
+    return AugmentConfig.model_validate({**OFF, **settings})
+
+
+@pytest.fixture
+def db(clips: ClipSet) -> torch.Tensor:
+    return mel_db(torch.from_numpy(clips.codes[:12]))
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_augmented_mels_are_mels_and_drawn_from_the_generator(db: torch.Tensor):
+    before = torch.random.get_rng_state()
+    first = augment(db, AugmentConfig(), generator())
+    assert torch.equal(first, augment(db, AugmentConfig(), generator()))
+    assert not torch.equal(first, augment(db, AugmentConfig(), generator(1)))
+    assert torch.equal(before, torch.random.get_rng_state())
+    assert first.shape == db.shape
+    assert first.min() >= -80
+    assert first.max() <= 0
+    assert ((first - db).abs().mean(dim=(1, 2)) > 0.5).all()
+
+
+def test_everything_off_changes_nothing(db: torch.Tensor):
+    torch.testing.assert_close(augment(db, only(), generator()), db)
+
+
+def test_roll_moves_bands_together():
+    ramp = torch.linspace(-60, 0, 128)[None, :, None].expand(30, 128, 130).clone()
+    rolled = augment(ramp, only(roll_mels=3), generator())
+    step = 60 / 127
+    shifts = torch.round((rolled[:, 64, 0] - rolled.amax(dim=(1, 2)) - ramp[:, 64, 0]) / step)
+    assert set(shifts.int().tolist()) <= set(range(-3, 4))
+    assert len(set(shifts.tolist())) > 3
+
+
+def test_equalizer_is_one_smooth_curve_per_clip(db: torch.Tensor):
+    quiet = torch.full((4, 128, 130), -40.0)
+    curve = augment(quiet, only(eq_db=3.0), generator())
+    assert (curve.std(dim=2) == 0).all()
+    assert curve[:, :, 0].diff(dim=1).abs().max() < 2
+    assert curve[:, :, 0].std(dim=1).min() > 0.5
+
+
+def test_background_adds_power_to_the_share_of_clips():
+    silent = torch.full((8, 128, 130), -80.0)
+    silent[:, :, 0] = 0.0
+    silent[1::2, :, 60:] = 0.0
+    mixed = augment(silent, only(background_share=0.5), generator())
+    changed = (mixed - silent).abs().amax(dim=(1, 2)) > 1
+    assert 0 < changed.sum() <= 4
+    lifted = mixed[::2, :, 60:].amax(dim=(1, 2))
+    assert ((lifted < -79) | ((lifted > -22) & (lifted < -7))).all()
+
+
+def test_noise_lies_where_it_should():
+    silent = torch.full((40, 128, 130), -80.0)
+    silent[:, 0, 0] = 0.0
+    config = only(noise_share=1.0, noise_db=(-30.0, -30.0))
+    power = 10 ** (augment(silent, config, generator())[:, 1:, 1:] / 10)
+    assert 10 * torch.log10(power.mean()).item() == pytest.approx(-30, abs=0.2)
+
+
+def test_masks_are_one_stripe_each(db: torch.Tensor):
+    config = only(mask_mels=16, mask_frames=20)
+    changed = augment(db, config, generator()) != db
+    assert changed.any()
+    bands = changed.float().mean(dim=2) > 0.9
+    frames = changed.float().mean(dim=1) > 0.9
+    assert bands.sum(dim=1).max() <= 16
+    assert frames.sum(dim=1).max() <= 20
+    for stripe in [*bands, *frames]:
+        assert stripe.int().diff().abs().sum() <= 2
+
+
+@pytest.mark.parametrize(
+    "corruption",
+    [Gaussian(kind="gaussian"), SaltPepper(kind="salt_pepper"), Mask(kind="mask")],
+    ids=lambda corruption: corruption.kind,
+)
+def test_corruptions_are_reproducible_and_in_range(corruption: CorruptionConfig, db: torch.Tensor):
+    first = corruption.apply(db, generator())
+    assert torch.equal(first, corruption.apply(db, generator()))
+    assert not torch.equal(first, db)
+    assert first.min() >= -80
+    assert first.max() <= 0
+
+
+def test_corruptions_are_as_strong_as_they_say():
+    middle = torch.full((16, 128, 130), -40.0)
+    noisy = Gaussian(kind="gaussian", std_db=8.0).apply(middle, generator())
+    assert noisy.std().item() == pytest.approx(8, rel=0.02)
+    salted = SaltPepper(kind="salt_pepper", fraction=0.2).apply(middle, generator())
+    assert (salted == 0).float().mean().item() == pytest.approx(0.1, abs=0.01)
+    assert (salted == -80).float().mean().item() == pytest.approx(0.1, abs=0.01)
+    masked = Mask(kind="mask", fraction=0.5, bands=16, frames=10).apply(middle, generator()) == -80
+    assert masked.float().mean().item() == pytest.approx(0.5, abs=0.05)
+    patch = masked[:, :16, :10].flatten(1)
+    assert ((patch.sum(dim=1) == 0) | (patch.sum(dim=1) == 160)).all()

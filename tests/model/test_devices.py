@@ -1,0 +1,30 @@
+"""Several devices: two processes on the CPU train one model."""
+
+import numpy as np
+import torch
+
+from audioae.model.autoencoder import ModelConfig
+from audioae.model.data import ClipSet
+from audioae.model.training import TrainConfig, fit
+
+
+def test_two_processes_train_one_model(tiny: ModelConfig, clips: ClipSet):
+    config = TrainConfig(
+        steps=4,
+        batch_size=16,
+        warmup=1,
+        log_every=1,
+        validate_every=4,
+        accelerator="cpu",
+        devices=2,
+        precision="32-true",
+    )
+    result = fit(tiny, config, clips)
+    assert [(row["step"], row["split"]) for row in result.metrics] == [
+        (1, "train"), (2, "train"), (3, "train"), (4, "train"), (4, "held_out"),
+    ]  # fmt: skip
+    assert all(np.isfinite(row["loss"]) for row in result.metrics)
+    with torch.no_grad():
+        embeddings = result.model.embed(torch.from_numpy(clips.codes))
+    assert torch.isfinite(embeddings).all()
+    assert embeddings.std() > 0.1

@@ -1,0 +1,85 @@
+"""Embeddings of clips and tracks: the same whatever batch, order or process they are made in."""
+
+import numpy as np
+import pytest
+import torch
+
+from audioae.errors import ModelError
+from audioae.model.autoencoder import ConvAutoencoder, ModelConfig, build_model
+from audioae.model.blocks import Stage, mel_db
+from audioae.model.data import ClipSet
+from audioae.model.embedder import Embedder, fold, pool_track
+from audioae.model.training import TrainConfig, fit
+
+
+@pytest.fixture(scope="module")
+def model(tiny: ModelConfig, clips: ClipSet) -> ConvAutoencoder:
+    config = TrainConfig(steps=10, batch_size=32, warmup=2, accelerator="cpu")
+    trained = fit(tiny, config, clips).model
+    assert isinstance(trained, ConvAutoencoder)
+    return trained
+
+
+def test_batch_and_order_do_not_matter(model: ConvAutoencoder, clips: ClipSet):
+    embedder = Embedder(model, "cpu")
+    together, errors = embedder.embed(clips.codes[:40])
+    order = np.random.default_rng(0).permutation(40)
+    shuffled, shuffled_errors = embedder.embed(clips.codes[:40][order])
+    alone = np.concatenate([embedder.embed(clips.codes[i : i + 1])[0] for i in range(40)])
+    for other in (alone, shuffled[np.argsort(order)]):
+        cosine = (together * other).sum(1) / np.linalg.norm(together, axis=1) / np.linalg.norm(other, axis=1)
+        assert cosine.min() >= 0.99999
+    np.testing.assert_allclose(shuffled_errors[np.argsort(order)], errors, rtol=1e-4)
+
+
+def test_the_fast_form_computes_what_the_model_computes(model: ConvAutoencoder, clips: ClipSet):
+    codes = clips.codes[:20]
+    embeddings, errors = Embedder(model, "cpu").embed(codes)
+    with torch.no_grad():
+        mels = torch.from_numpy(codes)
+        np.testing.assert_allclose(embeddings, model.embed(mels).numpy(), atol=1e-4)
+        normalized = model.mel_norm(mel_db(mels))
+        reconstruction = model.decoder(model.encode(normalized).z)
+    np.testing.assert_allclose(errors, (reconstruction - normalized).square().mean(dim=(1, 2)).numpy(), rtol=1e-3)
+    assert embeddings.dtype == errors.dtype == np.float32
+
+
+def test_folding_leaves_the_model_as_it_is(model: ConvAutoencoder):
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    folded = fold(model)
+    assert all(stage.norm is None for stage in folded.modules() if isinstance(stage, Stage))
+    assert any(stage.norm is not None for stage in model.modules() if isinstance(stage, Stage))
+    assert all(torch.equal(value, model.state_dict()[name]) for name, value in before.items())
+
+
+def test_no_clips_give_no_embeddings(model: ConvAutoencoder):
+    embeddings, errors = Embedder(model, "cpu").embed(np.zeros((0, 128, 130), np.uint8))
+    assert embeddings.shape == (0, 128)
+    assert errors.shape == (0,)
+
+
+@pytest.mark.parametrize("codes", [np.zeros((128, 130), np.uint8), np.zeros((2, 128, 130), np.float32)])
+def test_bad_codes_are_refused(codes: np.ndarray):
+    embedder = Embedder(build_model(ModelConfig(channels=(2, 2))), "cpu")
+    with pytest.raises(ModelError, match=r"wanted \(n, 128, 130\) uint8"):
+        embedder.embed(codes)
+
+
+def test_a_track_is_the_mean_of_its_clips():
+    rng = np.random.default_rng(0)
+    embeddings = rng.normal(1, 1, (5, 128)).astype(np.float32)
+    track, spread = pool_track(embeddings)
+    mean = embeddings.mean(axis=0)
+    np.testing.assert_allclose(track, mean / np.linalg.norm(mean), rtol=1e-5)
+    cosines = embeddings @ track / np.linalg.norm(embeddings, axis=1)
+    assert spread == pytest.approx(1 - cosines.mean(), rel=1e-4)
+    assert track.dtype == np.float32
+    np.testing.assert_allclose(pool_track(embeddings[::-1])[0], track, atol=1e-6)
+    with pytest.raises(ModelError, match="pool_track"):
+        pool_track(embeddings[:0])
+
+
+def test_pooling_clips_that_cancel_out_is_finite():
+    track, spread = pool_track(np.stack([np.ones(128), -np.ones(128)]).astype(np.float32))
+    assert np.isfinite(track).all()
+    assert np.isfinite(spread)

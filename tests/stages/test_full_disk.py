@@ -1,0 +1,38 @@
+"""A disk that fills up in the middle of a run: one message, nothing published, and a rerun that goes on."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from audioae.store.dataset import Store
+from tests.chain import run_chain
+
+ROOT = Path(__file__).parents[2]
+
+# The kernel itself refuses, as on a full disk: no file may grow beyond so many bytes.
+LIMITED = """
+import resource, signal, sys
+from audioae.errors import AudioaeError
+from tests.chain import run_configured
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, resource.RLIM_INFINITY))
+try:
+    run_configured(sys.argv[1], sys.argv[2:])
+except AudioaeError as error:
+    sys.exit(f"{type(error).__name__}: {error}")
+"""
+
+
+def test_a_full_disk_publishes_nothing_and_a_rerun_goes_on(tiny_config, chain, tmp_path: Path):
+    path, overrides = tiny_config
+    command = [sys.executable, "-c", LIMITED, path, *overrides, f"store={tmp_path / 'store'}"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert run.returncode == 1
+    assert "StoreError" in run.stderr
+    assert "no space left" in run.stderr
+    assert "Free space and run again: finished shards are kept" in run.stderr
+    store = Store(str(tmp_path / "store"))
+    assert store.latest("mels") is None
+    assert not list((tmp_path / "store").rglob(".tmp-*"))
+    finished, config = chain
+    assert run_chain(config.model_copy(update={"store": store.root})) == finished.require("index")

@@ -1,0 +1,83 @@
+"""Configs: what is wrong is named with file, field, value, and the closest right key."""
+
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from pydantic import Field
+
+from audioae.config import Config, fingerprint, load_config
+from audioae.errors import ConfigError
+
+
+class Inner(Config):
+    steps: int = Field(default=10, ge=1)
+
+
+class Outer(Config):
+    INCLUDES: ClassVar[tuple[str, ...]] = ("inner",)
+    name: str
+    inner: Inner = Inner()
+
+
+def write(tmp_path: Path, text: str, name: str = "c.yaml") -> Path:
+    path = tmp_path / name
+    path.write_text(text)
+    return path
+
+
+def test_overrides_go_deep_and_parse_as_yaml(tmp_path: Path):
+    path = write(tmp_path, "name: a\ninner: {steps: 3}")
+    config = load_config(Outer, path, ["inner.steps=7", "name=s3://bucket/x=y"])
+    assert config == Outer(name="s3://bucket/x=y", inner=Inner(steps=7))
+
+
+def test_a_file_named_under_an_include_is_read_from_beside_the_config(tmp_path: Path):
+    write(tmp_path, "steps: 5", "inner.yaml")
+    assert load_config(Outer, write(tmp_path, "name: a\ninner: inner.yaml")).inner.steps == 5
+    with pytest.raises(ConfigError, match=r"other.yaml: no such config file"):
+        load_config(Outer, write(tmp_path, "name: a\ninner: other.yaml"))
+
+
+def test_an_included_file_can_be_overridden_inside(tmp_path: Path):
+    write(tmp_path, "steps: 5", "inner.yaml")
+    path = write(tmp_path, "name: a\ninner: inner.yaml")
+    assert load_config(Outer, path, ["inner.steps=6"]).inner.steps == 6
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("inner: {steps: 3}", r"c.yaml: 1 problem.*\n  name: missing"),
+        ("name: a\ninner: {stepz: 3}", r"inner.stepz: unknown key; did you mean 'steps'\?"),
+        ("name: a\nnmae: b", r"nmae: unknown key; did you mean 'name'\?"),
+        ("name: a\ninner: {steps: 0}", r"inner.steps: got 0; Input should be greater than or equal to 1"),
+        ("name: [", r"c.yaml: not valid YAML"),
+        ("- a", r"c.yaml: got a list at the top"),
+    ],
+)
+def test_a_bad_file_is_explained(tmp_path: Path, text: str, message: str):
+    with pytest.raises(ConfigError, match=message):
+        load_config(Outer, write(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("steps", r"--set 'steps': wanted key.path=value"),
+        ("name.x=1", r"'name' holds 'a', not a section"),
+        ("inner.stepz=1", r"did you mean 'steps'"),
+    ],
+)
+def test_a_bad_override_is_explained(tmp_path: Path, override: str, message: str):
+    with pytest.raises(ConfigError, match=message):
+        load_config(Outer, write(tmp_path, "name: a"), [override])
+
+
+def test_missing_file_is_named():
+    with pytest.raises(ConfigError, match=r"nowhere.yaml: no such config file"):
+        load_config(Outer, "nowhere.yaml")
+
+
+def test_fingerprint_depends_on_content_alone():
+    assert fingerprint(Inner(steps=2)) == fingerprint({"steps": 2}) != fingerprint({"steps": 3})

@@ -1,0 +1,35 @@
+"""The project's own rules: lint, format, types, import contracts, and a light `import audioae`."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+BIN = Path(sys.executable).parent
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["pyright"], ["lint-imports"]],
+    ids=["ruff-check", "ruff-format", "pyright", "import-contracts"],
+)
+def test_clean(command: list[str]):
+    run = subprocess.run([str(BIN / command[0]), *command[1:]], cwd=ROOT, capture_output=True, text=True, timeout=500)
+    assert run.returncode == 0, run.stdout[-4000:] + run.stderr[-2000:]
+
+
+def test_import_is_light():
+    """`import audioae` loads none of the heavy packages."""
+    heavy = ["torch", "torchaudio", "faiss", "librosa", "prefect", "numba", "soundfile", "pyarrow", "fastapi"]
+    code = f"import sys, audioae, audioae.cli; print([m for m in {heavy!r} if m in sys.modules])"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert run.stdout.strip() == "[]", run.stdout + run.stderr
+
+
+def test_no_prefect_below_flows():
+    """Nothing in audioae imports prefect; the layers in pyproject.toml keep the rest."""
+    for path in (ROOT / "audioae").rglob("*.py"):
+        assert not re.search(r"^\s*(import|from) prefect", path.read_text(), re.MULTILINE), path
