@@ -2,7 +2,7 @@
 
     python -m tests.bench.sounds OUT        (apt-get install -y espeak-ng fluidsynth fluid-soundfont-gm)
 
-- `OUT/speech/speech.csv`: 24 voices of espeak-ng read the same 18 texts of about 2 to 4 s. The label is the speaker; the
+- `OUT/speech/speech.csv`: 24 voices of espeak-ng read the same 18 texts of 2 to 4 s. The label is the speaker; the
   album is the digit where the text is one (so the question "same album?" is "same digit?"), and empty elsewhere.
 - `OUT/speech/digits.csv`: the digits of these files alone. The label is the digit, the artist the speaker.
 - `OUT/oneshot/oneshot.csv`: 40 instruments and 10 drums of the General MIDI soundfont, 8 notes or hits of 0.6 to 2.5 s
