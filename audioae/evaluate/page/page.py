@@ -1,0 +1,133 @@
+"""The page: data in, one HTML file out.
+
+Conventions
+-----------
+- Rows count the tracks that were evaluated, as in `vectors` and `facts`.
+- Mels are dB below the clip's maximum, [-80, 0], (128, 130); clips are MP3 files of about 3 s.
+- The page may load nothing: its own policy forbids it, so a catalog's tags cannot make it do so.
+"""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from string import Template
+from typing import Any
+
+import numpy as np
+
+from audioae.errors import EvaluationError
+from audioae.evaluate.facts import Facts
+from audioae.evaluate.page import figures, views
+from audioae.evaluate.page.layout import map_rows
+from audioae.evaluate.page.markup import escape, mel_picture, script_json
+from audioae.evaluate.page.neighbors import Neighbors, nearest
+from audioae.evaluate.page.plots import MAX_LABELS, label_styles, mark_shapes
+
+
+@dataclass(frozen=True, eq=False)
+class PageData:
+    """All that the page shows.
+
+    Parameters
+    ----------
+    document : mapping
+        The evaluation's JSON. A part that is missing or empty is left out with a sentence.
+    vectors : np.ndarray, shape (n, d), rows of length 1
+    facts : Facts
+        IDs, labels and artists of the n tracks.
+    titles : sequence of str, length n
+        "" where not known: the ID stands for it.
+    neighbors : sequence of Neighbors
+        Queries with their nearest tracks, for the gallery.
+    mels, clips : mapping of row to np.ndarray (128, 130) in dB, and of row to MP3 bytes
+        Of the tracks that can be seen and heard; of no others.
+    reconstructions : tuple of originals and reconstructions, each (m, 128, 130) in dB, or None
+
+    Raises
+    ------
+    EvaluationError
+        If these do not fit together.
+    """
+
+    document: Mapping[str, Any]
+    vectors: np.ndarray
+    facts: Facts
+    titles: Sequence[str]
+    neighbors: Sequence[Neighbors] = ()
+    mels: Mapping[int, np.ndarray] = field(default_factory=dict)
+    clips: Mapping[int, bytes] = field(default_factory=dict)
+    reconstructions: tuple[np.ndarray, np.ndarray] | None = None
+
+    def __post_init__(self):
+        n = self.facts.n
+        if self.vectors.ndim != 2 or len(self.vectors) != n or len(self.titles) != n:
+            got = f"vectors of shape {self.vectors.shape} and {len(self.titles)} titles"
+            raise EvaluationError(f"page: got {got} for {n} tracks, wanted (n, d) and n")
+        if not np.isfinite(self.vectors).all():
+            raise EvaluationError("page: vectors hold NaN or infinity; leave those tracks out")
+        rows = {*self.mels, *self.clips} | {row for found in self.neighbors for row in (found.query, *found.rows)}
+        if wrong := sorted(row for row in rows if not 0 <= row < n):
+            raise EvaluationError(f"page: mels, clips or neighbors of rows {wrong[:5]}, there are {n} tracks")
+        shapes = {np.shape(mel) for mel in self.mels.values()}
+        if any(len(shape) != 2 for shape in shapes):
+            raise EvaluationError(f"page: got mels of shapes {sorted(shapes)}, wanted (bands, frames)")
+        if self.reconstructions and self.reconstructions[0].shape != self.reconstructions[1].shape:
+            shapes = [np.shape(mels) for mels in self.reconstructions]
+            raise EvaluationError(f"page: originals and reconstructions have shapes {shapes}, wanted the same")
+
+
+def render_page(data: PageData) -> str:
+    """The whole page as HTML; write it to a file as UTF-8.
+
+    It lays out the map by UMAP, which takes some seconds.
+    """
+    rows = map_rows(data.facts.n)
+    document = data.document
+    sections = [
+        figures.metric_table(document),
+        views.track_map(data.vectors, rows, data.facts.labels),
+        views.gallery(data.neighbors, data.titles, data.facts),
+        views.confusion(document),
+        views.hubs(document, data.vectors, data.facts),
+        figures.stability(document),
+        views.codebook(document),
+        views.reconstructions(document, data.reconstructions),
+        figures.omitted(document),
+    ]
+    present = [section for section in sections if section is not None]
+    return Template(_resource("template.html")).substitute(
+        title=escape(f"{document.get('subject') or 'embeddings'}: evaluation"),
+        style=_resource("style.css") + label_styles(min(MAX_LABELS, max(1, len(set(data.facts.labels))))),
+        shapes=mark_shapes(),
+        header=figures.headline(document, data.facts.n),
+        links="".join(f'<a href="#{section.anchor}">{escape(section.title)}</a>' for section in present),
+        sections="".join(section.render() for section in present),
+        data=script_json(_script_data(data, rows)),
+        script=_resource("script.js"),
+    )
+
+
+def _script_data(data: PageData, rows: np.ndarray) -> dict[str, Any]:
+    """What the script looks up by row: who a track is, what is nearest to it, its mel and its sound."""
+    facts = data.facts
+    near = nearest(data.vectors[rows], range(len(rows)))
+    hub_ids = {hub["track_id"] for hub in data.document.get("hubs") or []}
+    named = {*rows.tolist(), *data.mels, *data.clips} | {i for i, name in enumerate(facts.ids) if name in hub_ids}
+    named |= {row for found in data.neighbors for row in (found.query, *found.rows)}
+    return {
+        "tracks": {r: [data.titles[r] or str(facts.ids[r]), facts.artists[r], facts.labels[r]] for r in sorted(named)},
+        "nearest": {
+            int(rows[found.query]): [
+                [int(rows[row]), round(score, 3)] for row, score in zip(found.rows, found.scores, strict=True)
+            ]
+            for found in near
+        },
+        "first": data.neighbors[0].query if data.neighbors else int(rows[0]),
+        "mels": {row: mel_picture(mel) for row, mel in data.mels.items()},
+        "clips": {row: base64.b64encode(clip).decode() for row, clip in data.clips.items()},
+    }
+
+
+def _resource(name: str) -> str:
+    return (files("audioae.evaluate.page") / name).read_text(encoding="utf-8")
