@@ -1,6 +1,6 @@
 """The errors of audioae. Each message says what was got, what was wanted, where, and what to do.
 
-`AudioaeError` is what a caller catches; the five below say whose fault it is.
+`AudioaeError` is what a caller catches; those below say whose fault it is.
 """
 
 
@@ -42,3 +42,7 @@ class ModelError(AudioaeError):
 
 class SearchError(AudioaeError):
     """A query or an index is wrong: unknown track, mixed models, a gate that was missed."""
+
+
+class EvaluationError(AudioaeError):
+    """Embeddings cannot be evaluated as they are: NaN, an ID that stands twice, tracks that do not fit."""

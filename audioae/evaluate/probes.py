@@ -1,0 +1,114 @@
+"""Probes: what can be read off the vectors by a linear model?
+
+Conventions
+-----------
+- Every prediction is for a track that the model was not fitted on. Folds are those given; else five, with an artist's
+  tracks in one fold, and labels spread evenly for classification.
+- Dimensions are standardized on the fitting tracks. Regularization is chosen inside the fitting tracks.
+- Classification: logistic regression, share of tracks named rightly. Numbers: ridge regression, R2 over all tracks.
+"""
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression, RidgeCV
+from sklearn.model_selection import GroupKFold, LeaveOneGroupOut, StratifiedGroupKFold, StratifiedKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from audioae.evaluate.facts import Facts, Target
+from audioae.evaluate.metric import Answer, Metric, explained, mean_metric
+
+N_FOLDS = 5
+STRENGTHS = (0.003, 0.03, 0.3)  # of logistic regression (C), on standardized dimensions
+MAX_ROUNDS = 2000
+ALPHAS = np.logspace(-1, 5, 13)
+MIN_TARGETS = 30
+
+Splits = list[tuple[np.ndarray, np.ndarray]]
+
+
+def measure(vectors: np.ndarray, facts: Facts) -> Answer:
+    """Linear classification of the label, and R2 of every target."""
+    answer = _classify(vectors, facts)
+    for name, target in facts.targets.items():
+        answer += _regress(vectors, facts, name, target)
+    return answer
+
+
+def label_predictions(vectors: np.ndarray, facts: Facts) -> tuple[np.ndarray, str] | str:
+    """Predicted label of every track ("" where none could be), and which folds were used; or why there are none."""
+    known = np.flatnonzero(facts.labels != "")
+    labels = facts.labels[known].astype(str)
+    names, counts = np.unique(labels, return_counts=True)
+    if len(names) < 2:
+        return f"{len(names)} different labels known, at least 2 are needed"
+    given = facts.folds[known]
+    predicted = np.full(facts.n, "", dtype=object)
+    if (given != "").all() and len(set(given)) >= 2:
+        splits = list(LeaveOneGroupOut().split(vectors[known], labels, given.astype(str)))
+        how = f"{len(splits)} folds as given"
+    else:
+        often = np.isin(labels, names[counts >= 2])
+        n_folds = min(N_FOLDS, int(counts.max()))
+        if len(set(labels[often])) < 2:
+            return "fewer than 2 labels have two tracks"
+        known, labels = known[often], labels[often]
+        groups = facts.groups[known]
+        grouped = len(set(groups)) < len(groups)
+        splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=0)
+        if not grouped or len(set(groups)) < n_folds:
+            splitter, grouped = StratifiedKFold(n_folds, shuffle=True, random_state=0), False
+        splits = list(splitter.split(vectors[known], labels, groups if grouped else None))
+        how = f"{n_folds} stratified folds{', grouped by artist' if grouped else ''}"
+    for fitting, held in splits:
+        if len(set(labels[fitting])) < 2:
+            continue
+        model = make_pipeline(StandardScaler(), _classifier(vectors[known[fitting]], labels[fitting]))
+        model.fit(vectors[known[fitting]], labels[fitting])
+        predicted[known[held]] = model.predict(vectors[known[held]])
+    return predicted, how
+
+
+def _classify(vectors: np.ndarray, facts: Facts) -> Answer:
+    result = label_predictions(vectors, facts)
+    if isinstance(result, str):
+        return Answer(omitted=(f"linear probe: {result}",))
+    predicted, how = result
+    asked = predicted != ""
+    correct = np.where(asked, predicted == facts.labels, np.nan)
+    metric = mean_metric(f"linear probe ({how})", correct.astype(float), facts.groups)
+    silent = int(((facts.labels != "") & ~asked).sum())
+    return Answer((metric,), (f"linear probe: {silent} tracks are alone with their label",) if silent else ())
+
+
+def _classifier(vectors: np.ndarray, labels: np.ndarray) -> LogisticRegression:
+    """Logistic regression with the strength that does best on one held-out fifth of the fitting tracks."""
+    _, counts = np.unique(labels, return_counts=True)
+    if counts.min() < 2:
+        return LogisticRegression(C=STRENGTHS[1], max_iter=MAX_ROUNDS)
+    fitting, held = next(iter(StratifiedKFold(min(N_FOLDS, int(counts.min()))).split(vectors, labels)))
+    best, best_score = STRENGTHS[0], -1.0
+    for strength in STRENGTHS:
+        model = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=MAX_ROUNDS))
+        score = float(model.fit(vectors[fitting], labels[fitting]).score(vectors[held], labels[held]))
+        if score > best_score:
+            best, best_score = strength, score
+    return LogisticRegression(C=best, max_iter=MAX_ROUNDS)
+
+
+def _regress(vectors: np.ndarray, facts: Facts, name: str, target: Target) -> Answer:
+    known = np.flatnonzero(np.isfinite(target.values))
+    values = target.values[known].astype(float)
+    if len(known) < MIN_TARGETS or np.ptp(values) == 0:
+        why = f"{len(known)} values known, {MIN_TARGETS} are needed" if len(known) < MIN_TARGETS else "all are equal"
+        return Answer(omitted=(f"R2 of {name}: {why}",))
+    groups = facts.groups[known]
+    if len(set(groups)) < N_FOLDS:
+        groups = np.arange(len(known))
+    predicted = np.empty(len(known))
+    for fitting, held in GroupKFold(N_FOLDS, shuffle=True, random_state=0).split(known, groups=groups):
+        model = make_pipeline(StandardScaler(), RidgeCV(ALPHAS))
+        predicted[held] = model.fit(vectors[known[fitting]], values[fitting]).predict(vectors[known[held]])
+    columns = np.zeros((facts.n, 2))
+    columns[known, 0] = (predicted - values) ** 2
+    columns[known, 1] = (values - values.mean()) ** 2
+    return Answer((Metric(f"R2 of {name} ({target.source})", columns, explained, facts.groups),))
