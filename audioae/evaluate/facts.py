@@ -75,7 +75,7 @@ def make_facts(
     folds: Sequence[str | None] | None = None,
     targets: Mapping[str, Target] | None = None,
 ) -> Facts:
-    """Facts from columns as they are read: None and "" mean "not known".
+    """Facts from columns as they are read: None, NaN and "" mean "not known".
 
     >>> make_facts(["a", "b", "c"], artists=["x", None, "x"]).groups.tolist()
     [1, 0, 1]
@@ -98,16 +98,18 @@ def check_vectors(vectors: np.ndarray, ids: np.ndarray, where: str) -> np.ndarra
     bad = ~np.isfinite(vectors).all(axis=1)
     if bad.any():
         raise EvaluationError(f"{where}: {bad.sum()} vectors hold NaN or infinity: {_listed(ids[bad])}; leave them out")
-    lengths = np.linalg.norm(vectors, axis=1)
+    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)  # a float32 square is infinite from 2e19 on
     if (lengths == 0).any():
         raise EvaluationError(f"{where}: {(lengths == 0).sum()} vectors are all zeros: {_listed(ids[lengths == 0])}")
-    return vectors / lengths[:, None]
+    return (vectors / lengths[:, None]).astype(np.float32)
 
 
 def _column(values: Sequence[str | None] | None, n: int) -> np.ndarray:
     if values is None:
         return np.full(n, "", dtype=object)
-    return np.array([str(value).strip() if value is not None else "" for value in values], dtype=object)
+    unknown = (value is None or value != value for value in values)  # NaN is what differs from itself
+    texts = ["" if nothing else str(value).strip() for nothing, value in zip(unknown, values, strict=True)]
+    return np.array(texts, dtype=object)
 
 
 def _listed(ids: np.ndarray) -> str:

@@ -4,18 +4,21 @@ Conventions
 -----------
 - A metric keeps what each track contributes, as columns whose sums give the value: the bootstrap draws tracks again
   and recomputes it, for two sets of vectors on the same draws where they are compared.
-- What is drawn are groups (artists, where they are known): tracks of one artist are no independent evidence.
+- What is drawn are groups (artists, where they are known): tracks of one artist are no independent evidence. Where all
+  tracks that have a say are of one group, they are drawn one by one: the interval is then about that group's tracks.
 - An interval covers which tracks were asked, not which seed the model was trained with.
 
 Source: Efron and Tibshirani 1993, "An Introduction to the Bootstrap", percentile intervals; drawn by group: Cameron,
 Gelbach and Miller 2008.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+
+from audioae.errors import EvaluationError
 
 N_DRAWS = 2000
 LEVEL = 0.95
@@ -76,7 +79,9 @@ class Metric:
     @cached_property
     def draws(self) -> np.ndarray:
         """The value on each of `N_DRAWS` bootstrap draws; the same draws for every metric over the same groups."""
-        present, group = np.unique(self.groups, return_inverse=True)
+        asked = self.columns.any(axis=1)
+        groups = self.groups if len(set(self.groups[asked])) > 1 else np.arange(len(asked))
+        present, group = np.unique(groups, return_inverse=True)
         sums = np.stack([np.bincount(group, column, len(present)) for column in self.columns.T], axis=1)
         rng = np.random.default_rng(0)
         counts = rng.multinomial(len(present), np.full(len(present), 1 / len(present)), size=N_DRAWS)
@@ -114,8 +119,25 @@ class Difference:
 
 
 def difference(metric: Metric, other: Metric) -> Difference:
-    """How much `metric` is above `other`, drawn pairwise: both see the same tracks in each draw."""
+    """How much `metric` is above `other`, drawn pairwise: both see the same tracks in each draw.
+
+    Raises
+    ------
+    EvaluationError
+        If the two are not over the same tracks.
+    """
+    if not np.array_equal(metric.groups, other.groups):
+        raise EvaluationError(
+            f"{metric.key} ({len(metric.groups)} tracks) and {other.key} ({len(other.groups)} tracks) are not over the "
+            "same tracks; compare on those that both have"
+        )
     return Difference(metric.value - other.value, _percentiles(metric.draws - other.draws))
+
+
+def average(metrics: Sequence[Metric]) -> Metric:
+    """One metric of several runs on the same tracks: what each track contributes, averaged over the runs."""
+    columns = np.mean([metric.columns for metric in metrics], axis=0)
+    return replace(metrics[0], columns=columns)
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,15 @@
 
 Conventions
 -----------
-- Every prediction is for a track that the model was not fitted on. Folds are those given; else five, with an artist's
-  tracks in one fold, and labels spread evenly for classification.
+- Every prediction is for a track that the model was not fitted on. Folds are those given; else five (fewer with fewer
+  artists), with an artist's tracks in one fold, and labels spread evenly for classification.
+- A track whose label none of its fitting tracks has, has no say: nothing could name it.
 - Dimensions are standardized on the fitting tracks. Regularization is chosen inside the fitting tracks.
 - Classification: logistic regression, share of tracks named rightly. Numbers: ridge regression, R2 over all tracks.
 """
+
+import warnings
+from contextlib import contextmanager
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression, RidgeCV
@@ -34,6 +38,16 @@ def measure(vectors: np.ndarray, facts: Facts) -> Answer:
     return answer
 
 
+@contextmanager
+def _rare_labels_allowed():
+    """A label with fewer tracks than folds, or nearly as many labels as tracks, is what catalogs are like."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class")
+        warnings.filterwarnings("ignore", "The number of unique classes")
+        yield
+
+
+@_rare_labels_allowed()
 def label_predictions(vectors: np.ndarray, facts: Facts) -> tuple[np.ndarray, str] | str:
     """Predicted label of every track ("" where none could be), and which folds were used; or why there are none."""
     known = np.flatnonzero(facts.labels != "")
@@ -48,19 +62,19 @@ def label_predictions(vectors: np.ndarray, facts: Facts) -> tuple[np.ndarray, st
         how = f"{len(splits)} folds as given"
     else:
         often = np.isin(labels, names[counts >= 2])
-        n_folds = min(N_FOLDS, int(counts.max()))
         if len(set(labels[often])) < 2:
             return "fewer than 2 labels have two tracks"
         known, labels = known[often], labels[often]
         groups = facts.groups[known]
-        grouped = len(set(groups)) < len(groups)
-        splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=0)
-        if not grouped or len(set(groups)) < n_folds:
-            splitter, grouped = StratifiedKFold(n_folds, shuffle=True, random_state=0), False
+        n_groups = len(set(groups))
+        grouped = 1 < n_groups < len(groups)
+        n_folds = min(N_FOLDS, int(counts.max()), n_groups if grouped else N_FOLDS)
+        splitter = (StratifiedGroupKFold if grouped else StratifiedKFold)(n_folds, shuffle=True, random_state=0)
         splits = list(splitter.split(vectors[known], labels, groups if grouped else None))
         how = f"{n_folds} stratified folds{', grouped by artist' if grouped else ''}"
     for fitting, held in splits:
-        if len(set(labels[fitting])) < 2:
+        held = held[np.isin(labels[held], labels[fitting])]
+        if len(held) == 0 or len(set(labels[fitting])) < 2:
             continue
         model = make_pipeline(StandardScaler(), _classifier(vectors[known[fitting]], labels[fitting]))
         model.fit(vectors[known[fitting]], labels[fitting])
@@ -74,10 +88,14 @@ def _classify(vectors: np.ndarray, facts: Facts) -> Answer:
         return Answer(omitted=(f"linear probe: {result}",))
     predicted, how = result
     asked = predicted != ""
+    silent = int(((facts.labels != "") & ~asked).sum())
+    why = f"linear probe ({how}): {silent} tracks cannot be named: the tracks to fit on lack their label, or any other"
+    omitted = (why,) if silent else ()
+    if not asked.any():
+        return Answer(omitted=omitted)
     correct = np.where(asked, predicted == facts.labels, np.nan)
     metric = mean_metric(f"linear probe ({how})", correct.astype(float), facts.groups)
-    silent = int(((facts.labels != "") & ~asked).sum())
-    return Answer((metric,), (f"linear probe: {silent} tracks are alone with their label",) if silent else ())
+    return Answer((metric,), omitted)
 
 
 def _classifier(vectors: np.ndarray, labels: np.ndarray) -> LogisticRegression:
@@ -102,10 +120,11 @@ def _regress(vectors: np.ndarray, facts: Facts, name: str, target: Target) -> An
         why = f"{len(known)} values known, {MIN_TARGETS} are needed" if len(known) < MIN_TARGETS else "all are equal"
         return Answer(omitted=(f"R2 of {name}: {why}",))
     groups = facts.groups[known]
-    if len(set(groups)) < N_FOLDS:
+    if len(set(groups)) < 2:
         groups = np.arange(len(known))
+    folds = GroupKFold(min(N_FOLDS, len(set(groups))), shuffle=True, random_state=0)
     predicted = np.empty(len(known))
-    for fitting, held in GroupKFold(N_FOLDS, shuffle=True, random_state=0).split(known, groups=groups):
+    for fitting, held in folds.split(known, groups=groups):
         model = make_pipeline(StandardScaler(), RidgeCV(ALPHAS))
         predicted[held] = model.fit(vectors[known[fitting]], values[fitting]).predict(vectors[known[held]])
     columns = np.zeros((facts.n, 2))

@@ -8,7 +8,7 @@ Conventions
 - By label, tracks of the query's artist are left out of the ranking where artists are known (the "artist filter"), or
   else a model is praised for hearing the mastering; unfiltered figures stand beside them. By artist, tracks of the
   query's album are left out where albums are known.
-- A query without a single relevant track has no say.
+- A query without a single relevant track has no say; nor, in P@k, one with fewer than k tracks to rank.
 
 Source: artist filter: Pampalk, Flexer and Widmer 2005; album effect: Kim, Williamson and Pilli 2006.
 """
@@ -63,9 +63,7 @@ def predictions(scores: np.ndarray, labels: np.ndarray, neighbors: int = NEIGHBO
     return names[votes.argmax(axis=1)].astype(object)
 
 
-def _by(
-    scores: np.ndarray, column: np.ndarray, left_out: np.ndarray | None, what: str, facts: Facts, k: int
-) -> Answer:
+def _by(scores: np.ndarray, column: np.ndarray, left_out: np.ndarray | None, what: str, facts: Facts, k: int) -> Answer:
     rows = np.flatnonzero(column != "")
     inner = scores[np.ix_(rows, rows)]
     values = column[rows].astype(str)
@@ -84,15 +82,16 @@ def _by(
         return mean_metric(f"{name} {what}", per_track, facts.groups)
 
     metrics = [spread(average, "mAP"), spread(correct, "kNN")]
-    if len(rows) > k:
+    short = asked & np.isnan(precision)
+    if short.any():
+        omitted.append(f"P@{k} {what}: {short.sum()} of {len(rows)} queries have fewer than {k} tracks to rank")
+    if (asked & ~short).mean() >= MIN_LEFT:
         metrics.append(spread(precision, f"P@{k}"))
-    else:
-        omitted.append(f"P@{k} {what}: {len(rows)} tracks are too few")
     return Answer(tuple(metrics), tuple(omitted))
 
 
 def _rank(scores: np.ndarray, values: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """P@k and average precision of every query, and whether it has anything to find."""
+    """P@k (NaN with fewer than k to rank) and average precision of every query; whether it has anything to find."""
     n = len(values)
     precision, average, asked = np.zeros(n), np.zeros(n), np.zeros(n, bool)
     for start in range(0, n, BLOCK):
@@ -104,6 +103,7 @@ def _rank(scores: np.ndarray, values: np.ndarray, k: int) -> tuple[np.ndarray, n
         total = hits[:, -1]
         at = np.arange(1, n + 1)
         average[start : start + BLOCK] = (relevant * hits / at).sum(axis=1) / np.maximum(total, 1)
-        precision[start : start + BLOCK] = relevant[:, :k].mean(axis=1)
+        enough = allowed.sum(axis=1) >= k
+        precision[start : start + BLOCK] = np.where(enough, relevant[:, :k].sum(axis=1) / k, np.nan)
         asked[start : start + BLOCK] = total > 0
     return precision, average, asked

@@ -52,13 +52,7 @@ class ClipSet:
 
     def split(self, held_out: float) -> tuple[np.ndarray, np.ndarray]:
         """Rows to train on and rows held out, by track; about `held_out` of the tracks, and one at least of two."""
-        tracks = np.unique(self.track)
-        draw = _hash(tracks.astype(np.uint64)).astype(np.float64) / 2.0**64
-        held = draw < held_out
-        if held_out > 0 and len(tracks) > 1:
-            held[np.argmin(draw)] = True
-            held[np.argmax(draw)] = False
-        out = np.isin(self.track, tracks[held])
+        out = np.isin(self.track, held_out_tracks(self.track, held_out))
         return np.flatnonzero(~out), np.flatnonzero(out)
 
 
@@ -86,6 +80,17 @@ class PairSampler:
         first = rng.integers(counts)
         second = (first + 1 + rng.integers(np.maximum(counts - 1, 1))) % counts
         return self.by_track[np.concatenate([starts + first, starts + second])]
+
+
+def held_out_tracks(track: np.ndarray, held_out: float) -> np.ndarray:
+    """The numbers of the tracks that are not trained on, of all that occur in `track`; ascending."""
+    tracks = np.unique(track)
+    draw = _hash(tracks.astype(np.uint64)).astype(np.float64) / 2.0**64
+    held = draw < held_out
+    if held_out > 0 and len(tracks) > 1:
+        held[np.argmin(draw)] = True
+        held[np.argmax(draw)] = False
+    return tracks[held]
 
 
 def spread(rows: np.ndarray, most: int) -> np.ndarray:

@@ -64,6 +64,12 @@ class Embedder:
             errors[start : start + BLOCK] = error[: len(block)].cpu().numpy()
         return embeddings, errors
 
+    @torch.inference_mode()
+    @cpu_threads()
+    def reconstruct(self, codes: np.ndarray) -> np.ndarray:
+        """Mels as the decoder gives them back, (n, 128, 130) float32 in dB; for a few clips, to look at."""
+        return self.model.reconstruct(torch.from_numpy(codes).to(self.device)).float().cpu().numpy()
+
 
 def fold(model: ConvAutoencoder | PcaModel) -> ConvAutoencoder | PcaModel:
     """A copy in eval mode with batch norms multiplied into convolutions and channels laid out last."""
@@ -92,3 +98,15 @@ def pool_track(embeddings: np.ndarray) -> tuple[np.ndarray, float]:
     track /= max(float(np.linalg.norm(track)), 1e-12)
     lengths = np.maximum(np.linalg.norm(embeddings, axis=1), 1e-12)
     return track.astype(np.float32), float(1.0 - np.mean(embeddings @ track / lengths))
+
+
+def pool_tracks(embeddings: np.ndarray, track: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Embeddings (n, 128) and spreads (n,) of tracks, from clips' embeddings and their track numbers 0 to n - 1.
+
+    >>> pool_tracks(np.eye(2, 128, dtype=np.float32), np.array([1, 0]))[0].argmax(axis=1).tolist()
+    [1, 0]
+    """
+    order = np.argsort(track, kind="stable")
+    ends = np.flatnonzero(np.diff(track[order])) + 1
+    pooled = [pool_track(own) for own in np.split(embeddings[order], ends)]
+    return np.stack([found for found, _ in pooled]), np.array([spread for _, spread in pooled])

@@ -34,7 +34,7 @@ SHOWN = ("track_id", "title", "artist", "album", "label", "uri")
 
 
 class Library:
-    """One generation of a store: an index and everything it was made from.
+    """One generation of a store: an index and everything it was made from; or embeddings, whether indexed or not.
 
     Raises
     ------
@@ -44,14 +44,18 @@ class Library:
         If the index was not made with the model of its embeddings.
     """
 
-    def __init__(self, store: Store, index: DatasetRef | None = None):
+    def __init__(self, store: Store, index: DatasetRef | None = None, *, embeddings: DatasetRef | None = None):
         self.store = store
-        self.index_ref = index or store.require("index")
-        self.embeddings_ref = store.manifest(self.index_ref).parent("embeddings")
+        self._index_ref = index
+        self.embeddings_ref = embeddings or store.manifest(self.index_ref).parent("embeddings")
         self._embeddings_manifest = store.manifest(self.embeddings_ref)
         self.model_ref = self._embeddings_manifest.parent("model")
         self.tracks_ref = self._embeddings_manifest.parent("tracks")
         self.rejects_ref = self._embeddings_manifest.parent("rejects")
+
+    @cached_property
+    def index_ref(self) -> DatasetRef:
+        return self._index_ref or self.store.require("index")
 
     @cached_property
     def index(self) -> SearchIndex:

@@ -8,10 +8,12 @@ Conventions
 - A file of truth (CSV or Parquet) has a column track_id, or path (relative to its folder), and numbers to be predicted.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import pyarrow as pa
@@ -99,6 +101,8 @@ def subject_from_file(path: str, max_tracks: int) -> Subject:
     if len(models) > 1:
         raise EvaluationError(f"{path}: vectors of {len(models)} models are mixed: {', '.join(models[:5])}; take one")
     n = len(columns["id"])
+    if lengths := [f"{len(values)} of {name}" for name, values in columns.items() if len(values) != n]:
+        raise EvaluationError(f"{path}: got {', '.join(lengths)} for {n} IDs, wanted one each")
     rows = _spread(np.arange(n), max_tracks)
     chosen = {name: [values[i] for i in rows] for name, values in columns.items() if name != "vector"}
     facts = make_facts(
@@ -108,8 +112,6 @@ def subject_from_file(path: str, max_tracks: int) -> Subject:
         albums=chosen.get("album"),
         folds=chosen.get("fold"),
     )
-    if len(columns["vector"]) != n:
-        raise EvaluationError(f"{path}: got {len(columns['vector'])} vectors for {n} IDs, wanted one each")
     vectors = check_vectors(columns["vector"][rows], facts.ids, path)
     omitted = (f"evaluated on {len(rows)} of {n} tracks, evenly taken",) if len(rows) < n else ()
     titles = [str(title or track_id) for title, track_id in zip(chosen.get("title", facts.ids), facts.ids, strict=True)]
@@ -136,7 +138,7 @@ def with_targets(subject: Subject, targets: Mapping[str, Target]) -> Subject:
 
 
 def read_truth(path: str, subject: Subject) -> tuple[dict[str, Target], tuple[str, ...]]:
-    """Targets from a CSV or Parquet file: each numeric column that the catalog itself does not have.
+    """Targets from a CSV or Parquet file: each column of numbers that is not about the catalog (year, fold).
 
     Returns
     -------
@@ -147,24 +149,30 @@ def read_truth(path: str, subject: Subject) -> tuple[dict[str, Target], tuple[st
     Raises
     ------
     EvaluationError
-        If the file cannot be read, or names none of the tracks.
+        If the file cannot be read, names none of the tracks, or one of them twice.
     """
     table = _read_table(path)
     names = table.column_names
-    keys = [str(value) for value in table["track_id" if "track_id" in names else names[0]].to_pylist()]
-    place = {str(track_id): i for i, track_id in enumerate(subject.facts.ids)}
-    if "track_id" not in names:
-        if "path" not in names:
-            raise EvaluationError(f"{path}: got columns {', '.join(names)}; wanted track_id or path among them")
+    if "track_id" in names:
+        keys = [str(value) for value in table["track_id"].to_pylist()]
+        place = {str(track_id): i for i, track_id in enumerate(subject.facts.ids)}
+    elif "path" in names:
         folder = Path(path).resolve().parent
-        keys = [str(folder / value) for value in table["path"].to_pylist()]
+        keys = [str((folder / str(value)).resolve()) for value in table["path"].to_pylist()]
         place = {str(Path(uri).resolve()): i for i, uri in enumerate(subject.uris)}
-    rows = np.array([place.get(key, -1) for key in keys])
+    else:
+        raise EvaluationError(f"{path}: got columns {', '.join(names)}; wanted track_id or path among them")
+    rows = np.array([place.get(key, -1) for key in keys], dtype=int)
     if (rows < 0).all():
-        raise EvaluationError(f"{path}: none of its {len(keys)} rows names an evaluated track, such as {keys[0]}")
+        example = f", such as {keys[0]}" if keys else ""
+        raise EvaluationError(f"{path}: none of its {len(keys)} rows names an evaluated track{example}")
+    if twice := [key for key, count in Counter(keys).items() if count > 1 and key in place]:
+        raise EvaluationError(
+            f"{path}: {len(twice)} tracks stand more than once, such as {twice[0]}; keep one row each"
+        )
     targets = {}
     for name in names:
-        if name in TRACKS.names or not (
+        if name in (*TRACKS.names, *ALIASES) or not (
             pa.types.is_floating(table[name].type) or pa.types.is_integer(table[name].type)
         ):
             continue
@@ -182,11 +190,11 @@ def read_truth(path: str, subject: Subject) -> tuple[dict[str, Target], tuple[st
 
 def _columns(path: str) -> dict[str, Any]:
     """The columns of a file of vectors by our names; `vector` as one array."""
-    if path.endswith(".npz"):
+    if path.lower().endswith(".npz"):
         try:
             with np.load(path, allow_pickle=False) as arrays:
-                found: dict[str, Any] = {name: arrays[name] for name in arrays.files}
-        except (OSError, ValueError) as error:
+                found: dict[str, Any] = {name: np.atleast_1d(arrays[name]) for name in arrays.files}
+        except (OSError, ValueError, EOFError, TypeError, BadZipFile) as error:
             raise EvaluationError(f"{path}: not a readable .npz ({error}); string arrays need a str dtype") from error
     else:
         table = _read_table(path)
@@ -203,8 +211,9 @@ def _columns(path: str) -> dict[str, Any]:
 
 def _read_table(path: str) -> pa.Table:
     try:
-        return pacsv.read_csv(path) if path.lower().endswith(".csv") else pq.read_table(path)
-    except (OSError, pa.ArrowInvalid) as error:
+        texts = pacsv.ConvertOptions(column_types={"track_id": pa.string(), "path": pa.string()})  # "007" is no 7
+        return pacsv.read_csv(path, convert_options=texts) if path.lower().endswith(".csv") else pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
         raise EvaluationError(f"{path}: cannot be read ({error}); wanted a CSV, Parquet or .npz file") from error
 
 

@@ -22,7 +22,7 @@ from pydantic import Field
 from audioae.config import fingerprint
 from audioae.errors import StoreError
 from audioae.model.autoencoder import ModelConfig
-from audioae.model.data import ClipSet
+from audioae.model.data import ClipSet, held_out_tracks
 from audioae.model.figures import reconstruction_figure, training_figure
 from audioae.model.training import TrainConfig, TrainResult, fit
 from audioae.model.weights import model_to_bytes
@@ -65,7 +65,7 @@ def train_model(
     if made:
         store.set_latest(made)
         return made
-    clips = _load_clips(store, mels, config.max_clips)
+    clips, _ = load_clips(store, mels, config.max_clips)
     checkpoints = Checkpoints(store, recipe)
     logs = log_dir / recipe if log_dir else None
     result = fit(model, config, clips, checkpoints=checkpoints, log_dir=logs, on_progress=on_progress)
@@ -99,8 +99,8 @@ def _n_tracks(store: Store, mels: DatasetRef) -> int:
     return store.manifest(store.manifest(mels).parent("tracks")).rows
 
 
-def _load_clips(store: Store, mels: DatasetRef, max_clips: int) -> ClipSet:
-    """All clips, or whole shards of them up to `max_clips`, in the order of the manifest."""
+def load_clips(store: Store, mels: DatasetRef, max_clips: int) -> tuple[ClipSet, np.ndarray]:
+    """All clips, or whole shards of them up to `max_clips`, and the track_id of each track number."""
     codes, peaks, track_ids = [], [], []
     n_clips = 0
     for table in store.iter_parts(mels):
@@ -112,8 +112,22 @@ def _load_clips(store: Store, mels: DatasetRef, max_clips: int) -> ClipSet:
         track_ids.append(table["track_id"].to_numpy())
     if not n_clips:
         raise StoreError(f"{mels} holds no clips to train on; see `audioae coverage` for what was rejected and why")
-    _, track = np.unique(np.concatenate(track_ids), return_inverse=True)
-    return ClipSet(np.concatenate(codes), np.concatenate(peaks).astype(np.float32), track.astype(np.int64))
+    names, track = np.unique(np.concatenate(track_ids), return_inverse=True)
+    return ClipSet(np.concatenate(codes), np.concatenate(peaks).astype(np.float32), track.astype(np.int64)), names
+
+
+def held_out_ids(store: Store, model: DatasetRef) -> set[str]:
+    """track_ids of the tracks that were kept from the training of `model`."""
+    manifest = store.manifest(model)
+    config = manifest.config["train"]
+    track_ids, n_clips = [], 0
+    for table in store.iter_parts(manifest.parent("mels"), ["track_id"]):
+        if n_clips and n_clips + table.num_rows > config["max_clips"]:
+            break
+        n_clips += table.num_rows
+        track_ids.append(table["track_id"].to_numpy())
+    names, track = np.unique(np.concatenate(track_ids), return_inverse=True)
+    return set(names[held_out_tracks(track, config["held_out"])].tolist())
 
 
 def _describe(result: TrainResult) -> dict[str, bytes]:

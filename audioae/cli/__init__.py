@@ -3,18 +3,14 @@
 Heavy packages are imported inside the commands, so that `audioae --help` answers at once.
 """
 
-import json
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from audioae.cli import evaluate
+from audioae.cli.show import JsonOption, StoreOption, open_store, plain, rows_table, show
 from audioae.errors import AudioaeError
-
-if TYPE_CHECKING:
-    from audioae.store.dataset import Store
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -24,12 +20,6 @@ app = typer.Typer(
     help="Ask a store: what sounds alike, what became of each track, which versions there are.\n\n"
     "A store is made by `python -m flows.pipeline CONFIG`.",
 )
-
-StoreOption = Annotated[
-    str, typer.Option("--store", envvar="AUDIOAE_STORE", help="Root of the store: a folder or s3://bucket/prefix.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-
 
 @app.command()
 def similar(
@@ -44,12 +34,12 @@ def similar(
     """
     from audioae.stages.library import Library
 
-    library = Library(_open(store))
+    library = Library(open_store(store))
     track, neighbors = library.similar(query, k)
-    result = {"query": _plain(track), "index": str(library.index_ref), "neighbors": neighbors}
+    result = {"query": plain(track), "index": str(library.index_ref), "neighbors": neighbors}
     title = f"most like {track['title']} ({track.get('artist') or 'no artist'}, {track.get('label') or 'no label'})"
     columns = ("rank", "score", "track_id", "title", "artist", "album", "label")
-    _show(as_json, result, [_table(neighbors, columns, title)])
+    show(as_json, result, [rows_table(neighbors, columns, title)])
 
 
 @app.command()
@@ -59,7 +49,7 @@ def coverage(store: StoreOption = "data", as_json: JsonOption = False) -> None:
 
     from audioae.stages.evidence import account_store
 
-    sums = account_store(_open(store))
+    sums = account_store(open_store(store))
     rows = [
         {"state": "embedded", "tracks": sums.embedded},
         {"state": "duplicate_of another", "tracks": sums.duplicates},
@@ -67,11 +57,11 @@ def coverage(store: StoreOption = "data", as_json: JsonOption = False) -> None:
         {"state": "pending", "tracks": sums.pending},
         {"state": "catalog", "tracks": sums.n_tracks},
     ]
-    _show(
+    show(
         as_json,
         asdict(sums),
         [
-            _table(rows, ("state", "tracks"), store),
+            rows_table(rows, ("state", "tracks"), store),
             f"{sums.padded} of the embedded tracks are shorter than 3 s, hence padded",
         ],
     )
@@ -87,14 +77,14 @@ def explain(
     from audioae.stages.explain import explain_track
     from audioae.stages.library import Library
 
-    result = explain_track(Library(_open(store)), query)
+    result = explain_track(Library(open_store(store)), query)
     tables = [
-        _table([{"": name, "value": value} for name, value in content.items()], ("", "value"), section)
+        rows_table([{"": name, "value": value} for name, value in content.items()], ("", "value"), section)
         if isinstance(content, dict)
-        else _table(content, tuple(content[0]) if content else (), section)
+        else rows_table(content, tuple(content[0]) if content else (), section)
         for section, content in result.items()
     ]
-    _show(as_json, _plain(result), tables)
+    show(as_json, plain(result), tables)
 
 
 export_app = typer.Typer(no_args_is_help=True, help="Write what the store holds into one file.")
@@ -113,8 +103,12 @@ def export_embeddings(
     """
     from audioae.stages.export import export_embeddings as write
 
-    n_rows = write(_open(store), out)
-    _show(as_json, {"path": out, "rows": n_rows}, [f"{n_rows} embeddings written to {out}"])
+    n_rows = write(open_store(store), out)
+    show(as_json, {"path": out, "rows": n_rows}, [f"{n_rows} embeddings written to {out}"])
+
+
+app.command("evaluate")(evaluate.evaluate)
+app.command("compare")(evaluate.compare)
 
 
 @app.command()
@@ -126,7 +120,7 @@ def versions(
     """Every published version, newest first; * marks the current one."""
     from audioae.store.upkeep import PUBLISHED
 
-    opened = _open(store)
+    opened = open_store(store)
     rows = []
     for dataset in PUBLISHED:
         current = opened.latest(dataset)
@@ -144,8 +138,8 @@ def versions(
     if not rows:
         opened.require("tracks")
     columns = ("ref", "current", "written", "rows", "parts", "MB")
-    _show(
-        as_json, rows, [_table(rows, columns, opened.storage.locate("")), *(["every part verified"] if verify else [])]
+    show(
+        as_json, rows, [rows_table(rows, columns, opened.storage.locate("")), *(["every part verified"] if verify else [])]
     )
 
 
@@ -162,8 +156,8 @@ def rollback(
     """
     from audioae.store.upkeep import rollback as move
 
-    ref = move(_open(store), dataset, version)
-    _show(as_json, {"current": str(ref)}, [f"{dataset} is now {ref}"])
+    ref = move(open_store(store), dataset, version)
+    show(as_json, {"current": str(ref)}, [f"{dataset} is now {ref}"])
 
 
 @app.command()
@@ -179,10 +173,10 @@ def prune(
 
     from audioae.store.upkeep import prune as remove
 
-    gone = remove(_open(store), keep=keep, grace=timedelta(hours=grace_hours), dry_run=dry_run)
+    gone = remove(open_store(store), keep=keep, grace=timedelta(hours=grace_hours), dry_run=dry_run)
     result = {"versions": [str(ref) for ref in gone.versions], "objects": gone.objects, "bytes": gone.n_bytes}
     verb = "would remove" if dry_run else "removed"
-    _show(
+    show(
         as_json,
         result,
         [f"{verb} {len(gone.versions)} versions, {len(gone.objects)} objects, {gone.n_bytes / 1e6:.1f} MB"],
@@ -195,42 +189,3 @@ def main() -> None:
         app()
     except AudioaeError as error:
         sys.exit(f"{type(error).__name__}: {error}")
-
-
-def _open(root: str) -> "Store":
-    from audioae.store.dataset import Store
-
-    return Store(root)
-
-
-def _show(as_json: bool, result: Any, lines: list[Any]) -> None:
-    if as_json:
-        print(json.dumps(result, indent=1, default=str))
-        return
-    console = Console()
-    for line in lines:
-        console.print(line, soft_wrap=not isinstance(line, Table))
-
-
-def _table(rows: list[dict[str, Any]], columns: tuple[str, ...], title: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column in ("track_id", "ref"))
-    for row in rows:
-        table.add_row(*(_cell(row.get(column)) for column in columns))
-    return table
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _plain(result: dict[str, Any]) -> dict[str, Any]:
-    """JSON has no dates: they become ISO 8601."""
-    return json.loads(json.dumps(result, default=lambda value: getattr(value, "isoformat", lambda: str(value))()))
-
-
-if __name__ == "__main__":
-    main()
