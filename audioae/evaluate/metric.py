@@ -80,7 +80,7 @@ class Metric:
     def draws(self) -> np.ndarray:
         """The value on each of `N_DRAWS` bootstrap draws; the same draws for every metric over the same groups."""
         asked = self.columns.any(axis=1)
-        groups = self.groups if len(set(self.groups[asked])) > 1 else np.arange(len(asked))
+        groups = self.groups if len(set(self.groups[asked])) > 1 else np.arange(len(self.groups))
         present, group = np.unique(groups, return_inverse=True)
         sums = np.stack([np.bincount(group, column, len(present)) for column in self.columns.T], axis=1)
         rng = np.random.default_rng(0)

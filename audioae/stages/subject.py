@@ -122,7 +122,9 @@ def take(subject: Subject, rows: np.ndarray) -> Subject:
     """The subject with only those rows."""
     facts = subject.facts
     targets = {name: replace(target, values=target.values[rows]) for name, target in facts.targets.items()}
-    kept = Facts(*(getattr(facts, name)[rows] for name in ("ids", "labels", "artists", "albums", "folds")), targets)
+    kept = Facts(
+        *(getattr(facts, name)[rows] for name in ("ids", "labels", "artists", "albums", "folds")), targets=targets
+    )
     return replace(
         subject,
         vectors=subject.vectors[rows],
@@ -192,7 +194,7 @@ def _columns(path: str) -> dict[str, Any]:
     """The columns of a file of vectors by our names; `vector` as one array."""
     if path.lower().endswith(".npz"):
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 found: dict[str, Any] = {name: np.atleast_1d(arrays[name]) for name in arrays.files}
         except (OSError, ValueError, EOFError, TypeError, BadZipFile) as error:
             raise EvaluationError(f"{path}: not a readable .npz ({error}); string arrays need a str dtype") from error
@@ -210,9 +212,10 @@ def _columns(path: str) -> dict[str, Any]:
 
 
 def _read_table(path: str) -> pa.Table:
+    texts = pacsv.ConvertOptions(column_types={"track_id": pa.string(), "path": pa.string()})  # "007" is no 7
     try:
-        texts = pacsv.ConvertOptions(column_types={"track_id": pa.string(), "path": pa.string()})  # "007" is no 7
-        return pacsv.read_csv(path, convert_options=texts) if path.lower().endswith(".csv") else pq.read_table(path)
+        with Path(path).open("rb") as file:
+            return pacsv.read_csv(file, convert_options=texts) if path.lower().endswith(".csv") else pq.read_table(file)
     except (OSError, pa.ArrowException) as error:
         raise EvaluationError(f"{path}: cannot be read ({error}); wanted a CSV, Parquet or .npz file") from error
 
