@@ -21,6 +21,7 @@ app = typer.Typer(
     "A store is made by `python -m flows.pipeline CONFIG`.",
 )
 
+
 @app.command()
 def similar(
     query: Annotated[str, typer.Argument(help="A track_id, a title, or the path of any audio file.")],
@@ -138,9 +139,8 @@ def versions(
     if not rows:
         opened.require("tracks")
     columns = ("ref", "current", "written", "rows", "parts", "MB")
-    show(
-        as_json, rows, [rows_table(rows, columns, opened.storage.locate("")), *(["every part verified"] if verify else [])]
-    )
+    verified = ["every part verified"] if verify else []
+    show(as_json, rows, [rows_table(rows, columns, opened.storage.locate("")), *verified])
 
 
 @app.command()

@@ -15,7 +15,7 @@ from audioae.cli.show import JsonOption, StoreOption, open_store, rows_table, sh
 from audioae.errors import EvaluationError
 
 if TYPE_CHECKING:
-    from audioae.stages.evaluation import Report
+    from audioae.stages.descriptions import Report
 
 FILES = (".parquet", ".npz")
 TruthOption = Annotated[
@@ -109,7 +109,7 @@ def compare(
     Example: `audioae compare configs/model/*.yaml --budget 5m --seeds 2`
     """
     from audioae.config import load_config
-    from audioae.evaluate.document import metric_table
+    from audioae.evaluate.document import comparison_table
     from audioae.model.autoencoder import ModelConfig
     from audioae.model.train_config import TrainConfig
     from audioae.stages.comparison import compare_models, parse_budget
@@ -129,17 +129,15 @@ def compare(
             truth=truth,
             max_tracks=max_tracks,
             folder=folder / "trained",
+            workers=_workers(),
             report=report,
         )
     (folder / "comparison.json").write_text(json.dumps(document, indent=1))
     runs = [{**run, **run["held_out"]} for run in document["runs"]]
     columns = ("model", "seed", *(["fold"] if inductive else []), "steps", "seconds", "clips_per_second", "mse")
     lines = [f"left out: {sentence}" for sentence in document["omitted"]]
-    show(
-        as_json,
-        document,
-        [metric_table(document), rows_table(runs, columns, "trainings"), *lines, f"written: {folder / 'comparison.json'}"],
-    )
+    tables = [comparison_table(document), rows_table(runs, columns, "trainings")]
+    show(as_json, document, [*tables, *lines, f"written: {folder / 'comparison.json'}"])
 
 
 def _library(root: str, embeddings: str | None):

@@ -17,6 +17,7 @@ from audioae.evaluate.facts import Facts
 from audioae.evaluate.metric import Answer, Metric, difference
 
 SIGNS = {"better": "+", "none": "=", "worse": "-"}
+COMPARED = ("mAP by label", "kNN by label", "linear probe", "R2", "skewness", "never")
 
 
 def compare_answers(answers: Mapping[str, Answer]) -> list[dict[str, Any]]:
@@ -87,6 +88,30 @@ def metric_table(document: Mapping[str, Any]) -> Table:
             _standing([entry["verdict"] for _, entry in others]),
         )
     table.caption = "+ better than, = no difference outside the interval, - worse than so many of the others"
+    return table
+
+
+def comparison_table(document: Mapping[str, Any]) -> Table:
+    """The terminal's table of a comparison: a row per subject, a column per question of labels, targets and hubs.
+
+    A sign says how the first subject stands against the row's. All metrics and intervals are in the JSON.
+    """
+    shown = [metric for metric in document["metrics"] if metric["key"].startswith(COMPARED)]
+    table = Table(title=f"{document['subject']}: {document['n_tracks']} tracks", title_justify="left")
+    table.add_column("", overflow="fold")
+    for metric in shown:
+        down = " (low)" if metric["higher_is_better"] is False else ""
+        table.add_column(metric["key"].split(" (")[0] + down, justify="right", overflow="fold")
+    for name in dict.fromkeys(name for metric in shown for name in metric["subjects"]):
+        entries = [metric["subjects"].get(name) for metric in shown]
+        table.add_row(
+            name,
+            *(f"{entry['value']:.3f} {SIGNS.get(entry.get('verdict'), ' ')}" if entry else "" for entry in entries),
+        )
+    table.caption = (
+        f"{next(iter(shown[0]['subjects'])) if shown else ''} is better (+), not different outside the 95 % interval "
+        "(=) or worse (-) than the row"
+    )
     return table
 
 

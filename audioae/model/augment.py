@@ -3,6 +3,10 @@
 Order: pitch roll, equalizer, background, noise, then the level is set so that the maximum is 0 dB again (as every clip
 the model will see has it), then SpecAugment. A gain needs no step of its own: mels are relative to their maximum.
 
+Before all that, a clip is cropped: a stretch of it is repeated to the full length. So the two clips of a pair seldom
+show the same moments, and a track with a single clip has more than one to show. Such a track is told from others by
+little else than what the full augmentation hides (pitch, EQ), so half of these pairs are augmented lightly.
+
 Conventions: dB in [-80, 0], shape (n, 128, 130). All draws come from the generator given.
 
 Source: SpecAugment: Park et al. 2019. Strength is a trade: fuller favors style, lighter favors speakers and single
@@ -22,8 +26,15 @@ DB_TO_NEPER = 0.2302585  # ln(10) / 10
 
 
 class AugmentConfig(Config):
-    """Strengths; 0 turns a step off. `*_share` is the share of clips that get it."""
+    """Strengths; 0 turns a step off. `*_share` is the share of clips that get it.
 
+    `crop_frames` is the shortest stretch that is left of a clip. `light_share` is of the pairs whose two clips are one
+    and the same: those of tracks with a single clip.
+    """
+
+    crop_share: float = Field(default=0.75, ge=0, le=1)
+    crop_frames: int = Field(default=43, ge=1, le=N_FRAMES)
+    light_share: float = Field(default=0.5, ge=0, le=1)
     roll_mels: int = Field(default=3, ge=0, lt=N_MELS)
     eq_db: float = Field(default=3.0, ge=0)
     background_share: float = Field(default=0.5, ge=0, le=1)
@@ -32,6 +43,32 @@ class AugmentConfig(Config):
     noise_db: tuple[float, float] = (-55.0, -25.0)
     mask_mels: int = Field(default=16, ge=0, le=N_MELS)
     mask_frames: int = Field(default=20, ge=0, le=N_FRAMES)
+
+
+LIGHT = AugmentConfig(roll_mels=0, eq_db=1.0, background_share=0.0, mask_mels=8)
+
+
+def augment_pairs(db: Tensor, config: AugmentConfig, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Pairs of clips, cropped, and a randomly changed copy of that: what to give back, and what to see.
+
+    Parameters
+    ----------
+    db : Tensor, shape (2 p, 128, 130)
+        The first and the second clip of p tracks.
+
+    Returns
+    -------
+    target, input : Tensor, shape (2 p, 128, 130)
+    """
+    first, second = db.chunk(2)
+    same = (first == second).all(dim=2).all(dim=1)
+    target = _crop(db, config, generator)
+    changed = augment(target, config, generator)
+    if config.light_share and bool(same.any()):
+        light = same & (_uniform(len(same), 0, 1, generator) < config.light_share)
+        lightly = augment(target, LIGHT, generator)
+        changed = torch.where(light.repeat(2)[:, None, None], lightly, changed)
+    return target, changed
 
 
 def augment(db: Tensor, config: AugmentConfig, generator: torch.Generator) -> Tensor:
@@ -48,6 +85,21 @@ def augment(db: Tensor, config: AugmentConfig, generator: torch.Generator) -> Te
         db = _mix_noise(db, config, generator)
     db = (db - db.amax(dim=(1, 2), keepdim=True)).clamp_(min=FLOOR_DB)
     return _mask(db, config, generator)
+
+
+def _crop(db: Tensor, config: AugmentConfig, generator: torch.Generator) -> Tensor:
+    """A stretch of each chosen clip, from anywhere in it, repeated to the full length."""
+    if not config.crop_share:
+        return db
+    n = len(db)
+    cropped = _uniform(n, 0, 1, generator) < config.crop_share
+    length = _uniform(n, config.crop_frames, N_FRAMES + 1, generator).floor()
+    length = torch.where(cropped, length, length.new_full((), N_FRAMES))
+    start = (_uniform(n, 0, 1, generator) * (N_FRAMES - length + 1)).floor()
+    phase = (_uniform(n, 0, 1, generator) * length).floor() * cropped
+    frames = torch.arange(N_FRAMES, device=generator.device) + phase.unsqueeze(1)
+    frames = (start.unsqueeze(1) + frames.remainder(length.unsqueeze(1))).long()
+    return db.gather(2, frames.unsqueeze(1).expand(-1, N_MELS, -1))
 
 
 def _uniform(n: int, low: float, high: float, generator: torch.Generator) -> Tensor:

@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from audioae.config import Config
-from audioae.model.augment import AugmentConfig, augment
+from audioae.model.augment import AugmentConfig, augment_pairs
 from audioae.model.blocks import FLOOR_DB, Decoder, EmbeddingNorm, Encoder, MelNorm, mel_db
 from audioae.model.bottlenecks import BottleneckConfig, Latent, VqConfig
 from audioae.model.corruption import CorruptionConfig
@@ -84,7 +84,7 @@ class ConvAutoencoder(nn.Module):
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Every term of one pass by its name, unweighted, and what the bottleneck reports of itself.
 
-        In training the input is augmented and corrupted, the target is clean.
+        In training the input is cropped, augmented and corrupted; the target is cropped with it and else clean.
 
         Parameters
         ----------
@@ -97,7 +97,8 @@ class ConvAutoencoder(nn.Module):
         db = clean
         if self.training:
             assert generator is not None
-            db = augment(db, self.config.augment, generator) if self.config.augment else db
+            if self.config.augment:
+                clean, db = augment_pairs(clean, self.config.augment, generator)
             db = self.config.corruption.apply(db, generator) if self.config.corruption else db
         normalized = self.mel_norm(db)
         if self.input_gradient:

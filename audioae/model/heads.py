@@ -7,15 +7,19 @@ Why stats is the default: pooled statistics do not depend on where in the clip s
 does, and gives worse retrieval.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from audioae.config import Config
 from audioae.model.blocks import N_FRAMES, N_MELS, map_shape
+
+N_RATES = 10
 
 
 class FlatHead(nn.Module):
@@ -33,11 +37,13 @@ class FlatHead(nn.Module):
 class StatsHead(nn.Module):
     """Statistics over time of two depths and of the input, batch norm, Linear."""
 
-    def __init__(self, channels: Sequence[int], out_dim: int):
+    def __init__(self, channels: Sequence[int], out_dim: int, modulation: int = 0):
         super().__init__()
         self.depths = sorted({(len(channels) + 1) // 2, len(channels)})
         sizes = [map_shape(channels, depth) for depth in self.depths]
-        self.norm = nn.BatchNorm1d(3 * N_MELS + sum(2 * size * bands for size, bands, _ in sizes))
+        self.modulation = Modulation(modulation) if modulation else None
+        n_pooled = 3 * N_MELS + sum(2 * size * bands for size, bands, _ in sizes)
+        self.norm = nn.BatchNorm1d(n_pooled + (self.modulation.n_features if self.modulation else 0))
         self.linear = nn.Linear(self.norm.num_features, out_dim)
 
     def forward(self, maps: list[Tensor]) -> Tensor:
@@ -45,7 +51,37 @@ class StatsHead(nn.Module):
         parts = [*_moments(mel.unsqueeze(3)), mel.diff(dim=2).abs().mean(dim=2)]
         for depth in self.depths:
             parts += _moments(maps[depth].permute(0, 2, 3, 1).float())
+        if self.modulation:
+            parts.append(self.modulation(mel))
         return self.linear(self.norm(torch.cat(parts, dim=1)))
+
+
+class Modulation(nn.Module):
+    """Modulation spectrum: how strongly coarse mel bands fluctuate at each rate, log power, shape (n, bands x rates).
+
+    Rates are `N_RATES` bands, evenly wide on a log scale from 1/3 Hz (once per clip) to 21 Hz.
+    """
+
+    basis: Tensor
+    pool: Tensor
+
+    def __init__(self, n_bands: int):
+        super().__init__()
+        self.n_bands = n_bands
+        self.n_features = n_bands * N_RATES
+        rates = torch.arange(1, N_FRAMES // 2)
+        phase = 2 * torch.pi * torch.outer(torch.arange(N_FRAMES), rates) / N_FRAMES
+        window = torch.hann_window(N_FRAMES).unsqueeze(1) * (2 / N_FRAMES)
+        self.register_buffer("basis", torch.cat([torch.cos(phase), torch.sin(phase)], dim=1) * window, persistent=False)
+        edges = torch.logspace(0, math.log10(len(rates)), N_RATES + 1)
+        member = F.one_hot(torch.bucketize(rates.float(), edges[1:-1]), N_RATES).float()
+        self.register_buffer("pool", member / member.sum(dim=0), persistent=False)
+
+    def forward(self, mel: Tensor) -> Tensor:
+        bands = mel.unflatten(1, (self.n_bands, -1)).mean(dim=2)
+        bands = bands - bands.mean(dim=2, keepdim=True)
+        cos, sin = (bands @ self.basis).chunk(2, dim=2)
+        return torch.log((cos.square() + sin.square()) @ self.pool + 1e-4).flatten(1)
 
 
 class FlatHeadConfig(Config):
@@ -58,12 +94,19 @@ class FlatHeadConfig(Config):
 
 
 class StatsHeadConfig(Config):
-    """Pooled statistics over time."""
+    """Pooled statistics over time; `modulation` coarse bands give their modulation spectrum, 0 for none."""
 
     kind: Literal["stats"]
+    modulation: int = Field(default=0, ge=0, le=N_MELS)
+
+    @model_validator(mode="after")
+    def _bands_divide(self):
+        if self.modulation and N_MELS % self.modulation:
+            raise ValueError(f"modulation must divide {N_MELS}, got {self.modulation}")
+        return self
 
     def build(self, channels: Sequence[int], out_dim: int) -> nn.Module:
-        return StatsHead(channels, out_dim)
+        return StatsHead(channels, out_dim, self.modulation)
 
 
 HeadConfig = Annotated[FlatHeadConfig | StatsHeadConfig, Field(discriminator="kind")]

@@ -31,6 +31,9 @@ from audioae.model.data import ClipSet
 from audioae.model.embedder import Embedder, pool_tracks
 from audioae.model.train_config import TrainConfig
 from audioae.model.training import fit
+from audioae.stages.descriptions import Report, describe_tracks, track_features
+from audioae.stages.extraction import Workers
+from audioae.stages.library import Library
 from audioae.stages.subject import Subject, read_truth, subject_from_store, take, with_targets
 from audioae.stages.train import load_clips
 from audioae.store.dataset import Store
@@ -39,8 +42,6 @@ CODE = 1  # raise it when the same settings would train other weights
 K = 10
 MANY_STEPS = 1_000_000  # of which a budget in minutes ends the run
 UNITS = {"s": 1 / 60, "m": 1.0, "h": 60.0}
-
-Report = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def parse_budget(text: str) -> dict[str, Any]:
         return {"steps": int(found[1])}
     if found := re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh])", text.strip()):
         return {"steps": MANY_STEPS, "max_minutes": float(found[1]) * UNITS[found[2]]}
-    raise ConfigError(f"budget: got {text!r}, wanted a time such as 5m, 90s or 1h, or a number of steps such as 700steps")
+    raise ConfigError(f"budget: got {text!r}, wanted a time such as 5m, 90s or 1h, or steps such as 700steps")
 
 
 def compare_models(
@@ -75,6 +76,7 @@ def compare_models(
     truth: str | None = None,
     max_tracks: int = 2000,
     folder: Path,
+    workers: Workers | None = None,
     report: Report | None = None,
 ) -> dict[str, Any]:
     """Train every model with every seed, and put all of them and the baselines into one document.
@@ -114,7 +116,7 @@ def compare_models(
     if truth:
         targets, left_out = read_truth(truth, subject)
         subject, omitted = with_targets(subject, targets), [*omitted, *left_out]
-    rows = np.searchsorted(names.astype(str), subject.facts.ids)
+    rows = np.searchsorted(names.astype(str), subject.facts.ids)  # ascending: both are sorted by track_id
     folds = _folds(subject) if inductive else [""]
 
     runs = [Run(name, seed, fold) for name in models for seed in range(seeds) for fold in folds]
@@ -127,18 +129,27 @@ def compare_models(
                 run = Run(name, seed, fold)
                 what = f"{name}, seed {seed}{f', without fold {fold}' if fold else ''}"
                 kept, outcome = _vectors(
-                    models[name], train, clips, run, str(mels), subject, rows, folder,
+                    models[name],
+                    train,
+                    clips,
+                    run,
+                    str(mels),
+                    subject,
+                    rows,
+                    folder,
                     lambda row, what=what, run=run: report(_progress(what, row, train), runs.index(run), len(runs)),
                 )
                 reports.append({"model": name, "seed": seed, **({"fold": fold} if fold else {}), **outcome})
                 pieces[fold] = _ask(kept, subject)
             per_model.setdefault(name, []).append(_assemble(pieces, subject) if inductive else pieces[""])
-    report("baselines", len(runs), len(runs))
+    library = Library(store, embeddings=embeddings)
+    described, left_out = describe_tracks(library, subject, workers or Workers(), report)
+    omitted += left_out
+    features = track_features(described, subject.facts.n)
     answers = {name: _average(found) for name, found in per_model.items()}
     own = np.isin(clips.track, rows)
-    order = np.argsort(rows)
-    of_row = order[np.searchsorted(rows[order], clips.track[own])]
-    for name, vectors in baselines(clips.codes[own], clips.peak_db[own], of_row).items():
+    of_row = np.searchsorted(rows, clips.track[own])
+    for name, vectors in baselines(clips.codes[own], clips.peak_db[own], of_row, features=features).items():
         answers[name] = _ask(vectors, subject)
     metrics = compare_answers(answers)
     for entry in metrics:

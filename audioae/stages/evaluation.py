@@ -9,22 +9,22 @@ Conventions
 - Where no truth is given, tempo and energy are librosa's estimates, and called so.
 """
 
+import os
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
-from audioae.audio.describe import Description, describe
+from audioae.audio.describe import Description
 from audioae.audio.mel import decode_mel
-from audioae.audio.workers import imap_killable
-from audioae.errors import AudioError, EvaluationError
+from audioae.errors import EvaluationError
 from audioae.evaluate import hubness, probes, reconstruction, retrieval
 from audioae.evaluate.baselines import baselines, mfcc_statistics
 from audioae.evaluate.document import compare_answers, confusion, hub_rows
-from audioae.evaluate.facts import Target, check_vectors
+from audioae.evaluate.facts import check_vectors
 from audioae.evaluate.metric import Answer
 from audioae.evaluate.page.layout import map_rows
 from audioae.evaluate.page.neighbors import choose_queries, nearest
@@ -32,6 +32,7 @@ from audioae.evaluate.page.page import PageData
 from audioae.evaluate.stability import SAME_TRACK_CAVEAT
 from audioae.model.embedder import Embedder
 from audioae.stages.certificate import OWN, Certificate, Clips, Space, certify
+from audioae.stages.descriptions import Report, describe_tracks, estimated_targets, track_features
 from audioae.stages.extraction import Workers, iter_clips, mel_codes
 from audioae.stages.library import Library
 from audioae.stages.subject import Subject, read_truth, subject_from_file, subject_from_store, take, with_targets
@@ -40,8 +41,6 @@ from audioae.stages.train import held_out_ids
 K = 10
 MAX_HEARD = 400  # tracks with a clip on the page
 N_PICTURES = 6
-
-Report = Callable[[str, int, int], None]  # what is being done, how far, of how much
 
 
 @dataclass(frozen=True)
@@ -100,27 +99,21 @@ def evaluate_store(
     omitted += left_out
     clips = _read_clips(library, subject, workers, report)
     heard = _heard_rows(subject)
-    described, left_out = _describe(library, subject, not truth, set(heard), workers, report)
+    described, left_out = describe_tracks(library, subject, workers, report, estimate=not truth, heard=set(heard))
     omitted += left_out
     if not truth:
-        subject = with_targets(subject, _estimates(described, subject.facts.n))
+        subject = with_targets(subject, estimated_targets(described, subject.facts.n))
         omitted.append("R2 of instrumentalness: no truth given, and librosa cannot estimate it")
 
     report("baselines", 0, 1)
-    features = None
-    if len(described) == subject.facts.n:
-        features = np.stack([described[row].features for row in range(subject.facts.n)])
-    else:
-        omitted.append(f"librosa features: {subject.facts.n - len(described)} tracks could not be read again")
+    features = track_features(described, subject.facts.n)
     made = baselines(clips.codes, clips.peak_db, clips.track, features=features)
     vectors = {OWN: subject.vectors, **others, **{n: check_vectors(v, subject.facts.ids, n) for n, v in made.items()}}
     report("baselines", 1, 1)
     answers = _ask(vectors, subject, report)
 
     held_out = np.isin(subject.facts.ids, list(held_out_ids(library.store, library.model_ref)))
-    rebuilt, use = reconstruction.measure(
-        clips.codes, clips.track, subject.facts, library.embedder, held_out=held_out
-    )
+    rebuilt, use = reconstruction.measure(clips.codes, clips.track, subject.facts, library.embedder, held_out=held_out)
     certificate = _certify(library, subject, clips, stability_tracks, workers, report)
     if certificate:
         omitted += certificate.omitted
@@ -174,7 +167,8 @@ def _beside(subject: Subject, against: Sequence[str]) -> tuple[Subject, dict[str
         there = np.isin(subject.facts.ids, other.facts.ids)
         if not there.any():
             raise EvaluationError(
-                f"{other.name}: none of its {other.facts.n} IDs is one of {subject.name}, such as {subject.facts.ids[0]}"
+                f"{other.name}: none of its {other.facts.n} IDs is one of {subject.name}, "
+                f"such as {subject.facts.ids[0]}"
             )
         if not there.all():
             omitted.append(f"{(~there).sum()} tracks are left out, because {other.name} has no vector of them")
@@ -207,7 +201,7 @@ def _document(name: str, subject: Subject, answers: Mapping[str, Answer], omitte
         "n_tracks": subject.facts.n,
         "k": K,
         "date": datetime.now(UTC).date().isoformat(),
-        "machine": f"{platform.machine()}, {platform.python_implementation()} {platform.python_version()}",
+        "machine": f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores",
         "metrics": compare_answers(answers),
         "omitted": list(dict.fromkeys([*omitted, *answers[own].omitted])),
         "hubs": hub_rows(hubs, subject.facts, subject.titles),
@@ -238,33 +232,6 @@ def _heard_rows(subject: Subject) -> list[int]:
     gallery = [row for found in queries for row in (found.query, *found.rows)]
     mapped = map_rows(subject.facts.n)
     return list(dict.fromkeys([*gallery, *mapped[:: -(-len(mapped) // MAX_HEARD)].tolist()]))[:MAX_HEARD]
-
-
-def _describe(
-    library: Library, subject: Subject, estimate: bool, heard: set[int], workers: Workers, report: Report
-) -> tuple[dict[int, Description], list[str]]:
-    config = library.mels_config
-    items = (
-        (row, (uri, config.clips, config.decode, estimate, row in heard)) for row, uri in enumerate(subject.uris)
-    )
-    found, failures = {}, []
-    for row, result in imap_killable(describe, items, workers=workers.n, timeout_s=workers.timeout_s):
-        if isinstance(result, AudioError):
-            failures.append(f"{subject.uris[int(str(row))]}: {result}")
-        else:
-            found[row] = result
-        report("audio", len(found) + len(failures), subject.facts.n)
-    omitted = [f"audio of {len(failures)} tracks cannot be read again, the first: {failures[0]}"] if failures else []
-    return found, omitted
-
-
-def _estimates(described: Mapping[int, Description], n: int) -> dict[str, Target]:
-    names = next(iter(described.values())).targets if described else {}
-    values = {name: np.full(n, np.nan) for name in names}
-    for row, description in described.items():
-        for name, value in description.targets.items():
-            values[name][row] = value
-    return {name: Target(found, "librosa's estimate") for name, found in values.items()}
 
 
 def _certify(

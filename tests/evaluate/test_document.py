@@ -1,11 +1,20 @@
 """The document: verdicts, tables, confusion."""
 
+import io
 import json
 
 import numpy as np
 from rich.console import Console
+from rich.table import Table
 
-from audioae.evaluate.document import compare_answers, confusion, hub_rows, metric_table, stability_table
+from audioae.evaluate.document import (
+    compare_answers,
+    comparison_table,
+    confusion,
+    hub_rows,
+    metric_table,
+    stability_table,
+)
 from audioae.evaluate.facts import make_facts
 from audioae.evaluate.metric import Answer, mean_metric
 
@@ -16,6 +25,12 @@ LOW, HIGH = RNG.random(200) * 0.5, RNG.random(200) * 0.5 + 0.4
 
 def answer(values: np.ndarray, key: str = "mAP by label", higher: bool = True) -> Answer:
     return Answer((mean_metric(key, values, GROUPS, higher),))
+
+
+def text_of(table: Table) -> str:
+    console = Console(width=120, record=True, file=io.StringIO())
+    console.print(table)
+    return console.export_text()
 
 
 def test_verdicts_follow_the_direction_of_the_metric():
@@ -48,9 +63,7 @@ def test_confusion_counts_labels_by_prediction_and_leaves_unknown_out():
 def test_tables_name_every_metric_and_the_best_of_the_others():
     metrics = compare_answers({"model": answer(HIGH), "MFCC": answer(LOW), "PCA": answer(LOW * 0.5)})
     document = {"subject": "embeddings@1", "n_tracks": 200, "metrics": metrics}
-    console = Console(width=120, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    console.print(metric_table(document))
-    printed = console.export_text()
+    printed = text_of(metric_table(document))
     assert "mAP by label" in printed
     assert f"MFCC {LOW.mean():.3f}" in printed
     assert "+2" in printed
@@ -59,9 +72,8 @@ def test_tables_name_every_metric_and_the_best_of_the_others():
 
 def test_stability_table_has_a_line_per_perturbation():
     row = {"perturbation": "gain", "n": 3, "cosine_mean": 0.5, "cosine_min": 0.25, "share_99": 0.0, "self_retrieval": 1}
-    console = Console(width=100, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    console.print(stability_table([row]))
-    assert "gain" in (printed := console.export_text())
+    printed = text_of(stability_table([row]))
+    assert "gain" in printed
     assert "0.5000" in printed
 
 
@@ -70,3 +82,12 @@ def test_hubs_are_named():
     assert hub_rows([(1, 7)], facts, ["X", "Y"]) == [
         {"track_id": "y", "title": "Y", "artist": "", "label": "", "k_occurrence": 7}
     ]
+
+
+def test_comparison_has_a_line_per_subject_and_the_sign_of_the_first_against_it():
+    metrics = compare_answers({"ours": answer(HIGH), "MFCC": answer(LOW), "twin": answer(HIGH)})
+    printed = text_of(comparison_table({"subject": "2 models", "n_tracks": 200, "metrics": metrics}))
+    lines = {line.split("│")[1].strip(): line for line in printed.splitlines() if "│" in line}
+    assert f"{LOW.mean():.3f} +" in lines["MFCC"]
+    assert f"{HIGH.mean():.3f} =" in lines["twin"]
+    assert "ours is better (+)" in printed

@@ -1,11 +1,12 @@
 """Augmentations and corruptions: what they change, what they leave, and where their randomness comes from."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
 import torch
 
-from audioae.model.augment import AugmentConfig, augment
+from audioae.model.augment import AugmentConfig, augment, augment_pairs
 from audioae.model.blocks import mel_db
 from audioae.model.corruption import CorruptionConfig, Gaussian, Mask, SaltPepper
 from audioae.model.data import ClipSet
@@ -115,3 +116,42 @@ def test_corruptions_are_as_strong_as_they_say():
     assert masked.float().mean().item() == pytest.approx(0.5, abs=0.05)
     patch = masked[:, :16, :10].flatten(1)
     assert ((patch.sum(dim=1) == 0) | (patch.sum(dim=1) == 160)).all()
+
+
+def noise_clips(n: int, seed: int = 0) -> torch.Tensor:
+    return -80 * torch.rand(n, 128, 130, generator=generator(seed))
+
+
+def test_a_cropped_clip_repeats_a_stretch_of_itself():
+    config = only(crop_share=1.0, crop_frames=20)
+    given = noise_clips(8)
+    target, changed = augment_pairs(given, config, generator())
+    torch.testing.assert_close(changed, target - target.amax(dim=(1, 2), keepdim=True))
+    lengths = []
+    for clip, whole in zip(target, given, strict=True):
+        frames = [int((whole == clip[:, i : i + 1]).all(dim=0).nonzero()[0]) for i in range(130)]
+        lengths.append(len(set(frames)))
+        assert max(frames) - min(frames) + 1 == lengths[-1]
+        steps = {(after - before) % lengths[-1] for before, after in pairwise(frames)}
+        assert steps == {1 % lengths[-1]}
+    assert min(lengths) >= 20
+    assert len(set(lengths)) > 4
+
+
+def test_the_share_of_clips_that_is_cropped_is_as_configured():
+    given = noise_clips(200)
+    target, _ = augment_pairs(given, only(crop_share=0.4), generator())
+    assert 0.3 < float((target != given).any(dim=2).any(dim=1).float().mean()) < 0.5
+    assert torch.equal(augment_pairs(given, only(crop_share=0.0), generator())[0], given)
+
+
+def test_half_of_the_pairs_of_one_and_the_same_clip_are_augmented_lightly():
+    single, double = noise_clips(100), noise_clips(100, 1)
+    config = AugmentConfig(crop_share=0.0, roll_mels=40, noise_share=0.0, eq_db=0.0, background_share=0.0)
+    near = {}
+    for name, second in (("one clip", single), ("two clips", double)):
+        target, changed = augment_pairs(torch.cat([single, second]), config, generator())
+        off = (changed - target).abs().mean(dim=(1, 2)).view(2, 100)
+        near[name] = (off < 10).all(dim=0).float().mean()  # a roll of up to 40 bands leaves nothing in place
+    assert 0.35 < near["one clip"] < 0.65
+    assert near["two clips"] < 0.1

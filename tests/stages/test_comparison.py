@@ -90,7 +90,9 @@ def test_inductive_leaves_each_fold_out_of_its_own_training(chain, models, tmp_p
 
     fit = comparison.fit
     monkeypatch.setattr(comparison, "subject_from_store", with_folds)
-    monkeypatch.setattr(comparison, "fit", lambda m, c, clips, **k: trained.append(set(clips.track)) or fit(m, c, clips))
+    monkeypatch.setattr(
+        comparison, "fit", lambda m, c, clips, **k: trained.append(set(clips.track)) or fit(m, c, clips)
+    )
     document = compare_models(chain[0], {"pca": models["pca"]}, TRAIN, seeds=1, inductive=True, folder=tmp_path)
     assert [run["fold"] for run in document["runs"]] == ["0", "1"]
     assert trained[0].isdisjoint(trained[1])

@@ -1,0 +1,46 @@
+"""Heads: what pooled statistics see, and what they do not."""
+
+import math
+
+import pytest
+import torch
+
+from audioae.config import parse_config
+from audioae.errors import ConfigError
+from audioae.model.autoencoder import ModelConfig, build_model
+from audioae.model.heads import N_RATES, Modulation
+
+FRAMES_PER_S = 22_050 / 512
+
+
+def test_modulation_spectrum_finds_the_rate_and_the_band():
+    head = Modulation(16)
+    seconds = torch.arange(130) / FRAMES_PER_S
+    peaks = []
+    for rate_hz in (1, 2, 4, 8, 16):
+        mel = torch.zeros(1, 128, 130)
+        mel[:, 40:48] = torch.sin(2 * math.pi * rate_hz * seconds)
+        found = head(mel).view(16, N_RATES)
+        assert int(found.amax(dim=1).argmax()) == 5
+        peaks.append(int(found[5].argmax()))
+    assert peaks == sorted(set(peaks)), "a faster rate lies in a higher band of rates"
+
+
+def test_modulation_spectrum_ignores_level_and_nearly_ignores_when():
+    head = Modulation(8)
+    mel = torch.randn(1, 128, 260, generator=torch.Generator().manual_seed(0)).cumsum(dim=2)
+    here = mel[:, :, :130]
+    torch.testing.assert_close(head(here + 3), head(here), rtol=1e-4, atol=1e-3)
+    assert head(here).shape == (1, 8 * N_RATES)
+
+
+def test_bands_that_do_not_divide_are_refused():
+    with pytest.raises(ConfigError, match="modulation must divide 128, got 9"):
+        parse_config(ModelConfig, {"head": {"kind": "stats", "modulation": 9}}, where="x.yaml")
+
+
+def test_a_model_with_a_modulation_spectrum_embeds_and_keeps_no_constants_among_its_weights():
+    config = parse_config(ModelConfig, {"channels": [2, 4], "head": {"kind": "stats", "modulation": 16}}, where="x")
+    model = build_model(config).eval()
+    assert model.embed(torch.zeros(2, 128, 130, dtype=torch.uint8)).shape == (2, 128)
+    assert not any("modulation" in name for name in model.state_dict())
