@@ -90,6 +90,10 @@ def evaluate(
 
 def compare(
     models: Annotated[list[str], typer.Argument(help="Model configs, such as configs/model/*.yaml; the first leads.")],
+    vary: Annotated[
+        list[str] | None,
+        typer.Option(help="One more variant: the first model with KEY.PATH=VALUE (several, parted by ;). Repeatable."),
+    ] = None,
     budget: Annotated[str, typer.Option(help="Of each training: a time (5m, 90s, 1h) or steps (700steps).")] = "5m",
     seeds: Annotated[int, typer.Option(min=1, help="Trainings per model.")] = 2,
     inductive: Annotated[
@@ -104,9 +108,11 @@ def compare(
     """Which model makes the better embeddings? Trains each under the same budget, and asks all the same questions.
 
     Every model is trained on the store's clips, without labels, and nothing is published. A comparison that was
-    interrupted goes on where it was. `--set` has no place here: a variant is a YAML file.
+    interrupted goes on where it was.
 
-    Example: `audioae compare configs/model/*.yaml --budget 5m --seeds 2`
+    Examples: `audioae compare configs/model/*.yaml --budget 5m --seeds 2`,
+    `audioae compare configs/model/vqvae_consistency.yaml --vary head.modulation=0 --vary "augment.eq_db=0;
+    augment.roll_mels=0"`
     """
     from audioae.config import load_config
     from audioae.evaluate.document import comparison_table
@@ -118,6 +124,9 @@ def compare(
     if len(names) < len(models):
         raise EvaluationError(f"models: two of {', '.join(models)} have the same file name; rename one")
     configs = {name: load_config(ModelConfig, path, []) for name, path in names.items()}
+    for overrides in vary or ():
+        settings = [setting.strip() for setting in overrides.split(";")]
+        configs[overrides] = load_config(ModelConfig, models[0], settings)
     folder = _folder(out)
     with _reporting() as report:
         document = compare_models(
