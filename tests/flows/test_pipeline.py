@@ -35,7 +35,7 @@ def run_flow(stage: str, config: str, overrides: list[str], **environment: str) 
 
 def audioae(*arguments: str, store: Path | str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "audioae.cli", *arguments, "--store", str(store)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=400)
 
 
 @pytest.fixture(scope="module")
@@ -143,9 +143,43 @@ def test_coverage_explain_export_and_versions(finished, tmp_path):
     assert "every part verified" in verified.stdout
 
 
+def test_evaluate_writes_a_table_json_and_a_page(finished, tmp_path):
+    store = finished[0]
+    run = audioae("evaluate", "--stability-tracks", "2", "--out", str(tmp_path), store=store)
+    assert run.returncode == 0, run.stderr
+    assert "best of the others" in run.stdout
+    assert "left out: R2 of instrumentalness: no truth given" in run.stdout
+    document = json.loads((tmp_path / "evaluation.json").read_text())
+    assert document["n_tracks"] == 24
+    assert "librosa features" in document["metrics"][0]["subjects"]
+    page = (tmp_path / "evaluation.html").read_text()
+    assert document["subject"] in page
+    version = audioae("evaluate", document["subject"], "--stability-tracks", "0", "--out", str(tmp_path), store=store)
+    assert version.returncode == 0, version.stderr
+
+
+def test_compare_trains_a_model_and_a_variation_of_it(finished, tmp_path):
+    model = "configs/model/vqvae_consistency.yaml"
+    vary = ("--vary", "augment.roll_mels=0; channels=[2, 2, 2, 2]", "--vary", "kind=pca")
+    run = audioae("compare", model, *vary[:2], "--budget", "2steps", "--out", str(tmp_path), store=finished[0])
+    assert run.returncode == 0, run.stderr
+    assert "vqvae_consistency is better (+)" in run.stdout
+    document = json.loads((tmp_path / "comparison.json").read_text())
+    assert [run["seed"] for run in document["runs"]] == [0, 1, 0, 1]
+    assert document["runs"][2]["model"] == vary[1]
+    assert len(list((tmp_path / "trained").iterdir())) == 4
+    wrong = audioae("compare", model, *vary[2:], "--budget", "2steps", "--out", str(tmp_path), store=finished[0])
+    assert wrong.returncode == 1
+    assert "kind pca takes no other key" in wrong.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (("evaluate", "none.parquet"), "EvaluationError: none.parquet: "),
+        (("evaluate", "embeddings@0000"), "StoreError: "),
+        (("compare", "configs/model/pca.yaml", "--budget", "5"), "ConfigError: budget: got '5'"),
+        (("compare", "configs/model/pca.yaml", "a/pca.yaml"), "EvaluationError: models: two of"),
         (("similar", "no such track at all"), "SearchError: no track 'no such track at all' among the 24"),
         (("similar", "x", "-k", "0"), "SearchError: k=0: wanted at least 1"),
         (("rollback", "index"), "StoreError: index@"),
