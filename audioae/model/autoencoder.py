@@ -31,7 +31,7 @@ class ModelConfig(Config):
 
     kind: Literal["autoencoder", "pca"] = "autoencoder"
     channels: tuple[int, ...] = Field(default=(16, 32, 64, 128), max_length=4)
-    head: HeadConfig = StatsHeadConfig(kind="stats")
+    head: HeadConfig = StatsHeadConfig(kind="stats", modulation=16)
     bottleneck: BottleneckConfig = VqConfig(kind="vq")
     terms: tuple[TermConfig, ...] = (
         Mse(kind="mse"),
