@@ -99,13 +99,8 @@ class ColdStart:
 
     def scores(self, listeners: np.ndarray, vectors: np.ndarray) -> Scores:
         """How well tracks (any vectors, shape (m, d)) suit listeners (rows, shape (l,)): parts of shape (l, m)."""
-        both = np.concatenate([vectors, self._background])
-        fits = np.stack([fit_of(self.tastes[row], both) for row in listeners])
-        fit = _standardized(fits, len(vectors))
-        if self._regression is None:
-            return Scores(fit, None)
-        estimated = np.concatenate([self._regression.estimate(vectors), self._estimated_background])
-        return Scores(fit, _standardized(self._listener_vectors[listeners] @ estimated.T, len(vectors)))
+        estimated = None if self._regression is None else self._regression.estimate(vectors)
+        return self._scores(listeners, vectors, estimated)
 
     def recommend(self, listeners: np.ndarray, k: int) -> tuple[np.ndarray, Scores]:
         """The `k` new tracks that suit each listener best: rows (l, k), best first, and their scores.
@@ -114,10 +109,17 @@ class ColdStart:
         """
         if k < 1:
             raise SearchError(f"k={k}: wanted at least 1 new track")
-        scores = self.scores(listeners, self.vectors[self.new])
-        best = top(scores.total, k)
-        others = None if scores.others is None else np.take_along_axis(scores.others, best, axis=1)
-        return self.new[best], Scores(np.take_along_axis(scores.fit, best, axis=1), others)
+        new = self.new
+        vectors = self.vectors[new]
+        estimated = None if self._regression is None else self._regression.estimate(vectors)
+        found = []
+        for start in range(0, len(listeners), BLOCK):
+            scores = self._scores(listeners[start : start + BLOCK], vectors, estimated)
+            best = top(scores.total, k)
+            others = None if scores.others is None else np.take_along_axis(scores.others, best, axis=1)
+            found.append((best, np.take_along_axis(scores.fit, best, axis=1), others))
+        best, fit, others = ([part for part in parts if part is not None] for parts in zip(*found, strict=True))
+        return new[np.concatenate(best)], Scores(np.concatenate(fit), np.concatenate(others) if others else None)
 
     def audience(self, vector: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         """The `k` listeners whom a track of this vector, shape (d,), suits best: rows and scores, best first."""
@@ -136,6 +138,14 @@ class ColdStart:
         members = tastes.members[taste]
         closest = np.argsort(-(self.vectors[members] @ vector), kind="stable")[:n]
         return Reason(taste, members[closest])
+
+    def _scores(self, listeners: np.ndarray, vectors: np.ndarray, estimated: np.ndarray | None) -> Scores:
+        tastes, n = [self.tastes[row] for row in listeners], len(vectors)
+        fit = _standardized(fit_of(tastes, np.concatenate([vectors, self._background])), n)
+        if estimated is None:
+            return Scores(fit, None)
+        both = np.concatenate([estimated, self._estimated_background])
+        return Scores(fit, _standardized(self._listener_vectors[listeners] @ both.T, n))
 
     def _history(self, listener: int) -> tuple[np.ndarray, np.ndarray]:
         part = slice(self.plays.indptr[listener], self.plays.indptr[listener + 1])
@@ -156,13 +166,15 @@ class ColdStart:
 
 
 def top(scores: np.ndarray, k: int) -> np.ndarray:
-    """Columns of the `k` highest scores of each row, highest first; of equal ones the first.
+    """Columns of the `k` highest scores of each row, highest first.
 
     >>> top(np.array([[1.0, 3.0, 3.0]]), 2)
     array([[1, 2]])
     """
     k = min(k, scores.shape[1])
-    return np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    some = np.sort(np.argpartition(-scores, k - 1, axis=1)[:, :k], axis=1)
+    order = np.argsort(-np.take_along_axis(scores, some, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(some, order, axis=1)
 
 
 def _standardized(values: np.ndarray, n: int) -> np.ndarray:

@@ -14,6 +14,7 @@ Source: average linkage of a listener's items as in Pal et al. 2020, "PinnerSage
 for Recommendations at Pinterest" (Ward and medoids there); the fit is a mixture of von Mises-Fisher distributions.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,7 +89,10 @@ def find_tastes(embeddings: np.ndarray, rows: np.ndarray, weights: np.ndarray, d
     return Tastes(centroids.astype(np.float32), share[kept] / share[kept].sum(), members)
 
 
-def fit_of(tastes: Tastes, embeddings: np.ndarray) -> np.ndarray:
-    """How well each track fits the tastes, shape (n,), float32; see the module."""
-    near = np.exp(np.float32(KAPPA) * (embeddings @ tastes.centroids.T - 1))
-    return np.log(near @ tastes.shares.astype(np.float32))
+def fit_of(listeners: Sequence[Tastes], embeddings: np.ndarray) -> np.ndarray:
+    """How well each track fits the tastes of each listener, shape (n_listeners, n), float32; see the module."""
+    near = np.concatenate([tastes.centroids for tastes in listeners]) @ embeddings.T
+    np.exp(np.float32(KAPPA) * (near - 1), out=near)
+    near *= np.concatenate([tastes.shares for tastes in listeners]).astype(np.float32)[:, None]
+    starts = np.cumsum([0, *(len(tastes.shares) for tastes in listeners[:-1])])
+    return np.log(np.add.reduceat(near, starts, axis=0))

@@ -137,9 +137,7 @@ def simulate(
 @app.command()
 def measure(
     truth: TruthOption = None,
-    plays: Annotated[
-        str | None, typer.Option(help="A play log of your own to measure on, in place of --truth.")
-    ] = None,
+    plays: Annotated[str | None, typer.Option(help="Your own play log, in place of --truth.")] = None,
     against: Annotated[
         list[str] | None, typer.Option(help="A .parquet or .npz of other vectors of the same tracks; repeatable.")
     ] = None,
