@@ -10,6 +10,8 @@ from audioae.cli.evaluate import TruthOption, _library, _reporting, _workers
 from audioae.cli.show import JsonOption, StoreOption, plain, rows_table, show
 from audioae.errors import StoreError
 
+INTERVAL = "95 % interval"
+
 app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -175,23 +177,25 @@ def measure(
     ]
     for split in document["splits"].values():
         keys = [metric["key"] for metric in split["metrics"]]
-        tables.append(rows_table(_rows(split["metrics"]), ("", *keys), split["title"]))
+        tables.append(rows_table(_rows(split["metrics"]), ("", keys[0], INTERVAL, *keys[1:]), split["title"]))
         for name, figures in list(split["regression"].items())[:1]:
             told = ", ".join(f"{key} {value:.3f}" for key, value in figures.items())
             tables.append(f"collaborative vectors estimated by {name}, held out: {told}")
-    tables.append("in brackets: the 95 % interval; + the recommender (first row) is better, - worse, = no difference")
+    tables.append(
+        "+ the recommender (first row) is better, - worse, = no difference outside the interval (--json: all)"
+    )
     show(as_json, document, [*tables, *(f"left out: {sentence}" for sentence in document["omitted"])])
 
 
 def _rows(metrics: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A row per method, a column per metric."""
+    """A row per method, a column per metric, and the interval of the first metric."""
     signs = {"better": "+", "worse": "-", "none": "=", None: ""}
     rows: dict[str, dict[str, Any]] = {}
     for metric in metrics:
         for name, entry in metric["subjects"].items():
             sign = signs[entry.get("verdict") if metric["higher_is_better"] is not None else None]
-            text = f"{entry['value']:.3f} [{entry['low']:.3f} {entry['high']:.3f}] {sign}".rstrip()
-            rows.setdefault(name, {"": name})[metric["key"]] = text.replace("[", "\\[")
+            row = rows.setdefault(name, {"": name, INTERVAL: f"{entry['low']:.3f} to {entry['high']:.3f}"})
+            row[metric["key"]] = f"{entry['value']:.3f} {sign}".rstrip()
     return list(rows.values())
 
 
