@@ -18,7 +18,7 @@ simulated logs (`audioae recommend measure`), a model of 2 minutes' training / a
     popularity within label                .576              .370
     label / popularity / random      .530 / .300 / .152   .392 / .147 / .158
 
-Of new artists, sound and names are no better than the label alone in one log of three.
+Of new artists, sound and names differ from the label alone by more than the interval in one log of three only.
 """
 
 import zlib

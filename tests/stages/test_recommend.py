@@ -166,7 +166,8 @@ def test_commands(store, library, plays, truth, tmp_path):
     run = audioae("simulate", str(tmp_path / "p.parquet"), "--truth", truth, "--listeners", "30", store=store)
     assert "plays of 30 listeners written" in run.stdout
     run = audioae("measure", "--plays", str(tmp_path / "p.parquet"), "--out", str(tmp_path / "m.json"), store=store)
-    assert "sound alone" in run.stdout
+    assert "new tracks, artists may be known" in run.stdout
+    assert "MFCC" in run.stdout
     assert json.loads((tmp_path / "m.json").read_text())["n_listeners"] == 30
     vectors = tmp_path / "v.npz"
     np.savez(vectors, id=np.array(library.tracks["track_id"].to_pylist()[:20]), vector=np.eye(20, dtype=np.float32))
