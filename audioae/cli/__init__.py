@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from audioae.cli import evaluate
+from audioae.cli import evaluate, recommend
 from audioae.cli.show import JsonOption, StoreOption, open_store, plain, rows_table, show
 from audioae.errors import AudioaeError
 
@@ -110,6 +110,7 @@ def export_embeddings(
 
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(evaluate.compare)
+app.add_typer(recommend.app, name="recommend")
 
 
 @app.command()
@@ -119,11 +120,11 @@ def versions(
     as_json: JsonOption = False,
 ) -> None:
     """Every published version, newest first; * marks the current one."""
-    from audioae.store.upkeep import PUBLISHED
+    from audioae.store.upkeep import ON_REQUEST, PUBLISHED
 
     opened = open_store(store)
     rows = []
-    for dataset in PUBLISHED:
+    for dataset in (*PUBLISHED, *ON_REQUEST):
         current = opened.latest(dataset)
         for ref, time in opened.versions(dataset):
             manifest = opened.manifest(ref)

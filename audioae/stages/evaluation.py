@@ -95,9 +95,9 @@ def evaluate_store(
     if truth:
         targets, left_out = read_truth(truth, subject)
         subject, omitted = with_targets(subject, targets), [*omitted, *left_out]
-    subject, others, left_out = _beside(subject, against)
+    subject, others, left_out = beside(subject, against)
     omitted += left_out
-    clips = _read_clips(library, subject, workers, report)
+    clips = read_clips(library, subject, workers, report)
     heard = _heard_rows(subject)
     described, left_out = describe_tracks(library, subject, workers, report, estimate=not truth, heard=set(heard))
     omitted += left_out
@@ -149,7 +149,7 @@ def evaluate_file(path: str, *, against: Sequence[str] = (), max_tracks: int = 2
         As `stages.subject` says.
     """
     subject = subject_from_file(path, max_tracks)
-    subject, others, omitted = _beside(subject, against)
+    subject, others, omitted = beside(subject, against)
     answers = _ask({subject.name: subject.vectors, **others}, subject, lambda what, done, total: None)
     omitted = [*subject.omitted, *omitted, "baselines, stability, reconstruction: a file of vectors brings no audio"]
     document = _document(subject.name, subject, answers, omitted)
@@ -158,7 +158,7 @@ def evaluate_file(path: str, *, against: Sequence[str] = (), max_tracks: int = 2
     return Evaluation(document, page)
 
 
-def _beside(subject: Subject, against: Sequence[str]) -> tuple[Subject, dict[str, np.ndarray], list[str]]:
+def beside(subject: Subject, against: Sequence[str]) -> tuple[Subject, dict[str, np.ndarray], list[str]]:
     """The subject cut to the tracks that all files have, their vectors in its order, and what that left out."""
     files = [subject_from_file(path, max_tracks=10**9) for path in against]
     common = np.ones(subject.facts.n, bool)
@@ -209,7 +209,7 @@ def _document(name: str, subject: Subject, answers: Mapping[str, Answer], omitte
     }
 
 
-def _read_clips(library: Library, subject: Subject, workers: Workers, report: Report) -> _Clips:
+def read_clips(library: Library, subject: Subject, workers: Workers, report: Report) -> _Clips:
     """The clips of the subject's tracks, from stored mels where they are."""
     place = {str(track_id): row for row, track_id in enumerate(subject.facts.ids)}
     tracks = library.tracks.select(["track_id", "shard"]).to_pylist()

@@ -12,6 +12,7 @@ from audioae.config import Config
 from audioae.model.autoencoder import ModelConfig
 from audioae.search.factory import IndexConfig
 from audioae.stages.extraction import MelsConfig, Workers
+from audioae.stages.recommend import RecommendConfig
 from audioae.stages.train import TrainStageConfig
 
 
@@ -56,6 +57,7 @@ class PipelineConfig(Config):
     model: ModelConfig
     train: TrainStageConfig = TrainStageConfig()
     index: IndexConfig = IndexConfig()
+    recommend: RecommendConfig | None = None
     max_reject_rate: float = Field(default=0.2, ge=0, le=1)
     run: RunConfig = RunConfig()
 

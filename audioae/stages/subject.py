@@ -96,7 +96,7 @@ def subject_from_file(path: str, max_tracks: int) -> Subject:
     EvaluationError
         If the file cannot be read, lacks id or vector, holds vectors of several models, NaN, or an ID twice.
     """
-    columns = _columns(path)
+    columns = vector_columns(path)
     models = sorted({str(model) for model in columns.get("model", [])})
     if len(models) > 1:
         raise EvaluationError(f"{path}: vectors of {len(models)} models are mixed: {', '.join(models[:5])}; take one")
@@ -153,7 +153,45 @@ def read_truth(path: str, subject: Subject) -> tuple[dict[str, Target], tuple[st
     EvaluationError
         If the file cannot be read, names none of the tracks, or one of them twice.
     """
-    table = _read_table(path)
+    table, rows = _read_matched(path, subject)
+    targets = {}
+    for name in table.column_names:
+        if name in (*TRACKS.names, *ALIASES) or not (
+            pa.types.is_floating(table[name].type) or pa.types.is_integer(table[name].type)
+        ):
+            continue
+        values = np.full(subject.facts.n, np.nan)
+        values[rows[rows >= 0]] = np.array(table[name].to_pylist(), dtype=float)[rows >= 0]
+        targets[name] = Target(values, Path(path).name)
+    without = subject.facts.n - len(set(rows[rows >= 0]))
+    omitted = []
+    if (rows < 0).any():
+        omitted.append(f"{(rows < 0).sum()} of {len(rows)} rows of {Path(path).name} name no evaluated track")
+    if without:
+        omitted.append(f"{without} of {subject.facts.n} tracks are not in {Path(path).name}")
+    return targets, tuple(omitted)
+
+
+def read_styles(path: str, subject: Subject) -> np.ndarray:
+    """The column true_label (or label) of a file of truth, shape (n,), str; "" for tracks that it does not name.
+
+    Raises
+    ------
+    EvaluationError
+        As `read_truth`, or if there is no such column.
+    """
+    table, rows = _read_matched(path, subject)
+    column = next((name for name in ("true_label", "label") if name in table.column_names), None)
+    if column is None:
+        raise EvaluationError(f"{path}: got columns {', '.join(table.column_names)}; wanted true_label or label")
+    styles = np.full(subject.facts.n, "", dtype=object)
+    styles[rows[rows >= 0]] = np.array([str(value or "") for value in table[column].to_pylist()], object)[rows >= 0]
+    return styles.astype(str)
+
+
+def _read_matched(path: str, subject: Subject) -> tuple[pa.Table, np.ndarray]:
+    """A file of truth, and for each of its rows the row of the subject's track that it names, -1 for none."""
+    table = read_table(path)
     names = table.column_names
     if "track_id" in names:
         keys = [str(value) for value in table["track_id"].to_pylist()]
@@ -172,25 +210,10 @@ def read_truth(path: str, subject: Subject) -> tuple[dict[str, Target], tuple[st
         raise EvaluationError(
             f"{path}: {len(twice)} tracks stand more than once, such as {twice[0]}; keep one row each"
         )
-    targets = {}
-    for name in names:
-        if name in (*TRACKS.names, *ALIASES) or not (
-            pa.types.is_floating(table[name].type) or pa.types.is_integer(table[name].type)
-        ):
-            continue
-        values = np.full(subject.facts.n, np.nan)
-        values[rows[rows >= 0]] = np.array(table[name].to_pylist(), dtype=float)[rows >= 0]
-        targets[name] = Target(values, Path(path).name)
-    without = subject.facts.n - len(set(rows[rows >= 0]))
-    omitted = []
-    if (rows < 0).any():
-        omitted.append(f"{(rows < 0).sum()} of {len(rows)} rows of {Path(path).name} name no evaluated track")
-    if without:
-        omitted.append(f"{without} of {subject.facts.n} tracks are not in {Path(path).name}")
-    return targets, tuple(omitted)
+    return table, rows
 
 
-def _columns(path: str) -> dict[str, Any]:
+def vector_columns(path: str) -> dict[str, Any]:
     """The columns of a file of vectors by our names; `vector` as one array."""
     if path.lower().endswith(".npz"):
         try:
@@ -199,7 +222,7 @@ def _columns(path: str) -> dict[str, Any]:
         except (OSError, ValueError, EOFError, TypeError, BadZipFile) as error:
             raise EvaluationError(f"{path}: not a readable .npz ({error}); string arrays need a str dtype") from error
     else:
-        table = _read_table(path)
+        table = read_table(path)
         found = {name: table[name].to_pylist() for name in table.column_names}
     columns = {ours: found[name] for ours, names in ALIASES.items() for name in names if name in found}
     if lacking := {"id", "vector"} - columns.keys():
@@ -211,8 +234,10 @@ def _columns(path: str) -> dict[str, Any]:
     return columns
 
 
-def _read_table(path: str) -> pa.Table:
-    texts = pacsv.ConvertOptions(column_types={"track_id": pa.string(), "path": pa.string()})  # "007" is no 7
+def read_table(path: str) -> pa.Table:
+    """A CSV or Parquet file. Raises `EvaluationError` if it cannot be read."""
+    names = ("track_id", "path", "listener_id")
+    texts = pacsv.ConvertOptions(column_types={name: pa.string() for name in names})  # "007" is no 7
     try:
         with Path(path).open("rb") as file:
             return pacsv.read_csv(file, convert_options=texts) if path.lower().endswith(".csv") else pq.read_table(file)

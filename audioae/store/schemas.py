@@ -104,12 +104,27 @@ EMBEDDINGS = pa.schema(
     ]
 )
 
+# New tracks for each listener, best first. Scores: see `apps/coldstart.py`; `others` is null for logs of few listeners.
+COLDSTART = pa.schema(
+    [
+        _required("listener_id", pa.string()),
+        _required("rank", pa.int32()),  # from 1
+        _required("track_id", pa.string()),
+        _required("score", pa.float32()),
+        _required("fit", pa.float32()),
+        pa.field("others", pa.float32()),
+        _required("taste", pa.int16()),  # which of the listener's tastes, 1 the largest
+        _required("because", pa.list_(pa.field("element", pa.string(), nullable=False))),  # played track_ids
+    ]
+)
+
 DATASETS: dict[str, Dataset] = {
     "tracks": Dataset(1, TRACKS),
     "mels": Dataset(1, MELS),
     "health": Dataset(1, HEALTH),
     "rejects": Dataset(1, REJECTS),
     "embeddings": Dataset(1, EMBEDDINGS),
+    "coldstart": Dataset(1, COLDSTART),
 }
 
 

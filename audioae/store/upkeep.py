@@ -8,6 +8,7 @@ from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 
 PUBLISHED = ("tracks", "mels", "health", "rejects", "model", "embeddings", "index")
+ON_REQUEST = ("coldstart",)  # by stages that the pipeline does not run
 
 
 def rollback(store: Store, dataset: str, version: str | None = None) -> DatasetRef:
@@ -56,7 +57,7 @@ def prune(store: Store, *, keep: int = 3, grace: timedelta = timedelta(days=1), 
     oldest = datetime.now(UTC) - grace
     doomed = [
         key
-        for dataset in PUBLISHED
+        for dataset in (*PUBLISHED, *ON_REQUEST)
         for folder in ("versions", "parts", "checkpoints")  # manifests first: a reader never sees one without its parts
         for key, time in store.storage.list(f"{dataset}/{folder}").items()
         if key not in named and time < oldest
@@ -75,8 +76,8 @@ def prune(store: Store, *, keep: int = 3, grace: timedelta = timedelta(days=1), 
 
 def _reachable(store: Store, keep: int) -> set[DatasetRef]:
     """The current and newest `keep` versions of each dataset, and all their ancestors."""
-    pending = [ref for dataset in PUBLISHED for ref, _ in store.versions(dataset)[:keep]]
-    pending += [ref for dataset in PUBLISHED if (ref := store.latest(dataset))]
+    pending = [ref for dataset in (*PUBLISHED, *ON_REQUEST) for ref, _ in store.versions(dataset)[:keep]]
+    pending += [ref for dataset in (*PUBLISHED, *ON_REQUEST) if (ref := store.latest(dataset))]
     kept: set[DatasetRef] = set()
     while pending:
         ref = pending.pop()

@@ -106,6 +106,24 @@ def test_a_server_has_the_runs_and_their_artifacts(finished, server):
     assert any(index in (found["description"] or "") for found in ask("artifacts"))
 
 
+def test_recommend_publishes_and_wants_a_play_log(finished, server, tmp_path):
+    store, overrides, _ = finished
+    opened = Store(str(store))
+    ids = opened.read(opened.require("tracks"))["track_id"].to_pylist()
+    plays = tmp_path / "plays.csv"
+    plays.write_text("listener_id,track_id\n" + "".join(f"anna,{track_id}\n" for track_id in ids[:9]))
+    settings = [*overrides, f"store={store}"]
+    run = run_flow("recommend", "configs/tiny.yaml", [*settings, f"recommend.plays={plays}", "recommend.k=5"], **server)
+    assert run.returncode == 0, run.stderr[-3000:]
+    rows = opened.read(opened.require("coldstart")).to_pylist()
+    assert [row["rank"] for row in rows] == [1, 2, 3, 4, 5]
+    assert not {row["track_id"] for row in rows} & set(ids[:9])
+    run = run_flow("recommend", "configs/tiny.yaml", settings, **server)
+    assert run.returncode == 1
+    assert "no play log; add --set recommend.plays=" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
 def test_similar_answers_for_id_title_and_outside_file(finished, tiny_audio, tmp_path):
     store, _, _ = finished
     by_path = json.loads(
@@ -239,7 +257,7 @@ def test_help_teaches():
     assert "A stage whose result is there is looked up, not computed" in run.stdout
 
 
-@pytest.mark.parametrize("stage", ["catalog", "mels", "train", "embed", "index", "pipeline"])
+@pytest.mark.parametrize("stage", ["catalog", "mels", "train", "embed", "index", "recommend", "pipeline"])
 def test_every_flow_says_what_it_does(stage):
     flow = getattr(importlib.import_module(f"flows.{stage}"), stage)
     assert flow.name == stage

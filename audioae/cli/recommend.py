@@ -1,0 +1,226 @@
+"""Commands for tracks that nobody has played yet: who will like them, and what a listener will like."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from audioae.cli.evaluate import TruthOption, _library, _reporting, _workers
+from audioae.cli.show import JsonOption, StoreOption, plain, rows_table, show
+from audioae.errors import StoreError
+
+INTERVAL = "95 % interval"
+
+app = typer.Typer(
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Tracks that nobody has played yet, found by sound: for a listener, or listeners for a track.\n\n"
+    "A play log is a CSV or Parquet file with columns listener_id, track_id and, where known, weight (plays, above 0) "
+    "and played_at. A table for all listeners is made by `python -m flows.recommend CONFIG`.",
+)
+
+PlaysArgument = Annotated[str, typer.Argument(help="The play log: CSV or Parquet.")]
+HalfLifeOption = Annotated[float, typer.Option(min=0.01, help="Days after which a play counts half.")]
+
+
+@app.command()
+def tracks(
+    listener: Annotated[str, typer.Argument(help="The listener_id.")],
+    plays: PlaysArgument,
+    k: Annotated[int, typer.Option("-k", help="How many tracks.")] = 10,
+    half_life_days: HalfLifeOption = 120.0,
+    store: StoreOption = "data",
+    as_json: JsonOption = False,
+) -> None:
+    """New tracks for a listener, with the tastes that they suit and the played tracks that speak for them.
+
+    `score` is how much better a track suits the listener than the average track does, in standard deviations: the mean
+    of `fit` (to the listener's own tastes) and `others` (what those who play the same would make of it).
+
+    Example: `audioae recommend tracks anna plays.csv -k 5`
+    """
+    recommender = _open(store, plays, half_life_days)
+    found, tastes = recommender.for_listener(listener, k), recommender.tastes_of(listener)
+    result = {"listener_id": listener, "embeddings": str(recommender.library.embeddings_ref), "tastes": tastes}
+    shown = [{**row, "because": _named(row["because"])} for row in found]
+    for taste in tastes:
+        taste["labels"], taste["such as"] = list(taste["labels"]), list(taste["such as"])
+    told = [{**taste, "labels": ", ".join(taste["labels"]), "such as": "; ".join(taste["such as"])} for taste in tastes]
+    show(
+        as_json,
+        {**result, "tracks": found, **_left_out(recommender)},
+        [
+            rows_table(told, ("taste", "share", "tracks", "labels", "such as"), f"tastes of {listener}"),
+            rows_table(
+                shown,
+                ("rank", "score", "fit", "others", "track_id", "title", "artist", "label", "taste", "because"),
+                f"new for {listener}",
+            ),
+            *_told(recommender),
+        ],
+    )
+
+
+@app.command()
+def audience(
+    query: Annotated[str, typer.Argument(help="A track_id, a title, or the path of any audio file.")],
+    plays: PlaysArgument,
+    k: Annotated[int, typer.Option("-k", help="How many listeners.")] = 10,
+    half_life_days: HalfLifeOption = 120.0,
+    store: StoreOption = "data",
+    as_json: JsonOption = False,
+) -> None:
+    """The listeners whom a track suits best, played or not, and why.
+
+    Example: `audioae recommend audience ~/demo.mp3 plays.parquet`
+    """
+    recommender = _open(store, plays, half_life_days)
+    track, rows = recommender.audience(query, k)
+    shown = [{**row, "because": _named(row["because"])} for row in rows]
+    table = rows_table(shown, ("rank", "score", "listener_id", "taste", "because"), f"listeners for {track['title']}")
+    show(
+        as_json,
+        {"track": plain(track), "listeners": rows, **_left_out(recommender)},
+        [table, *_told(recommender)],
+    )
+
+
+@app.command()
+def vectors(
+    known: Annotated[str, typer.Argument(help="Your collaborative vectors: .parquet or .npz, track_id and vector.")],
+    out: Annotated[str, typer.Argument(help="The Parquet file to write.")],
+    store: StoreOption = "data",
+    as_json: JsonOption = False,
+) -> None:
+    """Estimate the collaborative vectors of tracks that have none, from their sound, and say how good that is.
+
+    Example: `audioae recommend vectors als.parquet estimated.parquet`
+    """
+    from dataclasses import asdict
+
+    from audioae.stages.recommend import estimate_vectors
+
+    n_known, n_estimated, held_out = estimate_vectors(_library(store, None), known, out)
+    result = {"path": out, "known": n_known, "estimated": n_estimated, "held_out": asdict(held_out)}
+    lines = [
+        f"{n_estimated} vectors estimated from {n_known} known ones, written to {out}",
+        f"held out by artist: R2 {held_out.r2:.3f}, cosine to the true vector {held_out.cosine:.3f} "
+        f"(the mean vector: {held_out.cosine_of_mean:.3f})",
+    ]
+    show(as_json, result, lines)
+
+
+@app.command()
+def simulate(
+    out: Annotated[str, typer.Argument(help="The Parquet file to write.")],
+    truth: Annotated[str, typer.Option(help="CSV or Parquet: track_id or path, true_label or label, numbers.")],
+    listeners: Annotated[int, typer.Option(min=1, help="How many.")] = 300,
+    seed: Annotated[int, typer.Option(help="Another seed, other listeners.")] = 0,
+    store: StoreOption = "data",
+    as_json: JsonOption = False,
+) -> None:
+    """Make up a play log: listeners with one to three tastes, popular tracks, and noise.
+
+    Tastes are drawn from truth about the tracks (styles, artists, tempo, energy), never from embeddings.
+
+    Example: `audioae recommend simulate plays.parquet --truth data/demo-catalog/truth.csv`
+    """
+    from audioae.stages.coldstart import write_simulated
+
+    n_plays = write_simulated(_library(store, None), truth, out, n_listeners=listeners, seed=seed)
+    show(
+        as_json,
+        {"path": out, "plays": n_plays, "listeners": listeners},
+        [f"{n_plays} plays of {listeners} listeners written to {out}"],
+    )
+
+
+@app.command()
+def measure(
+    truth: TruthOption = None,
+    plays: Annotated[str | None, typer.Option(help="Your own play log, in place of --truth.")] = None,
+    against: Annotated[
+        list[str] | None, typer.Option(help="A .parquet or .npz of other vectors of the same tracks; repeatable.")
+    ] = None,
+    listeners: Annotated[int, typer.Option(min=2, help="Simulated listeners, with --truth.")] = 300,
+    seed: Annotated[int, typer.Option(help="Of the simulated log and of the split.")] = 0,
+    out: Annotated[str | None, typer.Option(help="JSON file for all figures.")] = None,
+    store: StoreOption = "data",
+    as_json: JsonOption = False,
+) -> None:
+    """How well are new tracks recommended? Hides tracks from a play log, beside baselines.
+
+    Example: `audioae recommend measure --truth data/demo-catalog/truth.csv`
+    """
+    from audioae.stages.coldstart import measure_coldstart
+
+    with _reporting() as report:
+        document = measure_coldstart(
+            _library(store, None),
+            truth=truth,
+            plays=plays,
+            against=against or (),
+            n_listeners=listeners,
+            seed=seed,
+            workers=_workers(),
+            report=report,
+        )
+    if out:
+        try:
+            Path(out).write_text(json.dumps(document, indent=1))
+        except OSError as error:
+            raise StoreError(f"--out {out}: cannot be written ({error.strerror}); name a file") from error
+    tables: list[Any] = [
+        f"{document['subject']}: {document['n_tracks']} tracks, {document['n_listeners']} listeners, "
+        f"{document['n_plays']} plays ({document['log']})"
+    ]
+    for split in document["splits"].values():
+        keys = [metric["key"] for metric in split["metrics"]]
+        tables.append(rows_table(_rows(split["metrics"]), ("", keys[0], INTERVAL, *keys[1:]), split["title"]))
+        for name, figures in list(split["regression"].items())[:1]:
+            told = ", ".join(f"{key} {value:.3f}" for key, value in figures.items())
+            tables.append(f"collaborative vectors estimated by {name}, held out: {told}")
+    tables.append(
+        "+ the recommender (first row) is better, - worse, = no difference outside the interval (--json: all)"
+    )
+    show(as_json, document, [*tables, *(f"left out: {sentence}" for sentence in document["omitted"])])
+
+
+def _rows(metrics: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A row per method, a column per metric, and the interval of the first metric."""
+    signs = {"better": "+", "worse": "-", "none": "=", None: ""}
+    rows: dict[str, dict[str, Any]] = {}
+    for metric in metrics:
+        for name, entry in metric["subjects"].items():
+            sign = signs[entry.get("verdict") if metric["higher_is_better"] is not None else None]
+            row = rows.setdefault(name, {"": name, INTERVAL: f"{entry['low']:.3f} to {entry['high']:.3f}"})
+            row[metric["key"]] = f"{entry['value']:.3f} {sign}".rstrip()
+    return list(rows.values())
+
+
+def _open(store: str, plays: str, half_life_days: float):
+    from audioae.stages.recommend import Recommender
+
+    return Recommender(_library(store, None), plays, half_life_days)
+
+
+def _named(because: list[dict[str, Any]]) -> str:
+    return " and ".join(f"{row['title']} ({row['artist']}, {row['cosine']:.2f})" for row in because)
+
+
+def _left_out(recommender: Any) -> dict[str, int]:
+    return {
+        "unknown_plays": recommender.plays.unknown_plays,
+        "lost_listeners": recommender.plays.lost_listeners,
+    }
+
+
+def _told(recommender: Any) -> list[str]:
+    counts = _left_out(recommender)
+    lines = []
+    if counts["unknown_plays"]:
+        lines.append(f"left out: {counts['unknown_plays']} plays of tracks that have no embedding")
+    if counts["lost_listeners"]:
+        lines.append(f"left out: {counts['lost_listeners']} listeners who played nothing else")
+    return lines
