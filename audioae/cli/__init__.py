@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from audioae.cli import evaluate
+from audioae.cli import evaluate, playlist
 from audioae.cli.show import JsonOption, StoreOption, open_store, plain, rows_table, show
 from audioae.errors import AudioaeError
 
@@ -20,6 +20,7 @@ app = typer.Typer(
     help="Ask a store: what sounds alike, what became of each track, which versions there are.\n\n"
     "A store is made by `python -m flows.pipeline CONFIG`.",
 )
+
 
 @app.command()
 def similar(
@@ -109,6 +110,7 @@ def export_embeddings(
 
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(evaluate.compare)
+app.command("playlist")(playlist.playlist)
 
 
 @app.command()
@@ -139,7 +141,9 @@ def versions(
         opened.require("tracks")
     columns = ("ref", "current", "written", "rows", "parts", "MB")
     show(
-        as_json, rows, [rows_table(rows, columns, opened.storage.locate("")), *(["every part verified"] if verify else [])]
+        as_json,
+        rows,
+        [rows_table(rows, columns, opened.storage.locate("")), *(["every part verified"] if verify else [])],
     )
 
 

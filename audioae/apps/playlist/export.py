@@ -56,7 +56,7 @@ def export_playlist(document: Mapping[str, Any], kind: str) -> str:
 
 
 def _m3u8(name: str, entries: Sequence[Mapping[str, Any]]) -> str:
-    """RFC 8216 has no word on players' lists: this is the extended M3U that they read, in UTF-8. -1 s is "not known"."""
+    """The extended M3U that players read, in UTF-8; a duration of -1 says that it is not known."""
     lines = ["#EXTM3U", f"#PLAYLIST:{_one_line(name)}"]
     for entry in entries:
         seconds = -1 if entry["duration_s"] is None else round(entry["duration_s"])
@@ -73,5 +73,5 @@ def _csv(entries: Sequence[Mapping[str, Any]]) -> str:
     file = io.StringIO()
     writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(entries)
+    writer.writerows(dict(entry) for entry in entries)
     return file.getvalue()

@@ -86,7 +86,7 @@ def _steps(ax: Axes, playlist: Playlist) -> None:
         ax.axhline(mean, color=INK, linestyle=style, linewidth=1, label=f"{kind}, mean {mean:.2f}")
     ax.set(xlabel="position in the playlist", ylabel="step, radians", xlim=(0.5, n + 1.5))
     ax.set_xticks(np.arange(1, n + 2, max(1, (n + 1) // 25)))
-    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=8, frameon=False)
+    ax.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, fontsize=8, frameon=False)
     ax.spines[["top", "right"]].set_visible(False)
 
 
