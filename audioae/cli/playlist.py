@@ -125,7 +125,9 @@ def _write(path: str, answer: "Answer", library: "Library") -> None:
 
 def _written(path: str) -> str:
     illustration = path.endswith((".mp3", ".preview.png"))
-    return f"written: {path}" + (" (an illustration: decoded from embeddings, not from a track)" if illustration else "")
+    return f"written: {path}" + (
+        " (an illustration: decoded from embeddings, not from a track)" if illustration else ""
+    )
 
 
 def _check_outputs(paths: list[str]) -> None:

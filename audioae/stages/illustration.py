@@ -6,7 +6,6 @@ them direction goes along the arc and length evenly.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -46,10 +45,8 @@ def illustrate(library: Library, waypoints: Sequence[dict[str, Any]], n: int = 7
     pooled = np.stack([library.embedder.embed(of_track)[0].mean(axis=0) for of_track in codes])
     lengths = np.maximum(np.linalg.norm(pooled, axis=1), 1e-12)
     units = pooled / lengths[:, None]
-    # a fine path over all legs, of which every so many points are decoded
-    fine = [interpolate(np.stack(leg), np.array([0, n - 1]), "spherical") for leg in pairwise(units)]
-    scale = np.concatenate([np.linspace(a, b, n) for a, b in pairwise(lengths)])
-    points = (np.concatenate(fine) * scale[:, None])[:: len(waypoints) - 1][:n]
-    mels = library.embedder.decode(points.astype(np.float32))
+    places = np.arange(len(waypoints)) * (n - 1)  # n points on every leg, of which every so many are decoded
+    path = interpolate(units, places, "spherical") * np.interp(np.arange(places[-1] + 1), places, lengths)[:, None]
+    mels = library.embedder.decode(path[:: len(waypoints) - 1].astype(np.float32))
     sound = np.concatenate([mel_waveform(mel) for mel in mels])
     return Illustration(mels, np.linspace(0, 1, n), clip_audio(sound, SAMPLE_RATE))

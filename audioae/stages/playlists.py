@@ -12,6 +12,7 @@ Conventions
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from audioae.apps.playlist.pool import Tracks, corridor
 from audioae.apps.playlist.walk import Playlist, make_playlist
 from audioae.audio.transition import hear
 from audioae.audio.workers import imap_killable
-from audioae.errors import AudioError
+from audioae.errors import AudioError, SearchError
 from audioae.stages.extraction import Workers
 from audioae.stages.library import Library
 from audioae.stages.subject import Subject, read_truth, subject_from_store
@@ -118,7 +119,15 @@ class Playlists:
         return known
 
     def _row(self, waypoint: str) -> int:
-        track = self.library.find(waypoint)
+        try:
+            track = self.library.find(waypoint)
+        except SearchError as error:
+            if not Path(waypoint).is_file():
+                raise
+            raise SearchError(
+                f"{waypoint} is a file and no track of {self.library.tracks_ref}, of which playlists are made; "
+                f"`audioae similar` finds the track nearest to it"
+            ) from error
         row = self._place.get(track["duplicate_of"] or track["track_id"])
         if row is None:
             self.library.embedding_of(track)  # which says why there is none

@@ -71,7 +71,7 @@ def _one_line(text: str) -> str:
 
 def _csv(entries: Sequence[Mapping[str, Any]]) -> str:
     file = io.StringIO()
-    writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(dict(entry) for entry in entries)
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows([entry.get(name) for name in COLUMNS] for entry in entries)
     return file.getvalue()

@@ -137,7 +137,7 @@ def _attempt(tracks: Tracks, waypoints: Sequence[int], options: PlaylistOptions,
     """The best playlist of n tracks; where a rule breaks it is looked for more widely, and without the seed."""
     found = []
     for wide in (False, True):
-        pool = corridor(tracks, waypoints, options, POOL)
+        pool = corridor(tracks, waypoints, options, max(POOL, 4 * n) * (1 + wide))
         if options.seed is not None and not wide:
             pool = thin(pool, len(waypoints), n, options.seed)
         problem, path = pose(tracks, pool, len(waypoints), options, n)
@@ -170,8 +170,13 @@ def _gave_way(problem: Problem, order: np.ndarray) -> dict[str, str]:
         if count[0] == 0:
             continue
         if name in options.curves:
-            largest = np.nanmax(np.abs(np.diff(problem.values[name][order])))
-            said[name] = f"{int(count[0])} breaches in {problem.n - 1} steps, the largest step {largest:.3g}"
+            values = problem.values[name][order]
+            ends = " to ".join(f"{values[i]:.4g}" for i in sorted(problem.fixed))
+            largest = np.nanmax(np.abs(np.diff(values)))
+            said[name] = (
+                f"{int(count[0])} breaches in {problem.n - 1} steps, the largest {largest:.3g}, "
+                f"with {ends} at the waypoints"
+            )
         elif name == "artist_window":
             said[name] = f"{int(count[0])} pairs of one artist within {options.artist_window} tracks"
         elif name == "max_per_artist":
