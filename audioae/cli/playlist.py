@@ -1,16 +1,17 @@
 """The command `audioae playlist`."""
 
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from audioae.cli.evaluate import reporting
 from audioae.cli.show import JsonOption, StoreOption, open_store, rows_table, show
 from audioae.errors import SearchError
 
 if TYPE_CHECKING:
-    from audioae.apps.filters import Filters
     from audioae.apps.playlist.options import Curve
     from audioae.stages.library import Library
     from audioae.stages.playlists import Answer
@@ -33,6 +34,8 @@ def playlist(
     artist: Annotated[list[str] | None, typer.Option(help="Only tracks of this artist; repeatable.")] = None,
     album: Annotated[list[str] | None, typer.Option(help="Only tracks of this album; repeatable.")] = None,
     year: Annotated[str | None, typer.Option(help="Only these years: 1999, 1990-1999, 1990-, -1999.")] = None,
+    duration: Annotated[str | None, typer.Option(help="Only tracks of so many seconds: 120-300, 120-, -300.")] = None,
+    added_after: Annotated[datetime | None, typer.Option(help="Only tracks that came into the catalog since.")] = None,
     allow: Annotated[str | None, typer.Option(help="A file of track_ids, one a line: only these.")] = None,
     deny: Annotated[str | None, typer.Option(help="A file of track_ids, one a line: none of these.")] = None,
     seamless: Annotated[float, typer.Option(help="Weight of how a track's end fits the next one's start.")] = 0.0,
@@ -54,6 +57,7 @@ def playlist(
     Examples: `audioae playlist "Night Drive" "First Snow" -n 15 --out walk.m3u8`,
     `audioae playlist A B C --minutes 60 --tempo monotone --out walk.json --out walk.png`
     """
+    from audioae.apps.filters import Filters
     from audioae.apps.playlist.options import PlaylistOptions
     from audioae.config import parse_config
     from audioae.stages.extraction import Workers
@@ -78,9 +82,18 @@ def playlist(
     opened = open_store(store)
     library = Library(opened, embeddings=opened.require("embeddings"))
     workers = Workers(n=len(os.sched_getaffinity(0)))
-    answer = Playlists(library, facts=facts, workers=workers).make(
-        waypoints, options, _filters(label, artist, album, year, allow, deny)
+    filters = Filters(
+        label=label or (),
+        artist=artist or (),
+        album=album or (),
+        year=_range("--year", year),
+        duration_s=_range("--duration", duration),
+        added_after=added_after,
+        allow=_ids("--allow", allow) if allow else None,
+        deny=_ids("--deny", deny) if deny else (),
     )
+    with reporting() as report:
+        answer = Playlists(library, facts=facts, workers=workers, report=report).make(waypoints, options, filters)
     for path in out or []:
         _write(path, answer, library)
     show(as_json, answer.document, [*_lines(answer.document), *(_written(path) for path in out or [])])
@@ -155,32 +168,12 @@ def _curve(option: str, text: str | None) -> "Curve":
     return Curve(monotone=monotone, max_step=step)
 
 
-def _filters(
-    label: list[str] | None,
-    artist: list[str] | None,
-    album: list[str] | None,
-    year: str | None,
-    allow: str | None,
-    deny: str | None,
-) -> "Filters":
-    from audioae.apps.filters import Filters
-
-    return Filters(
-        label=label or (),
-        artist=artist or (),
-        album=album or (),
-        year=_years(year),
-        allow=_ids("--allow", allow) if allow else None,
-        deny=_ids("--deny", deny) if deny else (),
-    )
-
-
-def _years(text: str | None) -> tuple[float | None, float | None]:
+def _range(option: str, text: str | None) -> tuple[float | None, float | None]:
     first, dash, last = (text or "-").partition("-")
     try:
-        ends = [float(int(part)) if part.strip() else None for part in (first, last if dash else first)]
+        ends = [float(part) if part.strip() else None for part in (first, last if dash else first)]
     except ValueError:
-        raise SearchError(f"--year {text}: wanted a year, or a range such as 1990-1999, 1990- or -1999") from None
+        raise SearchError(f"{option} {text}: wanted a number, or a range such as 1990-1999, 1990- or -1999") from None
     return ends[0], ends[1]
 
 

@@ -133,9 +133,18 @@ class TestCommand:
         assert len(json.loads(paths[2].read_text())["entries"]) == 5
         assert [path.read_bytes()[:4] for path in paths[3:5]] == [b"\x89PNG"] * 2
 
+    def test_filters_are_passed_on(self, chain, ids: list[str], tmp_path: Path):
+        (tmp_path / "ids").write_text("\n".join(ids[4:8]))
+        filters = ["--allow", str(tmp_path / "ids"), "--duration", "1-", "--added-after", "2020-01-01"]
+        result = self.run(chain, ids[0], ids[1], "-n", "5", "--max-per-artist", "0", *filters, "--json")
+        found = {entry["track_id"] for entry in json.loads(result.stdout)["entries"]}
+        assert found - {ids[0], ids[1]} < set(ids[4:8])
+        late = self.run(chain, ids[0], ids[1], "--added-after", "2100-01-01")
+        assert "no track of 24 passes all filters" in str(late.exception)
+
     def test_json_is_the_document(self, chain, ids: list[str]):
         result = self.run(chain, ids[0], ids[1], "--minutes", "0.7", "--tolerance", "0.2", "--json")
-        document = json.loads(result.output)
+        document = json.loads(result.stdout)
         assert document["duration_s"] == pytest.approx(42, abs=12)
         assert document["options"]["duration_s"] == 42
 
@@ -144,7 +153,7 @@ class TestCommand:
         [
             (["--tempo", "fast"], "got 'fast', wanted monotone, a largest step, or both"),
             (["--energy", "monotone,-3"], "wanted a largest step above 0"),
-            (["--year", "199x"], "wanted a year, or a range"),
+            (["--year", "199x"], "wanted a number, or a range"),
             (["--out", "walk.pls"], "wanted a file that ends in"),
             (["--out", "/nowhere/walk.csv"], "there is no folder /nowhere"),
             (["--allow", "/nowhere/ids"], "cannot be read"),

@@ -26,6 +26,14 @@ class Curve(Config):
     monotone: bool = False
     max_step: float | None = Field(default=None, gt=0)
 
+    def __str__(self) -> str:
+        """In words, for messages.
+
+        >>> str(Curve(monotone=True, max_step=8))
+        'monotone, steps up to 8'
+        """
+        return ", ".join(["monotone"] * self.monotone + [f"steps up to {self.max_step:g}"] * bool(self.max_step))
+
     @property
     def wanted(self) -> bool:
         return self.monotone or self.max_step is not None

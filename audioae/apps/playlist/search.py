@@ -8,9 +8,10 @@ import numpy as np
 
 from audioae.apps.playlist.rules import BREACH, Problem, banned, foreseen
 
-NARROW, WIDE = 96, 600
+NARROW, WIDE = 96, 400
 PER_TRACK = 4  # beginnings kept that end in the same track, in a narrow beam
 ROUNDS = 10
+APART = 24
 
 
 def search(problem: Problem, wide: bool = False) -> tuple[np.ndarray, float]:
@@ -71,9 +72,10 @@ def _replacements(problem: Problem, path: np.ndarray, i: int) -> np.ndarray:
 
 
 def _exchanges(problem: Problem, path: np.ndarray) -> np.ndarray:
-    """Playlists (b, n) with two tracks of `path` exchanged."""
+    """Playlists (b, n) with two tracks of `path` exchanged, which are at most `APART` positions apart."""
     free = np.array([i for i in range(problem.n) if i not in problem.fixed], int)
-    first, second = (free[part] for part in np.triu_indices(len(free), 1))
+    pairs = [(i, j) for k, i in enumerate(free) for j in free[k + 1 : k + 1 + APART]]
+    first, second = np.array(pairs, int).reshape(-1, 2).T
     paths = np.repeat(path[None], len(first), axis=0)
     rows = np.arange(len(first))
     paths[rows, first], paths[rows, second] = path[second], path[first]
