@@ -160,6 +160,18 @@ class TestPlaylist:
         both = make_playlist(twice, [3, 33], PlaylistOptions(n=5))
         assert (both.rows[0], both.rows[-1]) == (3, 33)
 
+    def test_alike_tracks_are_told_apart_where_too_few_would_be_left(self):
+        tracks = made_tracks(20)
+        near = tracks.embeddings[:1] + 0.005 * clustered(20, seed=5)
+        near /= np.linalg.norm(near, axis=1, keepdims=True)
+        alike = replace(tracks, embeddings=near, durations_s=np.full(20, 5.0), artists=np.full(20, "", object))
+        assert 0.002 < angles(near[:1], near[1:]).max() < 0.02
+        with pytest.raises(SearchError, match="only 2 different tracks"):
+            make_playlist(alike, [3, 7], PlaylistOptions(n=5))
+        wider = near + 0.08 * clustered(20, seed=6)
+        wider /= np.linalg.norm(wider, axis=1, keepdims=True)
+        assert len(make_playlist(replace(alike, embeddings=wider), [3, 7], PlaylistOptions(n=20)).rows) == 20
+
     def test_seamless_order_makes_the_transitions_smaller(self):
         tracks = made_tracks()
         first, last = clustered(200, seed=8), clustered(200, seed=9)

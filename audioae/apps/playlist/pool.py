@@ -5,7 +5,8 @@ Conventions
 - The pool is the waypoints, then the allowed tracks, or the `POOL` of them nearest to the ideal path, so that a catalog
   of any size costs the same to search.
 - Two tracks at an angle below `SAME_ANGLE` that play equally long, within `SAME_S`, are taken for the same sound: one
-  of them is enough. Leaving out too many costs a playlist nothing, so the rule is a wide one.
+  of them is enough. Leaving out too many costs a playlist little, so the rule is a wide one (re-encodings in the demo
+  are at .04 to .12); where it would leave too few tracks, `SURELY_SAME_ANGLE` takes its place.
 - What a step costs is its angle cubed, so that a large one counts for more, plus `STAY_NEAR` times the cubed angles
   to the ideal path.
 
@@ -27,7 +28,7 @@ from audioae.errors import SearchError
 
 POWER = 3
 STAY_NEAR = 0.5
-SAME_ANGLE, SAME_S = 0.1, 1.0
+SAME_ANGLE, SURELY_SAME_ANGLE, SAME_S = 0.15, 0.02, 1.0
 POOL = 1_200
 USUAL_S = 180.0  # of a track, where no duration is known
 
@@ -103,21 +104,18 @@ def pose(
     tracks: Tracks, pool: np.ndarray, n_waypoints: int, options: PlaylistOptions, n: int
 ) -> tuple[Problem, np.ndarray]:
     """The search's problem over the pool, whose first rows are the waypoints, and the ideal path (n, dim)."""
-    wanted = np.all([np.isfinite(tracks.values[name][pool]) for name in options.curves], axis=0)
-    wanted = np.broadcast_to(wanted, len(pool)) | (np.arange(len(pool)) < n_waypoints)
-    pool_size, known = len(pool), np.flatnonzero(wanted)
+    known = np.all([np.isfinite(tracks.values[name][pool]) for name in options.curves], axis=0)
+    wanted = np.broadcast_to(known, len(pool)) | (np.arange(len(pool)) < n_waypoints)
     embeddings, durations_s = tracks.embeddings[pool], durations(tracks, pool)
     apart = angles(embeddings, embeddings)
-    same = (apart < SAME_ANGLE) & (np.abs(durations_s[:, None] - durations_s) < SAME_S)
-    group = connected_components(same, directed=False)[1].copy()
-    for i in range(1, n_waypoints):  # waypoints that sound the same were asked for all the same
-        group[i] = group.max() + 1 if group[i] in group[:i] else group[i]
-    group[~wanted] = group[0]  # as good as used
+    group = _same_sound(apart, durations_s, n_waypoints, wanted, SAME_ANGLE)
+    if len(np.unique(group)) < n:
+        group = _same_sound(apart, durations_s, n_waypoints, wanted, SURELY_SAME_ANGLE)
     if (n_groups := len(np.unique(group))) < n:
         raise SearchError(
             f"n={n}: only {n_groups} different tracks are left of {len(tracks.embeddings)}: the filters leave "
-            f"{pool_size} with the waypoints, {len(known)} of them have what the rules ask for, and "
-            f"{len(known) - n_groups} sound the same as another; ask for fewer tracks, or filter less"
+            f"{len(pool)} with the waypoints, {wanted.sum()} of them have what the rules ask for, and "
+            f"{wanted.sum() - n_groups} sound the same as another; ask for fewer tracks, or filter less"
         )
     places = place_waypoints(embeddings[:n_waypoints], n)
     path = interpolate(embeddings[:n_waypoints], places, options.path)
@@ -137,6 +135,18 @@ def pose(
         options,
     )
     return problem, path
+
+
+def _same_sound(
+    apart: np.ndarray, durations_s: np.ndarray, n_waypoints: int, wanted: np.ndarray, angle: float
+) -> np.ndarray:
+    """A number (p,) per track, the same for those that sound the same; tracks not wanted go with the first waypoint."""
+    same = (apart < angle) & (np.abs(durations_s[:, None] - durations_s) < SAME_S)
+    group = connected_components(same, directed=False)[1].copy()
+    for i in range(1, n_waypoints):  # waypoints that sound the same were asked for all the same
+        group[i] = group.max() + 1 if group[i] in group[:i] else group[i]
+    group[~wanted] = group[0]
+    return group
 
 
 def _numbers(artists: np.ndarray) -> np.ndarray:
