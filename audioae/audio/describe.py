@@ -54,13 +54,13 @@ def describe(
     middle = n // 2
     return Description(
         features.astype(np.float32),
-        estimate_targets(_stretch(decoded.clips, decoded.starts_s), SAMPLE_RATE) if estimate else {},
+        estimate_targets(stretch(decoded.clips, decoded.starts_s), SAMPLE_RATE) if estimate else {},
         middle,
         clip_audio(decoded.clips[middle], SAMPLE_RATE) if preview else b"",
     )
 
 
-def _stretch(clips: np.ndarray, starts_s: np.ndarray) -> np.ndarray:
+def stretch(clips: np.ndarray, starts_s: np.ndarray) -> np.ndarray:
     """The longest run of clips that follow one another without a gap, as one waveform, `ESTIMATE_S` at most."""
     starts = np.round(starts_s * SAMPLE_RATE).astype(int)
     runs = np.split(np.arange(len(starts)), np.flatnonzero(np.diff(starts) > clips.shape[1]) + 1)

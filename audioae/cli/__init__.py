@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from audioae.cli import evaluate, recommend
+from audioae.cli import evaluate, playlist, recommend
 from audioae.cli.show import JsonOption, StoreOption, open_store, plain, rows_table, show
 from audioae.errors import AudioaeError
 
@@ -110,6 +110,7 @@ def export_embeddings(
 
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(evaluate.compare)
+app.command("playlist")(playlist.playlist)
 app.add_typer(recommend.app, name="recommend")
 
 

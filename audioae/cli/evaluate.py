@@ -61,7 +61,7 @@ def evaluate(
     if embeddings is not None and embeddings.lower().endswith(FILES):
         result = evaluate_file(embeddings, against=against or (), max_tracks=max_tracks)
     else:
-        with _reporting() as report:
+        with reporting() as report:
             result = evaluate_store(
                 _library(store, embeddings),
                 truth=truth,
@@ -128,7 +128,7 @@ def compare(
         settings = [setting.strip() for setting in overrides.split(";")]
         configs[overrides] = load_config(ModelConfig, models[0], settings)
     folder = _folder(out)
-    with _reporting() as report:
+    with reporting() as report:
         document = compare_models(
             open_store(store),
             configs,
@@ -178,7 +178,7 @@ def _figure_row(key: str, subjects: dict) -> dict:
 
 
 @contextmanager
-def _reporting() -> Iterator["Report"]:
+def reporting() -> Iterator["Report"]:
     """A line on stderr that says what is being done, how far, and for how long yet."""
     console = Console(stderr=True)
     with console.status("starting") as status:

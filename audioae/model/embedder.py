@@ -70,6 +70,15 @@ class Embedder:
         """Mels as the decoder gives them back, (n, 128, 130) float32 in dB; for a few clips, to look at."""
         return self.model.reconstruct(torch.from_numpy(codes).to(self.device)).float().cpu().numpy()
 
+    @torch.inference_mode()
+    @cpu_threads()
+    def decode(self, embeddings: np.ndarray) -> np.ndarray:
+        """Mels (n, 128, 130) float32 in dB that the decoder makes of embeddings (n, 128) of the length `embed` gives.
+
+        An embedding pooled over clips has no events: its mel is a smooth, blurred spectrum.
+        """
+        return self.model.decode(torch.from_numpy(embeddings).to(self.device)).float().cpu().numpy()
+
 
 def fold(model: ConvAutoencoder | PcaModel) -> ConvAutoencoder | PcaModel:
     """A copy in eval mode with batch norms multiplied into convolutions and channels laid out last."""

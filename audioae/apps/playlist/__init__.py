@@ -1,0 +1,1 @@
+"""Playlists that walk through the embeddings, over real tracks, under rules."""

@@ -1,0 +1,187 @@
+"""The command `audioae playlist`."""
+
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from audioae.cli.evaluate import reporting
+from audioae.cli.show import JsonOption, StoreOption, open_store, rows_table, show
+from audioae.errors import SearchError
+
+if TYPE_CHECKING:
+    from audioae.apps.playlist.options import Curve
+    from audioae.stages.library import Library
+    from audioae.stages.playlists import Answer
+
+KINDS = (".m3u8", ".csv", ".json", ".png", ".mp3")
+SHOWN = ("position", "title", "artist", "label", "duration_s", "tempo", "energy", "step")
+
+
+def playlist(
+    waypoints: Annotated[list[str], typer.Argument(help="Where to start, where to pass by, where to end.")],
+    n: Annotated[int | None, typer.Option("-n", help="Number of tracks, waypoints included. Default: 25.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Playing time, instead of a number.")] = None,
+    tolerance: Annotated[float, typer.Option(help="Minutes that the playing time may be off.")] = 2.0,
+    tempo: Annotated[str | None, typer.Option(help="'monotone', a largest step in BPM, or both: 'monotone,8'.")] = None,
+    energy: Annotated[str | None, typer.Option(help="The same for energy: 'monotone', '3' (dB), 'monotone,3'.")] = None,
+    facts: Annotated[str | None, typer.Option(help="CSV or Parquet with tempo or energy of the tracks.")] = None,
+    artist_window: Annotated[int, typer.Option(help="No artist twice in so many tracks in a row; 1: off.")] = 3,
+    max_per_artist: Annotated[int, typer.Option(help="At most so many tracks of one artist; 0: any number.")] = 3,
+    label: Annotated[list[str] | None, typer.Option(help="Only tracks of this label; repeatable.")] = None,
+    artist: Annotated[list[str] | None, typer.Option(help="Only tracks of this artist; repeatable.")] = None,
+    album: Annotated[list[str] | None, typer.Option(help="Only tracks of this album; repeatable.")] = None,
+    year: Annotated[str | None, typer.Option(help="Only these years: 1999, 1990-1999, 1990-, -1999.")] = None,
+    duration: Annotated[str | None, typer.Option(help="Only tracks of so many seconds: 120-300, 120-, -300.")] = None,
+    added_after: Annotated[datetime | None, typer.Option(help="Only tracks that came into the catalog since.")] = None,
+    allow: Annotated[str | None, typer.Option(help="A file of track_ids, one a line: only these.")] = None,
+    deny: Annotated[str | None, typer.Option(help="A file of track_ids, one a line: none of these.")] = None,
+    seamless: Annotated[float, typer.Option(help="Weight of how a track's end fits the next one's start.")] = 0.0,
+    linear: Annotated[bool, typer.Option("--linear", help="Interpolate on the straight line, not on the arc.")] = False,
+    seed: Annotated[int | None, typer.Option(help="For variety: another seed, another playlist.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail rather than let a rule give way.")] = False,
+    out: Annotated[
+        list[str] | None,
+        typer.Option(help="Write a file; repeatable. .m3u8, .csv, .json; .png: a picture; .mp3: an illustration."),
+    ] = None,
+    store: StoreOption = "data",
+    as_json: JsonOption = False,
+) -> None:
+    """A playlist that walks from one track to another, smoothly, by sound.
+
+    Tracks are named by track_id or title. Where not all rules can be kept, one gives way, and the answer says which.
+    An .mp3 or a .preview.png is what the model decodes between the waypoints: an illustration; no track sounds like it.
+
+    Examples: `audioae playlist "Night Drive" "First Snow" -n 15 --out walk.m3u8`,
+    `audioae playlist A B C --minutes 60 --tempo monotone --out walk.json --out walk.png`
+    """
+    from audioae.apps.filters import Filters
+    from audioae.apps.playlist.options import PlaylistOptions
+    from audioae.config import parse_config
+    from audioae.stages.extraction import Workers
+    from audioae.stages.library import Library
+    from audioae.stages.playlists import Playlists
+
+    _check_outputs(out or [])
+    settings = {
+        "n": n if minutes is not None or n is not None else 25,
+        "duration_s": None if minutes is None else minutes * 60,
+        "tolerance_s": tolerance * 60,
+        "path": "linear" if linear else "spherical",
+        "artist_window": artist_window,
+        "max_per_artist": max_per_artist or None,
+        "tempo": _curve("--tempo", tempo),
+        "energy": _curve("--energy", energy),
+        "seamless": seamless,
+        "seed": seed,
+        "strict": strict,
+    }
+    options = parse_config(PlaylistOptions, settings, where="audioae playlist")
+    opened = open_store(store)
+    library = Library(opened, embeddings=opened.require("embeddings"))
+    workers = Workers(n=len(os.sched_getaffinity(0)))
+    filters = Filters(
+        label=label or (),
+        artist=artist or (),
+        album=album or (),
+        year=_range("--year", year),
+        duration_s=_range("--duration", duration),
+        added_after=added_after,
+        allow=_ids("--allow", allow) if allow else None,
+        deny=_ids("--deny", deny) if deny else (),
+    )
+    with reporting() as report:
+        answer = Playlists(library, facts=facts, workers=workers, report=report).make(waypoints, options, filters)
+    for path in out or []:
+        _write(path, answer, library)
+    show(as_json, answer.document, [*_lines(answer.document), *(_written(path) for path in out or [])])
+
+
+def _lines(document: dict[str, Any]) -> list[Any]:
+    entries = document["entries"]
+    columns = tuple(name for name in SHOWN if any(entry.get(name) is not None for entry in entries))
+    minutes = document["duration_s"] / 60
+    rows = [{**entry, "title": f"* {entry['title']}" if entry["waypoint"] else entry["title"]} for entry in entries]
+    steps = [{"": name, **values} for name, values in document["smoothness"].items()]
+    gave_way = [f"gave way: {rule}: {what}" for rule, what in document["gave_way"].items()]
+    return [
+        rows_table(rows, columns, f"{document['name']}: {len(entries)} tracks, {minutes:.1f} minutes"),
+        rows_table(steps, ("", "mean", "largest"), "steps in radians, of this playlist and of others between the same"),
+        *(gave_way or ["every rule is kept"]),
+        *document["notes"],
+    ]
+
+
+def _write(path: str, answer: "Answer", library: "Library") -> None:
+    from audioae.apps.playlist.export import export_playlist
+    from audioae.apps.playlist.picture import preview_picture, walk_picture
+
+    name = answer.document["name"]
+    titles = [entry["title"] for entry in answer.document["entries"]]
+    if path.endswith((".mp3", ".preview.png")):
+        from audioae.stages.illustration import illustrate
+
+        ids = [answer.document["entries"][i]["track_id"] for i in answer.playlist.waypoints]
+        made = illustrate(library, [library.find(track_id) for track_id in ids])
+        content = made.audio if path.endswith(".mp3") else preview_picture(made.mels, made.shares.tolist(), name)
+    elif path.endswith(".png"):
+        content = walk_picture(answer.playlist, answer.embeddings, titles, name)
+    else:
+        content = export_playlist(answer.document, Path(path).suffix[1:].lower()).encode()
+    try:
+        Path(path).write_bytes(content)
+    except OSError as error:
+        raise SearchError(f"--out {path}: cannot be written ({error}); name a file in a folder that exists") from error
+
+
+def _written(path: str) -> str:
+    illustration = path.endswith((".mp3", ".preview.png"))
+    return f"written: {path}" + (
+        " (an illustration: decoded from embeddings, not from a track)" if illustration else ""
+    )
+
+
+def _check_outputs(paths: list[str]) -> None:
+    for path in paths:
+        if not path.endswith(KINDS):
+            raise SearchError(f"--out {path}: wanted a file that ends in {', '.join(KINDS)}")
+        if not Path(path).parent.is_dir():
+            raise SearchError(f"--out {path}: there is no folder {Path(path).parent}; make it first")
+
+
+def _curve(option: str, text: str | None) -> "Curve":
+    from audioae.apps.playlist.options import Curve
+
+    monotone, step = False, None
+    for word in (text or "").split(",") if text else []:
+        if word.strip() == "monotone":
+            monotone = True
+            continue
+        try:
+            step = float(word)
+        except ValueError:
+            raise SearchError(f"{option} {text}: got {word!r}, wanted monotone, a largest step, or both") from None
+        if not 0 < step < float("inf"):
+            raise SearchError(f"{option} {text}: wanted a largest step above 0")
+    return Curve(monotone=monotone, max_step=step)
+
+
+def _range(option: str, text: str | None) -> tuple[float | None, float | None]:
+    first, dash, last = (text or "-").partition("-")
+    try:
+        ends = [float(part) if part.strip() else None for part in (first, last if dash else first)]
+    except ValueError:
+        raise SearchError(f"{option} {text}: wanted a number, or a range such as 1990-1999, 1990- or -1999") from None
+    return ends[0], ends[1]
+
+
+def _ids(option: str, path: str) -> list[str]:
+    try:
+        lines = Path(path).read_text(encoding="utf-8").split()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SearchError(f"{option} {path}: cannot be read ({error}); wanted track_ids, one a line") from error
+    if not lines:
+        raise SearchError(f"{option} {path}: the file is empty; wanted track_ids, one a line")
+    return lines

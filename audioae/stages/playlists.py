@@ -1,0 +1,224 @@
+"""Playlists over a store: whose tracks, which energies and tempos, how tracks begin and end, and what is handed out.
+
+Conventions
+-----------
+- Energy is the RMS level in dBFS of `health`, tempo librosa's estimate in BPM; a file of facts (columns track_id or
+  path, and tempo, tempo_bpm, bpm or energy) comes before both, in its own units.
+- What has to be heard anew (tempo without a file, seamless order) is heard for the `HEARD` tracks nearest to the path,
+  and the playlist is made from those.
+- An external file cannot be a waypoint: a playlist holds tracks of the catalog.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from audioae.apps.filters import Filters, matching
+from audioae.apps.playlist.options import PlaylistOptions
+from audioae.apps.playlist.pool import Tracks, corridor
+from audioae.apps.playlist.walk import Playlist, make_playlist
+from audioae.audio.transition import hear
+from audioae.audio.workers import imap_killable
+from audioae.errors import AudioError, SearchError
+from audioae.stages.extraction import Workers
+from audioae.stages.library import Library
+from audioae.stages.subject import Subject, read_truth, subject_from_store
+
+HEARD = 240
+COLUMNS = ("tempo", "tempo_bpm", "bpm", "energy")
+ALL = 10**9
+
+Report = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A playlist, its `document` for people and programs, and what is needed to draw it."""
+
+    playlist: Playlist
+    document: dict[str, Any]
+    embeddings: np.ndarray
+
+
+class Playlists:
+    """Playlists over one version of a store's embeddings.
+
+    Parameters
+    ----------
+    library : Library
+    facts : str or None
+        A CSV or Parquet file of tempos and energies.
+    workers : Workers
+        How tracks are decoded where they have to be heard.
+    report : callable
+        Told (what, done, of how many) while tracks are heard.
+    """
+
+    def __init__(
+        self,
+        library: Library,
+        *,
+        facts: str | None = None,
+        workers: Workers | None = None,
+        report: Report = lambda what, done, total: None,
+    ):
+        self.library = library
+        self._facts = facts
+        self._workers = workers or Workers()
+        self._report = report
+
+    def make(self, waypoints: Sequence[str], options: PlaylistOptions, filters: Filters | None = None) -> Answer:
+        """The playlist from the first waypoint to the last, each a track_id or a title.
+
+        Raises
+        ------
+        SearchError
+            If a waypoint is no track or has no embedding, if filters or length leave nothing, or if rules exclude each
+            other and `options.strict`.
+        """
+        rows = [self._row(waypoint) for waypoint in waypoints]
+        tracks = self.tracks(filters)
+        tracks, notes = self._with_values(tracks, rows, options)
+        playlist = make_playlist(tracks, rows, options)
+        return Answer(playlist, self._document(playlist, tracks, options, notes), self.subject.vectors)
+
+    @cached_property
+    def subject(self) -> Subject:
+        return subject_from_store(self.library.store, self.library.embeddings_ref, ALL)
+
+    @cached_property
+    def _place(self) -> dict[str, int]:
+        return {track_id: row for row, track_id in enumerate(self.subject.facts.ids.tolist())}
+
+    @cached_property
+    def _metadata(self) -> dict[str, list[Any]]:
+        """Columns of the catalog in the order of the subject's rows."""
+        tracks = self.library.tracks
+        at = {track_id: i for i, track_id in enumerate(tracks["track_id"].to_pylist())}
+        return tracks.take([at[track_id] for track_id in self.subject.facts.ids]).to_pydict()
+
+    @cached_property
+    def _known(self) -> Mapping[str, np.ndarray]:
+        """Tempo and energy as far as they are known without hearing the tracks."""
+        store, ref = self.library.store, self.library.embeddings_ref
+        health = store.read(store.manifest(ref).parent("health"), ["track_id", "rms_dbfs"])
+        energy = np.full(self.subject.facts.n, np.nan)
+        for track_id, level in zip(health["track_id"].to_pylist(), health["rms_dbfs"].to_pylist(), strict=True):
+            if track_id in self._place and level is not None:
+                energy[self._place[track_id]] = level
+        known = {"energy": energy}
+        if self._facts:
+            targets, _ = read_truth(self._facts, self.subject)
+            for name in reversed(COLUMNS):
+                if name in targets:
+                    known["energy" if name == "energy" else "tempo"] = targets[name].values
+        return known
+
+    def _row(self, waypoint: str) -> int:
+        try:
+            track = self.library.find(waypoint)
+        except SearchError as error:
+            if not Path(waypoint).is_file():
+                raise
+            raise SearchError(
+                f"{waypoint} is a file and no track of {self.library.tracks_ref}, of which playlists are made; "
+                f"`audioae similar` finds the track nearest to it"
+            ) from error
+        row = self._place.get(track["duplicate_of"] or track["track_id"])
+        if row is None:
+            self.library.embedding_of(track)  # which says why there is none
+            raise AssertionError(f"{track['track_id']} is embedded and not in {self.subject.name}")
+        return row
+
+    def tracks(self, filters: Filters | None = None) -> Tracks:
+        """The embedded tracks, of which those that pass may be picked."""
+        subject = self.subject
+        passed = self.library.tracks["track_id"].to_numpy()[matching(self.library.tracks, filters or Filters())]
+        durations = np.array(self._metadata["duration_s"], dtype=float)
+        allowed = np.isin(subject.facts.ids.astype(str), passed.astype(str))
+        return Tracks(subject.vectors, subject.facts.artists, durations, allowed, self._known)
+
+    def _with_values(
+        self, tracks: Tracks, waypoints: Sequence[int], options: PlaylistOptions
+    ) -> tuple[Tracks, tuple[str, ...]]:
+        """The tracks with what the options ask for; where that has to be heard, only those that were."""
+        missing = "tempo" in options.curves and "tempo" not in tracks.values
+        if not missing and not options.seamless:
+            return tracks, ()
+        rows = corridor(tracks, waypoints, options.model_copy(update={"tempo": type(options.tempo)()}), HEARD)
+        heard, failures = self._hear(rows)
+        if lost := [row for row in waypoints if row not in heard]:
+            raise AudioError("unreadable", f"{self.subject.uris[lost[0]]}: a waypoint cannot be read again; restore it")
+        allowed = np.zeros(len(tracks.allowed), bool)
+        allowed[list(heard)] = True
+        allowed &= tracks.allowed
+        values = dict(tracks.values)
+        if missing:
+            values["tempo"] = np.full(len(allowed), np.nan)
+            values["tempo"][list(heard)] = [found.tempo for found in heard.values()]
+        notes = [f"made from the {len(heard)} tracks nearest to the path: they had to be heard"]
+        notes += [f"{len(failures)} tracks cannot be read again, the first: {failures[0]}"] if failures else []
+        return replace(tracks, allowed=allowed, values=values, edges=self._edges(heard)), tuple(notes)
+
+    def _hear(self, rows: np.ndarray) -> tuple[dict[int, Any], list[str]]:
+        config = self.library.mels_config
+        items = ((int(row), (self.subject.uris[row], config.clips, config.decode)) for row in rows)
+        heard, failures = {}, []
+        for row, result in imap_killable(hear, items, workers=self._workers.n, timeout_s=self._workers.timeout_s):
+            if isinstance(result, AudioError):
+                failures.append(f"{self.subject.uris[int(str(row))]}: {result}")
+            else:
+                heard[int(str(row))] = result
+            self._report("hearing", len(heard) + len(failures), len(rows))
+        return heard, failures
+
+    def _edges(self, heard: Mapping[int, Any]) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+        place = {row: i for i, row in enumerate(heard)}
+
+        def edges(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            codes = np.concatenate([found.edges for found in heard.values()])
+            found = self.library.embedder.embed(codes)[0]
+            found /= np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
+            chosen = np.array([place[int(row)] for row in rows])
+            return found[2 * chosen], found[2 * chosen + 1]
+
+        return edges
+
+    def _document(
+        self, playlist: Playlist, tracks: Tracks, options: PlaylistOptions, notes: Sequence[str]
+    ) -> dict[str, Any]:
+        entries = [self._entry(playlist, tracks, position) for position in range(len(playlist.rows))]
+        ends = [entries[i]["title"] for i in playlist.waypoints]
+        return {
+            "name": " to ".join(ends),
+            "n": len(entries),
+            "duration_s": sum(entry["duration_s"] or 0.0 for entry in entries),
+            "gave_way": playlist.gave_way,
+            "smoothness": playlist.smoothness,
+            "notes": list(notes),
+            "entries": entries,
+            "options": options.model_dump(mode="json"),
+            "embeddings": str(self.library.embeddings_ref),
+            "model": str(self.library.model_ref),
+        }
+
+    def _entry(self, playlist: Playlist, tracks: Tracks, position: int) -> dict[str, Any]:
+        row = int(playlist.rows[position])
+        metadata = {
+            name: self._metadata[name][row]
+            for name in ("track_id", "artist", "album", "label", "year", "duration_s", "uri")
+        }
+        values = {name: float(found[row]) for name, found in tracks.values.items()}
+        return {
+            "position": position + 1,
+            **metadata,
+            "title": self.subject.titles[row],
+            **{name: value if np.isfinite(value) else None for name, value in values.items()},
+            "step": float(playlist.steps[position - 1]) if position else None,
+            "off_path": float(playlist.off_path[position]),
+            "waypoint": position in playlist.waypoints,
+        }

@@ -1,0 +1,86 @@
+"""Playlists: how long one takes over 100,000 tracks, and how much smoother it is than the nearest tracks.
+
+The 100,000 embeddings are synthetic. Half of the time goes into two beams, for the playlist and for the nearest tracks
+that it is compared with, a third into choosing the pool and its angles. Where rules cannot be kept it takes 2 s, since
+a wide search comes first. Smoothness is asked of the demo's store, for `PAIRS` random pairs of tracks (run
+`python -m flows.pipeline configs/demo.yaml` first): a playlist is smoother where its largest step and its mean step are
+both no larger than those of the tracks nearest to the same path, found under the same rules.
+"""
+
+import os
+import resource
+import time
+
+import numpy as np
+
+from audioae.apps.playlist.options import Curve, PlaylistOptions
+from audioae.apps.playlist.pool import Tracks
+from audioae.apps.playlist.walk import make_playlist
+from audioae.stages.library import Library
+from audioae.stages.playlists import Playlists
+from audioae.store.dataset import Store
+from tests.bench.harness import Row
+from tests.search.made import clustered
+
+N, ARTISTS = 100_000, 5_000
+ROUNDS = 12
+PAIRS = 200
+
+
+def measure() -> list[Row]:
+    store = Store(os.environ.get("AUDIOAE_STORE", "data"))
+    demo = Playlists(Library(store, embeddings=store.require("embeddings"))).tracks()
+    asked = {f"{n} tracks": PlaylistOptions(n=n) for n in (25, 15, 10)}
+    asked["12 tracks, energy monotone"] = PlaylistOptions(n=12, energy=Curve(monotone=True))
+    return [*measure_time(), *(measure_smoothness(demo, name, options) for name, options in asked.items())]
+
+
+def measure_time() -> list[Row]:
+    """Median seconds of a playlist of 25, plain and under rules."""
+    rng = np.random.default_rng(0)
+    tracks = Tracks(
+        clustered(N, seed=1, n_artists=ARTISTS),
+        np.array([f"artist {i}" for i in rng.integers(ARTISTS, size=N)], object),
+        rng.uniform(120, 360, N),
+        np.ones(N, bool),
+        {"tempo": rng.uniform(80, 160, N)},
+    )
+    asked = {
+        "25 tracks": PlaylistOptions(n=25),
+        "25 tracks, tempo monotone by 8 BPM at most": PlaylistOptions(n=25, tempo=Curve(monotone=True, max_step=8)),
+        "90 minutes +- 1": PlaylistOptions(duration_s=5_400, tolerance_s=60),
+    }
+    rows = []
+    for name, options in asked.items():
+        seconds, gave_way = [], 0
+        for _ in range(ROUNDS):
+            ends = rng.choice(N, 2, replace=False).tolist()
+            start = time.perf_counter()
+            gave_way += bool(make_playlist(tracks, ends, options).gave_way)
+            seconds.append(time.perf_counter() - start)
+        note = f"worst of {ROUNDS}: {max(seconds):.3f} s, rules gave way in {gave_way}"
+        rows.append(Row(f"playlist over {N:,}: {name}", float(np.median(seconds)), 0.5, "s", note, False))
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    memory = Row("peak memory of the process", peak_mb, 1000, "MB", "most of it imports and the made embeddings", False)
+    return [*rows, memory]
+
+
+def measure_smoothness(tracks: Tracks, name: str, options: PlaylistOptions, pairs: int = PAIRS) -> Row:
+    """Share of random pairs whose playlist is smoother than the nearest tracks."""
+    rng = np.random.default_rng(0)
+    found, gave_way = [], 0
+    for _ in range(pairs):
+        ends = rng.choice(len(tracks.embeddings), 2, replace=False).tolist()
+        made = make_playlist(tracks, ends, options)
+        gave_way += bool(made.gave_way)
+        found.append([[made.smoothness[of][key] for key in ("mean", "largest")] for of in ("playlist", "nearest")])
+    ours, nearest = np.moveaxis(np.array(found), 1, 0)
+    smoother = ours <= nearest + 1e-9
+    note = (
+        f"smaller mean step {smoother[:, 0].mean():.1%}, largest {smoother[:, 1].mean():.1%}; on average mean "
+        f"{ours[:, 0].mean():.3f} against {nearest[:, 0].mean():.3f}, largest {ours[:, 1].mean():.3f} against "
+        f"{nearest[:, 1].mean():.3f}; rules gave way in {gave_way}"
+    )
+    return Row(
+        f"{name}: share of {pairs} pairs smoother than nearest", float(smoother.all(axis=1).mean()), 0.9, "", note
+    )
