@@ -1,27 +1,25 @@
 """Commands for researchers: how good are embeddings, and which model makes better ones."""
 
 import json
-import os
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from audioae.cli.show import JsonOption, StoreOption, open_store, rows_table, show
+from audioae.cli.show import (
+    JsonOption,
+    StoreOption,
+    TruthOption,
+    local_workers,
+    open_library,
+    open_store,
+    reporting,
+    rows_table,
+    show,
+)
 from audioae.errors import EvaluationError
 
-if TYPE_CHECKING:
-    from audioae.stages.descriptions import Report
-
 FILES = (".parquet", ".npz")
-TruthOption = Annotated[
-    str | None,
-    typer.Option(help="CSV or Parquet with track_id or path, and numbers to predict (tempo, energy ...)."),
-]
 MaxTracksOption = Annotated[int, typer.Option(min=2, help="Evaluate on at most so many tracks, evenly taken.")]
 
 
@@ -63,12 +61,12 @@ def evaluate(
     else:
         with reporting() as report:
             result = evaluate_store(
-                _library(store, embeddings),
+                open_library(store, embeddings),
                 truth=truth,
                 against=against or (),
                 max_tracks=max_tracks,
                 stability_tracks=stability_tracks,
-                workers=_workers(),
+                workers=local_workers(),
                 report=report,
             )
     (folder / "evaluation.json").write_text(json.dumps(result.document, indent=1))
@@ -138,7 +136,7 @@ def compare(
             truth=truth,
             max_tracks=max_tracks,
             folder=folder / "trained",
-            workers=_workers(),
+            workers=local_workers(),
             report=report,
         )
     (folder / "comparison.json").write_text(json.dumps(document, indent=1))
@@ -147,20 +145,6 @@ def compare(
     lines = [f"left out: {sentence}" for sentence in document["omitted"]]
     tables = [comparison_table(document), rows_table(runs, columns, "trainings")]
     show(as_json, document, [*tables, *lines, f"written: {folder / 'comparison.json'}"])
-
-
-def _library(root: str, embeddings: str | None):
-    from audioae.stages.library import Library
-    from audioae.store.manifest import DatasetRef
-
-    store = open_store(root)
-    return Library(store, embeddings=DatasetRef.parse(embeddings) if embeddings else store.require("embeddings"))
-
-
-def _workers():
-    from audioae.stages.extraction import Workers
-
-    return Workers(n=len(os.sched_getaffinity(0)))
 
 
 def _folder(out: str) -> Path:
@@ -175,22 +159,3 @@ def _folder(out: str) -> Path:
 def _figure_row(key: str, subjects: dict) -> dict:
     entry = next(iter(subjects.values()))
     return {"": key, "value": entry["value"], "95 % interval": f"{entry['low']:.3f} to {entry['high']:.3f}"}
-
-
-@contextmanager
-def reporting() -> Iterator["Report"]:
-    """A line on stderr that says what is being done, how far, and for how long yet."""
-    console = Console(stderr=True)
-    with console.status("starting") as status:
-        started: dict[str, float] = {}
-
-        def report(what: str, done: int, total: int) -> None:
-            key = what.split(":")[0]
-            began = started.setdefault(key, time.monotonic())
-            rate = done / max(time.monotonic() - began, 1e-9)
-            eta = f", {done}/{total}, ETA {(total - done) / rate:.0f} s" if 0 < done < total else ""
-            status.update(f"{what}{eta}")
-            if done == total:
-                console.print(f"{what}: done", style="dim")
-
-        yield report

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from audioae.cli.evaluate import reporting
-from audioae.cli.show import JsonOption, StoreOption, open_store, rows_table, show
+from audioae.cli.show import JsonOption, StoreOption, open_store, reporting, rows_table, show
 from audioae.errors import SearchError
 
 if TYPE_CHECKING:

@@ -6,8 +6,17 @@ from typing import Annotated, Any
 
 import typer
 
-from audioae.cli.evaluate import TruthOption, _library, _reporting, _workers
-from audioae.cli.show import JsonOption, StoreOption, plain, rows_table, show
+from audioae.cli.show import (
+    JsonOption,
+    StoreOption,
+    TruthOption,
+    local_workers,
+    open_library,
+    plain,
+    reporting,
+    rows_table,
+    show,
+)
 from audioae.errors import StoreError
 
 INTERVAL = "95 % interval"
@@ -101,7 +110,7 @@ def vectors(
 
     from audioae.stages.recommend import estimate_vectors
 
-    n_known, n_estimated, held_out = estimate_vectors(_library(store, None), known, out)
+    n_known, n_estimated, held_out = estimate_vectors(open_library(store), known, out)
     result = {"path": out, "known": n_known, "estimated": n_estimated, "held_out": asdict(held_out)}
     lines = [
         f"{n_estimated} vectors estimated from {n_known} known ones, written to {out}",
@@ -128,7 +137,7 @@ def simulate(
     """
     from audioae.stages.coldstart import write_simulated
 
-    n_plays = write_simulated(_library(store, None), truth, out, n_listeners=listeners, seed=seed)
+    n_plays = write_simulated(open_library(store), truth, out, n_listeners=listeners, seed=seed)
     show(
         as_json,
         {"path": out, "plays": n_plays, "listeners": listeners},
@@ -155,15 +164,15 @@ def measure(
     """
     from audioae.stages.coldstart import measure_coldstart
 
-    with _reporting() as report:
+    with reporting() as report:
         document = measure_coldstart(
-            _library(store, None),
+            open_library(store),
             truth=truth,
             plays=plays,
             against=against or (),
             n_listeners=listeners,
             seed=seed,
-            workers=_workers(),
+            workers=local_workers(),
             report=report,
         )
     if out:
@@ -202,7 +211,7 @@ def _rows(metrics: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _open(store: str, plays: str, half_life_days: float):
     from audioae.stages.recommend import Recommender
 
-    return Recommender(_library(store, None), plays, half_life_days)
+    return Recommender(open_library(store), plays, half_life_days)
 
 
 def _named(because: list[dict[str, Any]]) -> str:

@@ -1,6 +1,10 @@
 """What every command of `audioae` shares: its options, the store, and how results are shown."""
 
 import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -8,12 +12,19 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from audioae.stages.descriptions import Report
+    from audioae.stages.extraction import Workers
+    from audioae.stages.library import Library
     from audioae.store.dataset import Store
 
 StoreOption = Annotated[
     str, typer.Option("--store", envvar="AUDIOAE_STORE", help="Root of the store: a folder or s3://bucket/prefix.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+TruthOption = Annotated[
+    str | None,
+    typer.Option(help="CSV or Parquet with track_id or path, and numbers to predict (tempo, energy ...)."),
+]
 
 
 def open_store(root: str) -> "Store":
@@ -49,3 +60,38 @@ def _cell(value: Any) -> str:
 def plain(result: dict[str, Any]) -> dict[str, Any]:
     """JSON has no dates: they become ISO 8601."""
     return json.loads(json.dumps(result, default=lambda value: getattr(value, "isoformat", lambda: str(value))()))
+
+
+def open_library(root: str, embeddings: str | None = None) -> "Library":
+    """The store's current embeddings, or those of one version, whether indexed or not."""
+    from audioae.stages.library import Library
+    from audioae.store.manifest import DatasetRef
+
+    store = open_store(root)
+    return Library(store, embeddings=DatasetRef.parse(embeddings) if embeddings else store.require("embeddings"))
+
+
+def local_workers() -> "Workers":
+    """A decoding process for each core."""
+    from audioae.stages.extraction import Workers
+
+    return Workers(n=len(os.sched_getaffinity(0)))
+
+
+@contextmanager
+def reporting() -> Iterator["Report"]:
+    """A line on stderr that says what is being done, how far, and for how long yet."""
+    console = Console(stderr=True)
+    with console.status("starting") as status:
+        started: dict[str, float] = {}
+
+        def report(what: str, done: int, total: int) -> None:
+            key = what.split(":")[0]
+            began = started.setdefault(key, time.monotonic())
+            rate = done / max(time.monotonic() - began, 1e-9)
+            eta = f", {done}/{total}, ETA {(total - done) / rate:.0f} s" if 0 < done < total else ""
+            status.update(f"{what}{eta}")
+            if done == total:
+                console.print(f"{what}: done", style="dim")
+
+        yield report
