@@ -1,0 +1,1 @@
+"""The four jobs: similarity, cold start, screening, playlists."""
