@@ -2,10 +2,10 @@
 
 Conventions
 -----------
-- Exact duplicates have the same bytes: the catalog marks them, by their hash. Here it is about near ones: another codec,
-  bit rate, sample rate, level or tag, a few hundredths of a second more or less at an end.
-- Two tracks are compared if their embeddings are closer than `MIN_COSINE` and their durations differ by less than
-  `MAX_SECONDS`; they are the same recording if their patterns correlate by `SAME` or more.
+- Exact duplicates have the same bytes: the catalog marks them, by their hash. Here it is about near ones: another
+  codec, bit rate, sample rate, level or tag, a few hundredths of a second more or less at an end.
+- Two tracks are compared if their embeddings are as close as `MIN_COSINE` and their durations differ by `MAX_SECONDS`
+  at most; they are the same recording if their patterns correlate by `SAME` or more, short ones by `SAME_SHORT`.
 - Pattern of a clip: how much the level of each of 32 bands rises against its neighbor band from frame to frame. It does
   not change with level or smooth equalization, and two performances of one song do not share it.
 
@@ -25,7 +25,9 @@ from scipy.sparse.csgraph import connected_components
 
 MIN_COSINE = 0.9
 MAX_SECONDS = 0.25
-SAME = 0.45
+SAME = 0.6
+SAME_SHORT = 0.85  # below `FEW_CLIPS` there is little to tell two renditions of the same second apart
+FEW_CLIPS = 3
 N_CLIPS = 6  # of a track, evenly taken
 N_BANDS = 32
 FRAME_S = 512 / 22_050
@@ -33,7 +35,7 @@ MAX_LAG = round(MAX_SECONDS / FRAME_S)
 
 
 class Fingerprint(NamedTuple):
-    """What is kept of a track to compare: levels (n_clips, 32, n_frames) uint8, and the clips' starts (n_clips,) in s."""
+    """What is kept of a track to compare: levels (n_clips, 32, n_frames) uint8, starts of the clips (n_clips,) in s."""
 
     levels: np.ndarray
     starts_s: np.ndarray
@@ -67,6 +69,12 @@ def sameness(one: Fingerprint, other: Fingerprint) -> float:
     """
     pairs = zip(_patterns(one.levels), one.starts_s, _patterns(other.levels), other.starts_s, strict=False)
     return float(np.median([_best_correlation(a, b, (start - at) / FRAME_S) for a, start, b, at in pairs]))
+
+
+def is_same(one: Fingerprint, other: Fingerprint) -> bool:
+    """Whether two tracks are the same recording."""
+    short = min(len(one.levels), len(other.levels)) < FEW_CLIPS
+    return sameness(one, other) >= (SAME_SHORT if short else SAME)
 
 
 def candidate_pairs(scores: np.ndarray, rows: np.ndarray, durations_s: np.ndarray) -> np.ndarray:

@@ -6,9 +6,9 @@ Conventions
 
 Why: up to `EXACT_UP_TO` rows, each is compared with the query, by its embedding where the index keeps them and by its
 codes where not: that takes a millisecond or two, and a filter may select what lies far from the query, where walking
-lists or a graph from the query outward would not get. Above, twice as many more lists are read (nodes of a graph kept) as
-rows are left out, so that at least as many candidates are seen as without a filter. Recall against the exact answer at
-1, 10 and 50 %: `python -m tests.bench similar`.
+lists or a graph from the query outward would not get. Above, twice as many more lists are read (nodes of a graph
+kept) as rows are left out, so that at least as many candidates are seen as without a filter. Recall against the exact
+answer at 1, 10 and 50 %: `python -m tests.bench similar`.
 """
 
 import math
@@ -42,8 +42,7 @@ def search_among(
     scores, rows : np.ndarray, each of shape (n_queries, k)
         Where k is more than n_allowed, the rest is row -1, score -inf.
     """
-    import faiss
-
+    faiss = _faiss()
     mask = np.zeros(index.ntotal, bool)
     mask[allowed] = True
     n_allowed = int(mask.sum())
@@ -55,7 +54,6 @@ def search_among(
     flat = engine.flat_part(index)
     lists = faiss.try_extract_index_ivf(index)
     n_lists = lists.nlist if lists is not None else 1
-
 
     def walk(setting: Parameters) -> tuple[np.ndarray, np.ndarray]:
         distances, found = index.search(queries, present, params=engine.search_parameters(index, setting, selector))
@@ -72,8 +70,7 @@ def search_among(
 
 
 def _compare_all(flat: Any, queries: np.ndarray, k: int, selector: Any) -> tuple[np.ndarray, np.ndarray]:
-    import faiss
-
+    faiss = _faiss()
     found, rows = flat.search(queries, k, params=faiss.SearchParameters(sel=selector))
     return found if flat.metric_type == faiss.METRIC_INNER_PRODUCT else 1 - found / 2, rows
 
@@ -83,3 +80,9 @@ def _widened(parameters: Parameters, factor: float, n_lists: int) -> Parameters:
     factors = {"k_factor": 2.0}
     wider = {name: math.ceil(value * factors.get(name, 2 * factor)) for name, value in parameters.items()}
     return {**wider, "nprobe": min(wider.get("nprobe", 1), n_lists)}
+
+
+def _faiss() -> Any:
+    import faiss
+
+    return faiss

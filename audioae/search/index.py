@@ -184,7 +184,7 @@ class SearchIndex:
         return self._find(queries / norms, k)
 
     def embeddings(self, rows: np.ndarray) -> np.ndarray:
-        """Embeddings of `rows`, (n, dim) float32: exact for Flat, HNSW32 and `RFlat`, else what the codes keep of them."""
+        """Embeddings of `rows`, (n, dim) float32: exact for Flat, HNSW32 and `RFlat`, else what the codes keep."""
         return engine.vectors(self._index, rows)
 
     def check_model(self, model: str) -> None:
