@@ -19,7 +19,7 @@ import numpy as np
 from audioae.search import engine
 from audioae.search.tuning import Parameters
 
-EXACT_UP_TO = 50_000
+EXACT_UP_TO = 25_000
 REFINED = 8  # times as many candidates are looked at again, where few are allowed: 4-bit codes misjudge what is far
 
 

@@ -183,8 +183,13 @@ class SearchIndex:
             return search_among(self._index, self.parameters, queries / norms, k, among)
         return self._find(queries / norms, k)
 
+    @property
+    def keeps_embeddings(self) -> bool:
+        """Whether it holds the embeddings themselves, or only codes of them."""
+        return engine.flat_part(self._index) is not None
+
     def embeddings(self, rows: np.ndarray) -> np.ndarray:
-        """Embeddings of `rows`, (n, dim) float32: exact for Flat, HNSW32 and `RFlat`, else what the codes keep."""
+        """Embeddings of `rows`, shape (n, dim), float32; what the codes keep of them, if the index holds only codes."""
         return engine.vectors(self._index, rows)
 
     def check_model(self, model: str) -> None:

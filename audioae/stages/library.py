@@ -28,7 +28,8 @@ from audioae.stages.embed import load_embedder
 from audioae.stages.extraction import MelsConfig
 from audioae.stages.index import load_index
 from audioae.stages.shards import shard_of
-from audioae.stages.similar import Answer, Options, Seed, Surroundings, similar
+from audioae.stages.similar import Answer, Options, Seed, similar
+from audioae.stages.surroundings import Surroundings
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 
@@ -69,7 +70,7 @@ class Library:
 
     @cached_property
     def tracks(self) -> pa.Table:
-        return self.store.read(self.tracks_ref)
+        return self.store.read(self.tracks_ref).combine_chunks()
 
     @cached_property
     def surroundings(self) -> Surroundings:
