@@ -15,7 +15,7 @@ re-encoded ones by .65 or more, down to mp3 at 64 kb/s: `python -m tests.bench d
 exception: two synthetic voices saying the same words reach .8.
 
 What is not found: copies cut by more than `MAX_SECONDS`, at another speed, and those whose embedding has moved away,
-as that of a copy at 16 kHz may where the model was hardly trained. What cannot be told apart: two mixes of one recording.
+as that of a copy at 16 kHz may where the model was hardly trained. What cannot be told apart: mixes of one recording.
 With something else mixed in 6 dB below, 3 of 9 tracks still pass for themselves; 12 dB below, 6 of 9.
 
 Source: the pattern is the one whose signs Haitsma and Kalker 2002, "A highly robust audio fingerprinting system", keep.
