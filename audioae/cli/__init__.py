@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from audioae.cli import evaluate, playlist, recommend
+from audioae.cli import evaluate, playlist, recommend, similar
 from audioae.cli.show import JsonOption, StoreOption, open_store, plain, rows_table, show
 from audioae.errors import AudioaeError
 
@@ -21,26 +21,7 @@ app = typer.Typer(
     "A store is made by `python -m flows.pipeline CONFIG`.",
 )
 
-
-@app.command()
-def similar(
-    query: Annotated[str, typer.Argument(help="A track_id, a title, or the path of any audio file.")],
-    k: Annotated[int, typer.Option("-k", help="How many neighbors.")] = 10,
-    store: StoreOption = "data",
-    as_json: JsonOption = False,
-) -> None:
-    """The tracks that sound most like a track of the catalog, or like any audio file.
-
-    Examples: `audioae similar "Night Drive"`, `audioae similar ~/new.mp3 -k 5 --json`
-    """
-    from audioae.stages.library import Library
-
-    library = Library(open_store(store))
-    track, neighbors = library.similar(query, k)
-    result = {"query": plain(track), "index": str(library.index_ref), "neighbors": neighbors}
-    title = f"most like {track['title']} ({track.get('artist') or 'no artist'}, {track.get('label') or 'no label'})"
-    columns = ("rank", "score", "track_id", "title", "artist", "album", "label")
-    show(as_json, result, [rows_table(neighbors, columns, title)])
+app.command("similar")(similar.similar)
 
 
 @app.command()

@@ -63,7 +63,7 @@ def add(index: Any, embeddings: np.ndarray) -> None:
 
 def searcher(index: Any, parameters: Parameters) -> Searcher:
     """Search `index` as it is now, prepared once: making FAISS's parameter objects takes a tenth of a short search."""
-    prepared = _search_parameters(index, parameters)
+    prepared = search_parameters(index, parameters)
     scanner, n = _four_bit_scanner(index), index.ntotal
 
     def search(queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -88,8 +88,22 @@ def searcher(index: Any, parameters: Parameters) -> Searcher:
     return search
 
 
+def vectors(index: Any, rows: np.ndarray) -> np.ndarray:
+    """The embeddings of some rows, (n, dim) float32: as they were added where it keeps them, else as its codes say."""
+    flat = flat_part(index)
+    if flat is not None:
+        return _stored_vectors(flat)[rows]
+    lists = _faiss().try_extract_index_ivf(index)
+    if lists.direct_map.no():
+        lists.make_direct_map(True)
+    return index.reconstruct_batch(np.ascontiguousarray(rows, np.int64))
+
+
 def to_bytes(index: Any) -> bytes:
     """The index as FAISS stores it."""
+    lists = _faiss().try_extract_index_ivf(index)
+    if lists is not None:
+        lists.make_direct_map(False)  # that of `vectors`, which is not stored
     return _faiss().serialize_index(index).tobytes()
 
 
@@ -105,24 +119,35 @@ def _search_everything(
     if "ef_search" in parameters:
         return exact_neighbors(_stored_vectors(index), queries, k)
     lists = _faiss().extract_index_ivf(index).nlist
-    distances, rows = index.search(queries, k, params=_search_parameters(index, {**parameters, "nprobe": lists}))
+    distances, rows = index.search(queries, k, params=search_parameters(index, {**parameters, "nprobe": lists}))
     return 1 - distances / 2, rows
 
 
-def _search_parameters(index: Any, parameters: Parameters) -> Any:
-    """FAISS's parameter objects, nested as the index is; None for Flat, which has none."""
+def search_parameters(index: Any, parameters: Parameters, selector: Any = None) -> Any:
+    """FAISS's parameter objects, nested as the index is, with the rows to look at; None for Flat, which has none."""
     faiss = _faiss()
     index = faiss.downcast_index(index)
     if isinstance(index, faiss.IndexFlat):
         return None
     if isinstance(index, faiss.IndexPreTransform):
-        return faiss.SearchParametersPreTransform(index_params=_search_parameters(index.index, parameters))
+        return faiss.SearchParametersPreTransform(index_params=search_parameters(index.index, parameters, selector))
     if isinstance(index, faiss.IndexRefine):
-        inner = _search_parameters(index.base_index, parameters)
+        inner = search_parameters(index.base_index, parameters, selector)
         return faiss.IndexRefineSearchParameters(k_factor=parameters["k_factor"], base_index_params=inner)
     if isinstance(index, faiss.IndexHNSW):
-        return faiss.SearchParametersHNSW(efSearch=parameters["ef_search"])
-    return faiss.SearchParametersIVF(nprobe=parameters["nprobe"])
+        return faiss.SearchParametersHNSW(efSearch=parameters["ef_search"], sel=selector)
+    return faiss.SearchParametersIVF(nprobe=parameters["nprobe"], sel=selector)
+
+
+def flat_part(index: Any) -> Any:
+    """The part of an index that keeps the embeddings themselves, an IndexFlat; None if none does."""
+    faiss = _faiss()
+    index = faiss.downcast_index(index)
+    if isinstance(index, faiss.IndexHNSW):
+        index = faiss.downcast_index(index.storage)
+    elif isinstance(index, faiss.IndexRefine):
+        index = faiss.downcast_index(index.refine_index)
+    return index if isinstance(index, faiss.IndexFlat) else None
 
 
 def _four_bit_scanner(index: Any) -> Any:
@@ -134,11 +159,9 @@ def _four_bit_scanner(index: Any) -> Any:
 
 
 def _stored_vectors(index: Any) -> np.ndarray:
-    """The float32 embeddings that a Flat or an HNSW index holds, (n, dim), without copying."""
-    faiss = _faiss()
-    index = faiss.downcast_index(index)
-    flat = faiss.downcast_index(index.storage) if isinstance(index, faiss.IndexHNSW) else index
-    return faiss.rev_swig_ptr(flat.get_xb(), flat.ntotal * flat.d).reshape(flat.ntotal, flat.d)
+    """The float32 embeddings that an index keeps, (n, dim), without copying."""
+    flat = flat_part(index)
+    return _faiss().rev_swig_ptr(flat.get_xb(), flat.ntotal * flat.d).reshape(flat.ntotal, flat.d)
 
 
 def _faiss() -> Any:

@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 
 from audioae.errors import SearchError
 from audioae.search import engine
+from audioae.search.confined import search_among
 from audioae.search.embeddings import EmbeddingTable
 from audioae.search.factory import POINTS_PER_LIST, IndexConfig, choose_factory, fill_in, n_lists
 from audioae.search.recall import exact_neighbors, merge_neighbors, recall_at_k
@@ -143,7 +144,7 @@ class SearchIndex:
         about = {"factory": factory, "reason": reason, "parameters": parameters, "measured": measured}
         return cls(index, all_ids, {"model": sample.model, **about})
 
-    def search(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    def search(self, queries: np.ndarray, k: int, among: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Find the `k` nearest embeddings of each query, closest first.
 
         Parameters
@@ -152,13 +153,15 @@ class SearchIndex:
             Of any length, which makes no difference: they are normalized first. FAISS answers one query on one thread,
             several on all there are.
         k : int
+        among : np.ndarray, shape (n_allowed,), int64, optional
+            The only rows to be found; the others are passed over inside the search, so that k come back if there are k.
 
         Returns
         -------
         scores : np.ndarray, shape (n_queries, k), float32
             Cosines.
         rows : np.ndarray, shape (n_queries, k), int64
-            Positions in `ids`. Where k is more than the index holds, the rest is -1, with score -inf.
+            Positions in `ids`. Where k is more than there are, the rest is -1, with score -inf.
 
         Raises
         ------
@@ -176,7 +179,18 @@ class SearchIndex:
             raise SearchError(
                 f"queries {np.flatnonzero(bad)[:5].tolist()} are zero or not finite: no direction to search in"
             )
+        if among is not None:
+            return search_among(self._index, self.parameters, queries / norms, k, among)
         return self._find(queries / norms, k)
+
+    @property
+    def keeps_embeddings(self) -> bool:
+        """Whether it holds the embeddings themselves, or only codes of them."""
+        return engine.flat_part(self._index) is not None
+
+    def embeddings(self, rows: np.ndarray) -> np.ndarray:
+        """Embeddings of `rows`, shape (n, dim), float32; what the codes keep of them, if the index holds only codes."""
+        return engine.vectors(self._index, rows)
 
     def check_model(self, model: str) -> None:
         """Raise `SearchError` unless this index holds embeddings of `model`."""

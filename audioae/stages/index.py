@@ -7,11 +7,12 @@ from audioae.search.embeddings import EmbeddingTable
 from audioae.search.factory import IndexConfig
 from audioae.search.gate import check_gate, measure_gate
 from audioae.search.index import SearchIndex
+from audioae.stages.neighborhood import FILE, measure_neighborhood, neighborhood_bytes
 from audioae.store.artifacts import commit_artifact, read_artifact
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 
-CODE = 1  # raise it when the same embeddings and settings would give another index
+CODE = 2  # raise it when the same embeddings and settings would give another index
 
 
 def read_embeddings(store: Store, ref: DatasetRef) -> EmbeddingTable:
@@ -39,11 +40,12 @@ def build_index(store: Store, config: IndexConfig, embeddings: DatasetRef) -> Da
     index = SearchIndex.build(table, config)
     gate = measure_gate(index, table, config)
     check_gate(gate, config)
+    neighborhood = measure_neighborhood(store, index, table, embeddings)
     return commit_artifact(
         store,
         "index",
         index.to_files(),
-        derived={"gate.json": json.dumps(gate, indent=1).encode()},
+        derived={"gate.json": json.dumps(gate, indent=1).encode(), FILE: neighborhood_bytes(neighborhood)},
         recipe=recipe,
         config=settings,
         parents=[embeddings, store.manifest(embeddings).parent("model")],

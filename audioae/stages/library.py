@@ -10,6 +10,7 @@ Conventions
 # pyright: reportAttributeAccessIssue=false
 
 import difflib
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,19 +19,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc  # its functions are made at import
 
-from audioae.audio.extract import extract
+from audioae.audio.extract import Extracted, extract
 from audioae.config import parse_config
-from audioae.errors import SearchError, StoreError
+from audioae.errors import SearchError
 from audioae.model.embedder import Embedder, pool_track
 from audioae.search.index import SearchIndex
 from audioae.stages.embed import load_embedder
 from audioae.stages.extraction import MelsConfig
 from audioae.stages.index import load_index
 from audioae.stages.shards import shard_of
+from audioae.stages.similar import Answer, Options, Seed, similar
+from audioae.stages.surroundings import Surroundings
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
-
-SHOWN = ("track_id", "title", "artist", "album", "label", "uri")
 
 
 class Library:
@@ -69,7 +70,15 @@ class Library:
 
     @cached_property
     def tracks(self) -> pa.Table:
-        return self.store.read(self.tracks_ref)
+        return self.store.read(self.tracks_ref).combine_chunks()
+
+    @cached_property
+    def surroundings(self) -> Surroundings:
+        return Surroundings(self)
+
+    @cached_property
+    def _titles(self) -> pa.ChunkedArray:
+        return pc.utf8_lower(pc.coalesce(self.tracks["title"], pa.scalar("")))
 
     @cached_property
     def mels_config(self) -> MelsConfig:
@@ -83,15 +92,14 @@ class Library:
         SearchError
             If no track fits, or several do; the message names the closest.
         """
-        titles = pc.utf8_lower(pc.coalesce(self.tracks["title"], pa.scalar("")))
         masks = (
-            pc.equal(self.tracks["track_id"], query),
-            pc.equal(self.tracks["uri"], query),
-            pc.equal(titles, query.lower()),
-            pc.match_substring(titles, query.lower()),
+            lambda: pc.equal(self.tracks["track_id"], query),
+            lambda: pc.equal(self.tracks["uri"], query),
+            lambda: pc.equal(self._titles, query.lower()),
+            lambda: pc.match_substring(self._titles, query.lower()),
         )
         for mask in masks:
-            rows = self.tracks.filter(mask).to_pylist() if query else []
+            rows = self.tracks.filter(mask()).to_pylist() if query else []
             if len(rows) == 1:
                 return rows[0]
             if rows:
@@ -133,6 +141,14 @@ class Library:
         """The track's row in `health`, or None."""
         return self._row_in_part(self._embeddings_manifest.parent("health"), track)
 
+    def extract_file(self, path: str | Path) -> Extracted:
+        """Decode any audio file by the settings of the catalog. Raises `AudioError` if it cannot be used."""
+        return extract(str(path), self.mels_config.clips, self.mels_config.decode)
+
+    def embed_codes(self, codes: np.ndarray) -> np.ndarray:
+        """Embed a track's mels, shape (n_clips, 128, 130), uint8, by the model of the catalog; shape (128,)."""
+        return pool_track(self.embedder.embed(codes)[0])[0]
+
     def embed_file(self, path: str | Path) -> np.ndarray:
         """Decode and embed any audio file by the code and settings of the catalog; shape (128,).
 
@@ -141,49 +157,33 @@ class Library:
         AudioError
             If the file cannot be used, with its reason.
         """
-        extracted = extract(str(path), self.mels_config.clips, self.mels_config.decode)
-        return pool_track(self.embedder.embed(extracted.codes)[0])[0]
+        return self.embed_codes(self.extract_file(path).codes)
 
-    def similar(self, query: str, k: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-        """The query's own row, and its `k` nearest tracks (itself left out), closest first.
+    def similar(
+        self, seeds: Seed | Sequence[Seed], k: int, *, minus: Seed | Sequence[Seed] = (), options: Options | None = None
+    ) -> Answer:
+        """The `k` tracks that sound most like `seeds`, closest first.
 
         Parameters
         ----------
-        query : str
-            A track_id, a title, or the path of any audio file.
+        seeds : str, np.ndarray, or a sequence of them
+            A track_id, a title, the path of any audio file, or an embedding of shape (128,); a text may end in its
+            weight (`Night Drive:2`). Several are combined as `apps.similar` says.
         k : int
-            How many neighbors; fewer only if the index holds fewer.
+            How many neighbors; fewer only if fewer match.
+        minus : the same
+            What the answer should not sound like.
+        options : Options
+            Filters, diversity and so on; the default leaves out the seeds, and duplicates of them and of each other.
+
+        Raises
+        ------
+        SearchError
+            If a seed is unknown, the seeds cancel each other, or nothing passes the filters.
+        AudioError
+            If a file cannot be used.
         """
-        if k < 1:
-            raise SearchError(f"k={k}: wanted at least 1 neighbor")
-        track, embedding = self._resolve(query)
-        scores, rows = self.index.search(embedding[None], min(k + 1, len(self.index.ids)))
-        own = {track.get("track_id"), track.get("duplicate_of")}
-        hits = [
-            (self.index.ids[int(row)].as_py(), float(score))
-            for score, row in zip(scores[0], rows[0], strict=True)
-            if row >= 0
-        ]
-        hits = [(track_id, score) for track_id, score in hits if track_id not in own][:k]
-        found = self._rows([track_id for track_id, _ in hits])
-        return track, [{"rank": i + 1, "score": s, **found[t]} for i, (t, s) in enumerate(hits)]
-
-    def _resolve(self, query: str) -> tuple[dict[str, Any], np.ndarray]:
-        """A track of the catalog first; then a file."""
-        try:
-            track = self.find(query)
-        except SearchError:
-            if not Path(query).is_file():
-                raise
-            return {"uri": str(Path(query).absolute()), "title": Path(query).stem}, self.embed_file(query)
-        return track, self.embedding_of(track)
-
-    def _rows(self, track_ids: list[str]) -> dict[str, dict[str, Any]]:
-        mask = pc.is_in(self.tracks["track_id"], value_set=pa.array(track_ids, pa.string()))
-        rows = {row["track_id"]: row for row in self.tracks.select(SHOWN).filter(mask).to_pylist()}
-        if missing := set(track_ids) - rows.keys():
-            raise StoreError(f"{self.index_ref} holds {len(missing)} tracks that {self.tracks_ref} has not got")
-        return rows
+        return similar(self, seeds, k, minus=minus, options=options or Options())
 
     def _row_in_part(self, ref: DatasetRef, track: dict[str, Any]) -> dict[str, Any] | None:
         """The track's row in its shard's part of `ref`: one part is read, not the dataset."""

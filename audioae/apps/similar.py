@@ -1,0 +1,125 @@
+"""Similarity: what several seeds ask for, and which of the nearest tracks make the answer.
+
+Conventions
+-----------
+- Embeddings are unit vectors, a score is a cosine, higher = closer.
+- A query of several seeds is the weighted mean of those liked, less half the weighted mean of those disliked, brought
+  to length 1. So a track's score is what the liked ones say on average, less half of what the disliked ones say; one
+  liked seed alone is itself, whatever its weight.
+- Hub correction: a track is ranked by its score less half its radius, the mean cosine to its own 10 nearest. One that
+  is near to everything has to be nearer than others to get into a list.
+- Diversity d in [0, 1]: the next track of the answer is the one with the greatest (1 - d) * rank score - d * cosine to
+  the most similar one that is already in. 0 is the order of closeness; 1 looks at closeness for the first track only.
+
+Source: Rocchio 1971 (seeds); Conneau et al. 2018, "Word translation without parallel data" (CSLS); Carbonell and
+Goldstein 1998 (maximal marginal relevance).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from audioae.errors import SearchError
+
+DISLIKED = 0.5
+ZERO = 1e-3  # a query shorter than this has no direction to speak of
+
+
+def combine_seeds(
+    liked: np.ndarray,
+    weights: Sequence[float],
+    disliked: np.ndarray | None = None,
+    disliked_weights: Sequence[float] = (),
+) -> np.ndarray:
+    """One query from several seeds.
+
+    Parameters
+    ----------
+    liked, disliked : np.ndarray, shape (n, dim), L2-normalized
+        Embeddings; at least one liked.
+    weights, disliked_weights : sequence of float, above 0
+        One per embedding; only their ratios count.
+
+    Returns
+    -------
+    query : np.ndarray, shape (dim,), float32, L2-normalized
+
+    Raises
+    ------
+    SearchError
+        If a weight is not above 0, or the seeds cancel each other.
+
+    >>> combine_seeds(np.eye(2), [1, 3]).round(2)
+    array([0.32, 0.95], dtype=float32)
+    """
+    query = _weighted_mean(liked, weights)
+    if disliked is not None and len(disliked):
+        query = query - DISLIKED * _weighted_mean(disliked, disliked_weights)
+    length = float(np.linalg.norm(query))
+    if length < ZERO:
+        raise SearchError("the seeds cancel each other: nothing is left to search for; drop one or change the weights")
+    return (query / length).astype(np.float32)
+
+
+def correct_hubs(scores: np.ndarray, radii: np.ndarray) -> np.ndarray:
+    """Rank scores from cosines and the radii of the tracks found, both of shape (n,).
+
+    >>> correct_hubs(np.array([0.90, 0.88]), np.array([0.9, 0.8]))
+    array([0.45, 0.48])
+    """
+    return scores - radii / 2
+
+
+def choose(
+    scores: np.ndarray,
+    k: int,
+    *,
+    groups: np.ndarray,
+    artists: np.ndarray,
+    max_per_artist: int | None = None,
+    embeddings: np.ndarray | None = None,
+    diversity: float = 0.0,
+) -> list[int]:
+    """Which candidates make the answer, in its order.
+
+    Parameters
+    ----------
+    scores : np.ndarray, shape (n,)
+        What candidates are ranked by; of equal ones the first is taken.
+    k : int
+        How many are wanted; fewer come back if no more may.
+    groups : np.ndarray, shape (n,), int
+        Duplicates share one, and one of them is in the answer.
+    artists : np.ndarray, shape (n,), int
+        -1 where the artist is not known: those are not counted.
+    max_per_artist : int or None
+    embeddings : np.ndarray, shape (n, dim)
+        Needed for `diversity`.
+    diversity : float in [0, 1]
+
+    >>> choose(np.array([0.9, 0.8, 0.7]), 2, groups=np.array([1, 1, 2]), artists=np.array([0, 0, 0]))
+    [0, 2]
+    """
+    worth = np.asarray(scores, np.float64).copy()
+    closest = np.full(len(worth), -np.inf)  # cosine to the nearest of those taken
+    open_ = np.ones(len(worth), bool)
+    taken: list[int] = []
+    while open_.any() and len(taken) < k:
+        best = int(np.argmax(np.where(open_, worth, -np.inf)))
+        taken.append(best)
+        open_ &= groups != groups[best]
+        artist = artists[best]
+        if max_per_artist is not None and artist >= 0 and (artists[taken] == artist).sum() >= max_per_artist:
+            open_ &= artists != artist
+        if diversity and embeddings is not None:
+            closest = np.maximum(closest, embeddings @ embeddings[best])
+            worth = (1 - diversity) * scores - diversity * closest
+    return taken
+
+
+def _weighted_mean(embeddings: np.ndarray, weights: Sequence[float]) -> np.ndarray:
+    if not all(0 < weight < np.inf for weight in weights):
+        raise SearchError(
+            f"weights: got {list(weights)}, wanted numbers above 0; what is disliked is a seed of its own"
+        )
+    return np.average(np.asarray(embeddings, np.float64), axis=0, weights=weights)

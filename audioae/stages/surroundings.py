@@ -1,0 +1,70 @@
+"""The rows of a catalog beside the rows of its index: which recording a track is, and what lies around it.
+
+Conventions
+-----------
+- A catalog row is a position in `library.tracks`, an index row one in `library.index.ids`. Exact duplicates have
+  catalog rows of their own and share the index row of the one that was embedded.
+"""
+
+# pyright: reportAttributeAccessIssue=false
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc  # its functions are made at import
+
+from audioae.errors import SearchError, StoreError
+from audioae.stages.neighborhood import read_neighborhood
+
+if TYPE_CHECKING:
+    from audioae.stages.library import Library
+
+
+class Surroundings:
+    """Both lined up, once per library.
+
+    Attributes
+    ----------
+    index_row : np.ndarray, shape (n_tracks,), int64
+        Of each catalog row; -1 where the track has no embedding.
+    by_index : np.ndarray
+        Catalog rows with an embedding by index row, of exact duplicates the embedded one first.
+    artist : np.ndarray, shape (n_tracks,), int
+        A number per artist; -1 where it is not known.
+    """
+
+    def __init__(self, library: "Library"):
+        self._library = library
+        tracks = library.tracks
+        keeper = pc.coalesce(tracks["duplicate_of"], tracks["track_id"])
+        index_row = pc.fill_null(pc.index_in(keeper, value_set=library.index.ids), -1).to_numpy()
+        first = pc.is_null(tracks["duplicate_of"]).to_numpy()
+        self.index_row = index_row.astype(np.int64)
+        if missing := len(library.index) - len(np.unique(index_row[first & (index_row >= 0)])):
+            raise StoreError(f"{library.index_ref} holds {missing} tracks that {library.tracks_ref} has not got")
+        self.by_index = np.lexsort((~first, index_row))[(index_row < 0).sum() :]
+        self.artist = pc.fill_null(tracks["artist"].combine_chunks().dictionary_encode().indices, -1).to_numpy()
+
+    @cached_property
+    def _neighborhood(self) -> pa.Table | None:
+        found = read_neighborhood(self._library.store, self._library.index_ref)
+        return found and found.take(pc.index_in(self._library.index.ids, value_set=found["track_id"]))
+
+    @cached_property
+    def radius(self) -> np.ndarray:
+        """Of each index row. Raises `SearchError` if the index is from before radii were measured."""
+        if self._neighborhood is None:
+            ref = self._library.index_ref
+            raise SearchError(f"{ref} holds no radii, which hub correction needs; build the index again")
+        return self._neighborhood["radius"].to_numpy()
+
+    @cached_property
+    def group(self) -> np.ndarray:
+        """A number for each index row that near duplicates share."""
+        own = pa.array(np.arange(len(self._library.index), dtype=np.int32))
+        if self._neighborhood is None:
+            return own.to_numpy()
+        first = pc.index_in(self._neighborhood["duplicate_group"], value_set=self._library.index.ids)
+        return pc.coalesce(first, own).to_numpy()

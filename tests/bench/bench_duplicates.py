@@ -1,0 +1,77 @@
+"""Duplicates on the store of AUDIOAE_STORE (default: data): are copies found, and is nothing else merged?
+
+Copies are made of evenly taken tracks: re-encoded, resampled, cut, filtered. Each is judged as the index would: by its
+cosine to the track, its duration and its pattern. Not merging is asked of every pair of different tracks by pattern
+alone, whatever their embeddings and durations: pairs of one artist first, then any, `PAIRS` in all. Pairs that the
+store's own index calls duplicates (on the demo catalog exactly the planted ones) are not counted as different.
+"""
+
+import os
+import tempfile
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+
+from audioae.apps.duplicate import MAX_SECONDS, MIN_COSINE, fingerprint_clips, is_same, sameness
+from audioae.audio.perturb import PERTURBATIONS, read_whole, write_version
+from audioae.stages.library import Library
+from audioae.stages.neighborhood import read_fingerprints, read_neighborhood
+from audioae.store.dataset import Store
+from tests.bench.harness import Row
+
+TRACKS = 12
+PAIRS = 20_000
+REENCODED = ("mp3 128 kb/s", "mp3 64 kb/s", "aac 96 kb/s", "ogg vorbis", "48 kHz", "gain -6 dB")
+OTHERS = ("shift 150 ms", "16 kHz", "eq bright", "noise 20 dB")
+
+
+def measure() -> list[Row]:
+    library = Library(Store(os.environ.get("AUDIOAE_STORE", "data")))
+    return [*measure_copies(library), *measure_pairs(library)]
+
+
+def measure_copies(library: Library) -> list[Row]:
+    ids = sorted(library.index.ids.to_pylist())
+    tracks = [library.find(ids[i]) for i in np.linspace(0, len(ids) - 1, TRACKS).round().astype(int)]
+    found: dict[str, list[bool]] = {}
+    alike: dict[str, list[float]] = {}
+    for track in tracks:
+        own = library.extract_file(track["uri"])
+        planes, rate = read_whole(track["uri"])
+        for perturbation in PERTURBATIONS:
+            if perturbation.name not in REENCODED + OTHERS:
+                continue
+            with tempfile.TemporaryDirectory() as folder:
+                copy = library.extract_file(write_version(planes, rate, perturbation, Path(folder)))
+            cosine = float(library.embed_codes(own.codes) @ library.embed_codes(copy.codes))
+            prints = [fingerprint_clips(made.codes, made.starts_s) for made in (own, copy)]
+            seconds = abs(own.health["duration_s"] - copy.health["duration_s"])
+            near = cosine >= MIN_COSINE and seconds <= MAX_SECONDS
+            found.setdefault(perturbation.name, []).append(near and is_same(*prints))
+            alike.setdefault(perturbation.name, []).append(sameness(*prints))
+    recall = float(np.mean([value for name in REENCODED for value in found[name]]))
+    rows = [Row("re-encoded copies found", recall, 0.98, "", f"{TRACKS} tracks, {', '.join(REENCODED)}")]
+    for name, values in found.items():
+        bar = 0.98 if name in REENCODED else 0.0
+        rows.append(Row(f"  {name}", float(np.mean(values)), bar, "", f"pattern {min(alike[name]):.2f} or more"))
+    return rows
+
+
+def measure_pairs(library: Library) -> list[Row]:
+    neighborhood = read_neighborhood(library.store, library.index_ref)
+    table = neighborhood.to_pylist() if neighborhood else []
+    group = {row["track_id"]: row["duplicate_group"] or row["track_id"] for row in table}
+    artist = dict(zip(library.tracks["track_id"].to_pylist(), library.tracks["artist"].to_pylist(), strict=True))
+    pairs = [
+        (a, b) for a, b in combinations(sorted(library.index.ids.to_pylist()), 2) if group.get(a) != group.get(b, b)
+    ]
+    order = np.random.default_rng(0).permutation(len(pairs))
+    chosen = sorted((pairs[i] for i in order), key=lambda pair: artist[pair[0]] != artist[pair[1]])[:PAIRS]
+    prints = read_fingerprints(library.store, library.embeddings_ref, {track for pair in chosen for track in pair})
+    values = np.array([sameness(prints[a], prints[b]) for a, b in chosen])
+    merged = sum(is_same(prints[a], prints[b]) for (a, b), value in zip(chosen, values, strict=True) if value > 0.4)
+    note = (
+        f"of {len(chosen):,} pairs; patterns {values.max():.2f} or less, 99.9 % below {np.quantile(values, 0.999):.2f}"
+    )
+    return [Row("pairs of different tracks merged", float(merged), 0.0, "", note, higher_is_better=False)]
