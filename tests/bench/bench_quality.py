@@ -26,7 +26,7 @@ from tests.chain import run_chain
 ROOT = Path("data/quality")
 RESULTS = Path(__file__).parent / "results"
 RECORDINGS = Path("../shared/data/esc10.csv")
-STEPS = 400
+STEPS = 300
 WORKERS = Workers(n=2)
 OWN = "default"
 PERTURBATIONS = ("shift 1,200 ms", "mp3 128 kb/s")
