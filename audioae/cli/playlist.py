@@ -1,12 +1,22 @@
 """The command `audioae playlist`."""
 
 import os
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from audioae.cli.filters import (
+    AddedAfterOption,
+    AlbumOption,
+    AllowOption,
+    ArtistOption,
+    DenyOption,
+    DurationOption,
+    LabelOption,
+    YearOption,
+    make_filters,
+)
 from audioae.cli.show import JsonOption, StoreOption, open_store, reporting, rows_table, show
 from audioae.errors import SearchError
 
@@ -29,14 +39,14 @@ def playlist(
     facts: Annotated[str | None, typer.Option(help="CSV or Parquet with tempo or energy of the tracks.")] = None,
     artist_window: Annotated[int, typer.Option(help="No artist twice in so many tracks in a row; 1: off.")] = 3,
     max_per_artist: Annotated[int, typer.Option(help="At most so many tracks of one artist; 0: any number.")] = 3,
-    label: Annotated[list[str] | None, typer.Option(help="Only tracks of this label; repeatable.")] = None,
-    artist: Annotated[list[str] | None, typer.Option(help="Only tracks of this artist; repeatable.")] = None,
-    album: Annotated[list[str] | None, typer.Option(help="Only tracks of this album; repeatable.")] = None,
-    year: Annotated[str | None, typer.Option(help="Only these years: 1999, 1990-1999, 1990-, -1999.")] = None,
-    duration: Annotated[str | None, typer.Option(help="Only tracks of so many seconds: 120-300, 120-, -300.")] = None,
-    added_after: Annotated[datetime | None, typer.Option(help="Only tracks that came into the catalog since.")] = None,
-    allow: Annotated[str | None, typer.Option(help="A file of track_ids, one a line: only these.")] = None,
-    deny: Annotated[str | None, typer.Option(help="A file of track_ids, one a line: none of these.")] = None,
+    label: LabelOption = None,
+    artist: ArtistOption = None,
+    album: AlbumOption = None,
+    year: YearOption = None,
+    duration: DurationOption = None,
+    added_after: AddedAfterOption = None,
+    allow: AllowOption = None,
+    deny: DenyOption = None,
     seamless: Annotated[float, typer.Option(help="Weight of how a track's end fits the next one's start.")] = 0.0,
     linear: Annotated[bool, typer.Option("--linear", help="Interpolate on the straight line, not on the arc.")] = False,
     seed: Annotated[int | None, typer.Option(help="For variety: another seed, another playlist.")] = None,
@@ -56,7 +66,6 @@ def playlist(
     Examples: `audioae playlist "Night Drive" "First Snow" -n 15 --out walk.m3u8`,
     `audioae playlist A B C --minutes 60 --tempo monotone --out walk.json --out walk.png`
     """
-    from audioae.apps.filters import Filters
     from audioae.apps.playlist.options import PlaylistOptions
     from audioae.config import parse_config
     from audioae.stages.extraction import Workers
@@ -81,16 +90,7 @@ def playlist(
     opened = open_store(store)
     library = Library(opened, embeddings=opened.require("embeddings"))
     workers = Workers(n=len(os.sched_getaffinity(0)))
-    filters = Filters(
-        label=label or (),
-        artist=artist or (),
-        album=album or (),
-        year=_range("--year", year),
-        duration_s=_range("--duration", duration),
-        added_after=added_after,
-        allow=_ids("--allow", allow) if allow else None,
-        deny=_ids("--deny", deny) if deny else (),
-    )
+    filters = make_filters(label, artist, album, year, duration, added_after, allow, deny)
     with reporting() as report:
         answer = Playlists(library, facts=facts, workers=workers, report=report).make(waypoints, options, filters)
     for path in out or []:
@@ -165,22 +165,3 @@ def _curve(option: str, text: str | None) -> "Curve":
         if not 0 < step < float("inf"):
             raise SearchError(f"{option} {text}: wanted a largest step above 0")
     return Curve(monotone=monotone, max_step=step)
-
-
-def _range(option: str, text: str | None) -> tuple[float | None, float | None]:
-    first, dash, last = (text or "-").partition("-")
-    try:
-        ends = [float(part) if part.strip() else None for part in (first, last if dash else first)]
-    except ValueError:
-        raise SearchError(f"{option} {text}: wanted a number, or a range such as 1990-1999, 1990- or -1999") from None
-    return ends[0], ends[1]
-
-
-def _ids(option: str, path: str) -> list[str]:
-    try:
-        lines = Path(path).read_text(encoding="utf-8").split()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SearchError(f"{option} {path}: cannot be read ({error}); wanted track_ids, one a line") from error
-    if not lines:
-        raise SearchError(f"{option} {path}: the file is empty; wanted track_ids, one a line")
-    return lines

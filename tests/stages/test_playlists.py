@@ -135,7 +135,7 @@ class TestCommand:
 
     def test_filters_are_passed_on(self, chain, ids: list[str], tmp_path: Path):
         (tmp_path / "ids").write_text("\n".join(ids[4:8]))
-        filters = ["--allow", str(tmp_path / "ids"), "--duration", "1-", "--added-after", "2020-01-01"]
+        filters = ["--allow", str(tmp_path / "ids"), "--duration", "1:", "--added-after", "2020-01-01"]
         result = self.run(chain, ids[0], ids[1], "-n", "5", "--max-per-artist", "0", *filters, "--json")
         found = {entry["track_id"] for entry in json.loads(result.stdout)["entries"]}
         assert found - {ids[0], ids[1]} < set(ids[4:8])
@@ -153,7 +153,7 @@ class TestCommand:
         [
             (["--tempo", "fast"], "got 'fast', wanted monotone, a largest step, or both"),
             (["--energy", "monotone,-3"], "wanted a largest step above 0"),
-            (["--year", "199x"], "wanted a number, or a range"),
+            (["--year", "199x"], "wanted a number, or two with a colon"),
             (["--out", "walk.pls"], "wanted a file that ends in"),
             (["--out", "/nowhere/walk.csv"], "there is no folder /nowhere"),
             (["--allow", "/nowhere/ids"], "cannot be read"),
