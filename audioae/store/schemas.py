@@ -118,6 +118,30 @@ COLDSTART = pa.schema(
     ]
 )
 
+# One row per track and check that looked at it. What the columns mean: `apps/findings.py`.
+FINDINGS = pa.schema(
+    [
+        _required("track_id", pa.string()),
+        _required("check", pa.string()),
+        pa.field("score", pa.float32()),  # null: the check cannot tell
+        _required("is_issue", pa.bool_()),
+        pa.field("group", pa.string()),
+        pa.field("suggestion", pa.string()),
+        pa.field("confidence", pa.float32()),
+        pa.field("evidence", pa.string()),  # JSON
+    ]
+)
+
+# One row per check of a screening: what it found out about itself.
+SCREENINGS = pa.schema(
+    [
+        _required("check", pa.string()),
+        _required("threshold", pa.float32()),
+        _required("measured", pa.string()),  # JSON
+        _required("omitted", pa.list_(pa.field("element", pa.string(), nullable=False))),
+    ]
+)
+
 DATASETS: dict[str, Dataset] = {
     "tracks": Dataset(1, TRACKS),
     "mels": Dataset(1, MELS),
@@ -125,6 +149,8 @@ DATASETS: dict[str, Dataset] = {
     "rejects": Dataset(1, REJECTS),
     "embeddings": Dataset(1, EMBEDDINGS),
     "coldstart": Dataset(1, COLDSTART),
+    "findings": Dataset(1, FINDINGS),
+    "screenings": Dataset(1, SCREENINGS),
 }
 
 
