@@ -1,4 +1,7 @@
-"""The whole chain: catalog -> mels -> train -> embed -> index, then a summary. Run: python -m flows.pipeline CONFIG"""
+"""The whole chain: catalog -> mels -> train -> embed -> index -> screen, then a summary.
+
+Run: python -m flows.pipeline CONFIG
+"""
 
 import time
 from collections.abc import Callable
@@ -16,6 +19,7 @@ from flows.common import main
 from flows.embed import embed
 from flows.index import index
 from flows.mels import mels
+from flows.screen import screen
 from flows.train import train
 
 
@@ -41,8 +45,9 @@ def pipeline(config_path: str, overrides: list[str] | None = None) -> str:
     model = timed(train, mels_ref)
     embeddings = timed(embed, tracks, model)
     index_ref = timed(index, embeddings)
+    findings = DatasetRef.parse(timed(screen, index_ref)) if config.screen else None
     store, ref = Store(config.store), DatasetRef.parse(index_ref)
-    Console().print(summary_table(summarize(store, ref, seconds), write_pictures(store, ref)))
+    Console().print(summary_table(summarize(store, ref, seconds, findings), write_pictures(store, ref)))
     return index_ref
 
 

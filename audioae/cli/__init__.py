@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from audioae.cli import evaluate, playlist, recommend, similar
+from audioae.cli import evaluate, findings, playlist, recommend, similar
 from audioae.cli.show import JsonOption, StoreOption, open_store, plain, rows_table, show
 from audioae.errors import AudioaeError
 
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 
 app.command("similar")(similar.similar)
+app.command("findings")(findings.findings)
 
 
 @app.command()

@@ -7,12 +7,13 @@ from typing import Any
 import pyarrow.compute as pc  # its functions are made at import
 
 from audioae.stages.extraction import extraction_fingerprint
+from audioae.stages.findings import Findings
 from audioae.stages.library import Library
 from audioae.stages.shards import iter_shards
 
 
 def explain_track(library: Library, query: str, k: int = 5) -> dict[str, Any]:
-    """Sections by stage: track, state, health, clips, embedding, neighbors; dicts, or lists of rows.
+    """Sections by stage: track, state, health, clips, embedding, neighbors, findings; dicts, or lists of rows.
 
     Raises
     ------
@@ -45,7 +46,18 @@ def explain_track(library: Library, query: str, k: int = 5) -> dict[str, Any]:
         neighbors = library.similar(track["track_id"], k)[1]
         shown_columns = ("rank", "score", "track_id", "title", "artist", "label")
         sections["neighbors"] = [{name: row[name] for name in shown_columns} for row in neighbors]
+    if found := _findings(library, track):
+        sections["findings"] = found
     return sections
+
+
+def _findings(library: Library, track: dict[str, Any]) -> list[dict[str, Any]]:
+    """What each check says of the track; nothing where nobody screened."""
+    if (ref := library.store.latest("findings")) is None:
+        return []
+    shown = ("check", "is_issue", "score", "suggestion", "confidence", "why", "verdict")
+    rows = Findings(library.store, ref).of_track(track["track_id"])
+    return [{**{name: row[name] for name in shown}, "dataset": str(ref)} for row in rows]
 
 
 def _clips(library: Library, track: dict[str, Any]) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from audioae.model.autoencoder import ModelConfig
 from audioae.search.factory import IndexConfig
 from audioae.stages.extraction import MelsConfig, Workers
 from audioae.stages.recommend import RecommendConfig
+from audioae.stages.screen import ScreenConfig
 from audioae.stages.train import TrainStageConfig
 
 
@@ -45,7 +46,8 @@ class PipelineConfig(Config):
     """Everything `python -m flows.pipeline CONFIG` needs. `catalog`, `model` and `index` may each
     name a YAML file beside the config: `model: model/vae.yaml`.
 
-    With `synth`, the demo catalog is synthesized into `catalog.source` before the first stage.
+    With `synth`, the demo catalog is synthesized into `catalog.source` before the first stage. `screen: null` leaves
+    the pipeline's last stage out.
     """
 
     INCLUDES: ClassVar[tuple[str, ...]] = ("catalog", "model", "index")
@@ -57,6 +59,7 @@ class PipelineConfig(Config):
     model: ModelConfig
     train: TrainStageConfig = TrainStageConfig()
     index: IndexConfig = IndexConfig()
+    screen: ScreenConfig | None = ScreenConfig()
     recommend: RecommendConfig | None = None
     max_reject_rate: float = Field(default=0.2, ge=0, le=1)
     run: RunConfig = RunConfig()

@@ -15,6 +15,7 @@ from rich.table import Table
 from audioae.search.embeddings import EmbeddingTable
 from audioae.search.recall import exact_neighbors
 from audioae.stages.evidence import Accounting, account_store
+from audioae.stages.findings import Findings
 from audioae.stages.index import read_embeddings, read_gate
 from audioae.store.artifacts import artifact_part
 from audioae.store.dataset import Store
@@ -34,9 +35,12 @@ class Summary:
     label_agreement: tuple[float, float] | None  # share of neighbors with the query's label, and what chance gives
     refs: dict[str, str]
     root: str
+    screened: tuple[dict[str, Any], ...] = ()  # a row per check, as `Findings.overview` has them
 
 
-def summarize(store: Store, index: DatasetRef, seconds: dict[str, float]) -> Summary:
+def summarize(
+    store: Store, index: DatasetRef, seconds: dict[str, float], findings: DatasetRef | None = None
+) -> Summary:
     """Collect what the run behind `index` came to; `seconds` per stage is the caller's to measure."""
     embeddings = store.manifest(index).parent("embeddings")
     manifest = store.manifest(embeddings)
@@ -48,6 +52,7 @@ def summarize(store: Store, index: DatasetRef, seconds: dict[str, float]) -> Sum
         label_agreement=label_agreement(*_labeled(store, embeddings)),
         refs={**refs, "embeddings": str(embeddings), "index": str(index)},
         root=store.storage.locate(""),
+        screened=tuple(Findings(store, findings).overview()) if findings else (),
     )
 
 
@@ -144,6 +149,12 @@ def summary_table(summary: Summary, pictures: dict[str, str]) -> Table:
     if summary.label_agreement:
         agreement, chance = summary.label_agreement
         table.add_row("neighbors", f"{agreement:.0%} of the {K} nearest have the query's label (by lot: {chance:.0%})")
+    for row in summary.screened:
+        cannot = f", {row['cannot tell']} cannot be told" if row["cannot tell"] else ""
+        left_out = f"; {row['omitted'][0]}" if row["omitted"] and not row["screened"] else ""
+        table.add_row(f"  {row['check']}", f"{row['issues']} of {row['screened']} tracks{cannot}{left_out}")
+    if summary.screened:
+        table.add_row("findings", f"audioae findings --store {summary.root}")
     table.add_row("versions", ", ".join(summary.refs.values()))
     table.add_row("store", summary.root)
     for name, path in pictures.items():

@@ -8,7 +8,7 @@ from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 
 PUBLISHED = ("tracks", "mels", "health", "rejects", "model", "embeddings", "index")
-ON_REQUEST = ("coldstart",)  # by stages that the pipeline does not run
+ON_REQUEST = ("findings", "screenings", "coldstart")  # by stages that may be left out
 
 
 def rollback(store: Store, dataset: str, version: str | None = None) -> DatasetRef:
