@@ -137,8 +137,14 @@ def _show_track(found: Any, query: str, as_json: bool) -> None:
         )
         for part in ("rules", "neighbors"):
             if listed := row["evidence"].get(part):
-                lines.append(rows_table(listed, tuple(listed[0]), f"{row['check']}: {part}"))
+                readable = [{name: _plain_number(value) for name, value in entry.items()} for entry in listed]
+                lines.append(rows_table(readable, tuple(listed[0]), f"{row['check']}: {part}"))
     if not rows:
         lines.append("no check looked at it: `audioae explain` says what became of it")
     result = {"findings": str(found.ref), "track": plain(track), "checks": plain_rows(rows)}
     show(as_json, result, [*lines, *([found.outdated] if found.outdated else [])])
+
+
+def _plain_number(value: Any) -> Any:
+    """Hertz and samples without exponents."""
+    return f"{value:.6g}" if isinstance(value, float) else value

@@ -3,7 +3,7 @@
 Conventions
 -----------
 - A finding is a track, or all tracks of a group; it is listed once, with the score of its worst track.
-- What a person judged fine is not listed again; what was judged an issue is, with its verdict.
+- A finding that is no issue because a person judged it fine is not listed again; what was judged an issue is.
 """
 
 # pyright: reportAttributeAccessIssue=false
@@ -13,6 +13,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc  # its functions are made at import
 
-from audioae.apps.findings import group_findings, shared
+from audioae.apps.findings import Grouped, group_findings, shared
 from audioae.errors import SearchError, StoreError
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
@@ -107,16 +108,17 @@ class Findings:
             raise SearchError(f"budget={budget}: wanted at least 1")
         rows = self.table.filter(pc.equal(self.table["check"], check))
         fine = _judged_fine(rows["evidence"])
-        rows = rows.filter(pc.and_(pc.invert(fine), rows["is_issue"]) if issues_only else pc.invert(fine))
         grouped = _grouped(rows)
-        n = min(budget, len(grouped.starts))
-        chosen = grouped.rows[: grouped.counts[:n].sum()]
-        members = self._described(rows.take(pa.array(chosen)))
-        findings = []
-        for rank, (start, count) in enumerate(zip(grouped.starts[:n], grouped.counts[:n], strict=True), 1):
-            own = [{"rank": rank, **row} for row in members[start : start + count]]
-            findings.append(_finding(own))
-        return findings, pc.sum(fine).as_py() or 0
+        has_issue, n_fine = (_sums(values, grouped) for values in (rows["is_issue"].to_numpy(), fine))
+        done = (has_issue == 0) & (n_fine > 0)
+        wanted = np.flatnonzero(has_issue if issues_only else ~done)[:budget]
+        members = [grouped.members(finding) for finding in wanted]
+        described = iter(self._described(rows.take(pa.array(np.concatenate([*members, np.empty(0, np.int64)])))))
+        findings = [
+            _finding([{"rank": rank, **row} for row in islice(described, len(own))])
+            for rank, own in enumerate(members, 1)
+        ]
+        return findings, int(n_fine[done].sum())
 
     def of_track(self, track_id: str) -> list[dict[str, Any]]:
         """What each check that looked at a track says of it."""
@@ -173,7 +175,7 @@ def write_list(findings: Sequence[Mapping[str, Any]], path: str) -> int:
     return len(rows)
 
 
-def _grouped(rows: pa.Table):
+def _grouped(rows: pa.Table) -> Grouped:
     return group_findings(
         rows["check"].to_numpy(),
         pc.fill_null(rows["group"], "").to_numpy(),
@@ -194,13 +196,18 @@ def _finding(members: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _judged_fine(evidence: pa.ChunkedArray) -> pa.Array:
+def _sums(values: np.ndarray, grouped: Grouped) -> np.ndarray:
+    """Over the rows of each finding."""
+    return np.add.reduceat(values[grouped.rows].astype(int), grouped.starts) if len(values) else np.empty(0, int)
+
+
+def _judged_fine(evidence: pa.ChunkedArray) -> np.ndarray:
     """Which rows a person judged fine; only evidence that speaks of verdicts is unpacked."""
     texts = evidence.to_numpy()
     likely = np.flatnonzero(pc.fill_null(pc.match_substring(evidence, '"verdict"'), False).to_numpy())
     fine = np.zeros(len(texts), bool)
     fine[likely] = [json.loads(texts[row]).get("verdict") == "fine" for row in likely]
-    return pa.array(fine)
+    return fine
 
 
 def _short(number: float | None) -> str:

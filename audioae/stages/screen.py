@@ -154,9 +154,13 @@ def _tables(screened: Screened, decision: Decision) -> tuple[pa.Table, pa.Table]
         "check": screened.check,
         "threshold": decision.threshold,
         "measured": _json(measured),
-        "omitted": list(screened.omitted),
+        "omitted": [*screened.omitted, *_unknown(decision.measured.get("unknown tracks", 0))],
     }
     return pa.table(columns, schema=FINDINGS), pa.Table.from_pylist([told], schema=SCREENINGS)
+
+
+def _unknown(n: int) -> list[str]:
+    return [f"{n} verdicts are of tracks that this check did not look at"] if n else []
 
 
 def _screened(findings: pa.Table, screenings: pa.Table) -> Screened:

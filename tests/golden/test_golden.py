@@ -7,9 +7,10 @@ import pyarrow as pa
 
 from audioae.stages.embed import embed_tracks, load_embedder
 from audioae.stages.extraction import mel_codes
+from audioae.stages.findings import open_findings
 from audioae.stages.index import load_index
 from audioae.store.dataset import Store
-from audioae.store.upkeep import PUBLISHED
+from audioae.store.upkeep import ON_REQUEST, PUBLISHED
 
 V1 = Path(__file__).parent / "v1"
 
@@ -37,3 +38,22 @@ def test_v1_loads():
     scores, rows = index.search(vectors[0].astype(np.float32), 1)
     assert [str(index.ids[row]) for row in rows[:, 0]] == stored["track_id"].to_pylist()
     assert scores.min() > 0.9999
+
+
+def test_v1_of_the_jobs_loads():
+    store = Store(str(V1))
+    refs = {dataset: store.require(dataset) for dataset in ON_REQUEST}
+    for ref in refs.values():
+        store.verify(ref)
+    recommended = store.read(refs["coldstart"]).to_pylist()
+    assert [(row["listener_id"], row["rank"], row["others"]) for row in recommended] == [
+        ("anna", 1, None),
+        ("anna", 2, 0.5),
+    ]
+    assert recommended[0]["because"] == ["00000000000000ab"]
+    found = open_findings(store)
+    assert [(row["check"], row["issues"], row["cannot tell"]) for row in found.overview()] == [("corrupt", 1, 1)]
+    assert found.screenings["corrupt"]["measured"] == {"auroc": 0.97}
+    (worst, unknown), _ = found.worst("corrupt", 9)
+    assert (worst["track_id"], worst["title"], worst["evidence"]["listen_s"]) == ("00000000000000aa", "A", 1.5)
+    assert (worst["group"], worst["suggestion"], unknown["score"]) == ("album: C", "mend it", None)
