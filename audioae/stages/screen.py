@@ -9,6 +9,7 @@ Conventions
 - A check that cannot run gives no rows, and says why in `omitted`.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -20,7 +21,7 @@ import pyarrow as pa
 from audioae.apps.findings import CHECKS, Screened
 from audioae.apps.verdicts import Decision, Judged, add_verdicts, decide, read_verdicts
 from audioae.config import Config, fingerprint
-from audioae.errors import AudioaeError, ConfigError, StoreError
+from audioae.errors import ConfigError, EvaluationError, SearchError
 from audioae.stages.descriptions import Report
 from audioae.stages.extraction import Workers
 from audioae.stages.library import Library
@@ -82,7 +83,7 @@ def screen_store(
     names = []
     for check, settings in config.checks.items():
         looked_at = {"index": index, "embeddings": library.embeddings_ref}[LOOKS_AT[check]]
-        raw = _part_name(check, [CODE[check], settings, str(looked_at)])
+        raw = _part_name(check, [CODE[check], settings, _hashes(settings), str(looked_at)])
         if not _is_there(store, raw):
             _write(store, raw, *_tables(*_undisturbed(_run(library, check, settings, workers, report or _silent))))
         names.append(raw)
@@ -115,9 +116,7 @@ def load_verdicts(paths: str | tuple[str, ...]) -> dict[str, dict[str, bool]]:
 def _run(library: Library, check: str, settings: Config, workers: Workers, report: Report) -> Screened:
     try:
         return SCREEN[check](library, settings, workers, report)
-    except (StoreError, ConfigError):
-        raise
-    except AudioaeError as error:
+    except (SearchError, EvaluationError) as error:  # of this catalog; what is wrong with the run stops it
         nothing = np.empty(0, np.float32)
         return Screened(check, np.empty(0, dtype=object), nothing, 0.0, omitted=[f"the check could not run: {error}"])
 
@@ -182,6 +181,12 @@ def _screened(findings: pa.Table, screenings: pa.Table) -> Screened:
         measured=json.loads(told["measured"]),
         omitted=told["omitted"],
     )
+
+
+def _hashes(settings: Config) -> list[str | None]:
+    """Of the files that settings name: another decoder under the old name is another one."""
+    paths = [Path(path) for path in getattr(settings, "decoders", ())]
+    return [hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None for path in paths]
 
 
 def _part_name(check: str, made_from: list[Any]) -> str:

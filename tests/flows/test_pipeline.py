@@ -78,8 +78,12 @@ def test_pipeline_publishes_everything_and_says_so(finished):
     store, _, printed = finished
     for dataset in PUBLISHED:
         assert Store(str(store)).latest(dataset), dataset
-    for words in ("24 in the catalog: 24 embedded", "tracks/s", "recall@10", "index@", str(store)):
+    for words in ("24 in the catalog: 24 embedded", "tracks/s", "recall@10", "index@", str(store), "audioae findings"):
         assert words in printed, words
+    shown = json.loads(audioae("findings", "--json", store=store).stdout)
+    assert shown["index"] == str(Store(str(store)).require("index"))
+    assert [row["check"] for row in shown["checks"]] == ["mislabeled", "corrupt", "duplicate"]
+    assert (shown["checks"][2]["screened"], shown["checks"][2]["issues"]) == (24, 0)
 
 
 def test_rerun_writes_no_part(finished, server):
@@ -155,7 +159,8 @@ def test_coverage_explain_export_and_versions(finished, tmp_path):
     wanted = ["track_id", "uri", "title", "artist", "album", "label", "embedding", "model"]
     assert (table.column_names, table.num_rows) == (wanted, 24)
     explained = json.loads(audioae("explain", table["track_id"][0].as_py(), "--json", store=store).stdout)
-    assert set(explained) == {"track", "state", "health", "clips", "embedding", "neighbors"}
+    assert set(explained) == {"track", "state", "health", "clips", "embedding", "neighbors", "findings"}
+    assert "duplicate" in [row["check"] for row in explained["findings"]]
     assert explained["state"]["state"] == "embedded"
     verified = audioae("versions", "--verify", store=store)
     assert "every part verified" in verified.stdout
@@ -200,6 +205,7 @@ def test_compare_trains_a_model_and_a_variation_of_it(finished, tmp_path):
         (("compare", "configs/model/pca.yaml", "a/pca.yaml"), "EvaluationError: models: two of"),
         (("similar", "no such track at all"), "SearchError: no track 'no such track at all' among the 24"),
         (("similar", "x", "-k", "0"), "SearchError: k=0: wanted at least 1"),
+        (("findings", "--check", "corupt"), "SearchError: no findings of check 'corupt'"),
         (("rollback", "index"), "StoreError: index@"),
         (("prune", "--keep", "0"), "StoreError: keep=0"),
         (("export", "embeddings", "/nowhere/out.parquet"), "StoreError: /nowhere/out.parquet: cannot be written"),
@@ -257,7 +263,7 @@ def test_help_teaches():
     assert "A stage whose result is there is looked up, not computed" in run.stdout
 
 
-@pytest.mark.parametrize("stage", ["catalog", "mels", "train", "embed", "index", "recommend", "pipeline"])
+@pytest.mark.parametrize("stage", ["catalog", "mels", "train", "embed", "index", "screen", "recommend", "pipeline"])
 def test_every_flow_says_what_it_does(stage):
     flow = getattr(importlib.import_module(f"flows.{stage}"), stage)
     assert flow.name == stage

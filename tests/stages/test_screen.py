@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,14 @@ from typer.testing import CliRunner, Result
 from audioae.apps import verdicts
 from audioae.apps.findings import Screened
 from audioae.cli import app
+from audioae.config import Config, load_config
 from audioae.errors import ConfigError, EvaluationError, SearchError, StoreError
 from audioae.stages import screen
 from audioae.stages.extraction import Workers
 from audioae.stages.findings import open_findings, write_list
 from audioae.stages.index import read_embeddings
 from audioae.stages.screen import ScreenConfig, screen_store
+from audioae.stages.settings import PipelineConfig
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 from audioae.store.upkeep import prune
@@ -113,7 +116,23 @@ def test_a_part_is_made_once_and_anew_only_for_the_check_that_changed(store, fak
     run(store)
     new = store.part_fingerprints("findings") - parts
     assert (fake, {name.split("-")[0] for name in new}) == (["corrupt"] * 2, {"corrupt", "duplicate"})
-    assert not {f"findings/{run(store)}"} & {str(gone) for gone in prune(store, dry_run=True).versions}
+    assert len(store.versions("findings")) == 3
+    current = run(store)
+    prune(store, keep=1, grace=timedelta(seconds=-5))
+    store.verify(current)
+    assert open_findings(store).worst("corrupt", 1)[0], "what it was made from stays too"
+
+
+def test_another_file_under_the_name_of_an_old_one_is_another_setting(store, fake, tmp_path):
+    class Given(Config):
+        decoders: tuple[str, ...] = ()
+
+    path = tmp_path / "decoder.pt"
+    config = TWO.model_copy(update={"corrupt": Given(decoders=(str(path),))})
+    for content in (b"one", b"one", b"other"):
+        path.write_bytes(content)
+        run(store, config)
+    assert len(fake) == 2
 
 
 def test_another_index_of_the_same_embeddings_decodes_nothing_again(store, fake):
@@ -155,6 +174,18 @@ def test_a_check_that_cannot_run_says_so_and_the_others_go_on(store, monkeypatch
     monkeypatch.setitem(screen.CODE, "corrupt", 99)
     with pytest.raises(StoreError, match="damaged"):
         run(store)
+
+
+def test_the_config_chooses_the_checks(tiny_config):
+    def checks(*overrides: str) -> list[str] | None:
+        config = load_config(PipelineConfig, tiny_config[0], overrides).screen
+        return config and list(config.checks)
+
+    assert checks() == ["mislabeled", "corrupt", "duplicate"]
+    assert checks("screen.generated={}", "screen.corrupt=null") == ["mislabeled", "generated", "duplicate"]
+    assert checks("screen=null") is None
+    with pytest.raises(ConfigError, match=r"screen\.duplicat: unknown key; did you mean 'duplicate'"):
+        checks("screen.duplicat={}")
 
 
 def test_no_check_at_all_is_refused(store):
