@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from audioae.cli.show import JsonOption, StoreOption, open_store, plain, rows_table, show
 from audioae.errors import SearchError
@@ -69,16 +70,14 @@ def _list(found: Any, check: str, listed: list[dict[str, Any]], n_fine: int) -> 
 
 def _told_in_lines(row: dict[str, Any]) -> str:
     """What it is, why, where to listen, what to do: a line each."""
-    from rich.markup import escape
-
     alone = f"{row['title'] or row['uri']} - {row['artist'] or 'no artist'}, {row['label'] or 'no label'}"
     several = f"{row['group']}: {row['tracks']} tracks, {row['issues']} to mend"
-    sure = "" if row["confidence"] is None else f" (confidence {row['confidence']:.2f})"
+    sure = "" if row["confidence"] is None or row["verdict"] else f"confidence {row['confidence']:.2f}"
     lines = [
         several if row["tracks"] > 1 else alone,
         row["why"],
         f"listen at {places} s" if (places := _places(row["evidence"])) else None,
-        f"suggested: {row['suggestion']}{sure}" if row["suggestion"] else None,
+        "; ".join(part for part in (f"suggested: {row['suggestion']}" if row["suggestion"] else "", sure) if part),
         "judged an issue" if row["verdict"] == "issue" else None,
         " ".join(member["track_id"] for member in row["members"][:MEMBERS])
         + (" ..." if row["tracks"] > MEMBERS else ""),
@@ -101,25 +100,27 @@ def _show_overview(found: Any, as_json: bool) -> None:
     rows = found.overview()
     lines: list[Any] = [rows_table(rows, OVERVIEW, str(found.ref))]
     for row in rows:
-        if figures := _figures(row["measured"]):
-            more = f"; {len(figures) - FIGURES} more with --json" if len(figures) > FIGURES else ""
-            lines.append(f"{row['check']}, by its own measure: {'; '.join(figures[:FIGURES])}{more}")
+        for name, measured in (
+            ("by its own measure", {key: value for key, value in row["measured"].items() if key != "verdicts"}),
+            ("by people's verdicts", row["measured"].get("verdicts", {})),
+        ):
+            if figures := _figures(measured):
+                more = f"; {len(figures) - FIGURES} more with --json" if len(figures) > FIGURES else ""
+                lines.append(f"{row['check']}, {name}: {'; '.join(figures[:FIGURES])}{more}")
     result = {"findings": str(found.ref), "index": str(found.index_ref), "checks": plain_rows(rows)}
     show(as_json, result, [*lines, *_told(found, rows), f"the worst: audioae findings --check {rows[0]['check']}"])
 
 
 def _told(found: Any, rows: list[dict[str, Any]]) -> list[str]:
-    lines = [f"{row['check']}, left out: {sentence}" for row in rows for sentence in row["omitted"]]
+    lines = [escape(f"{row['check']}, left out: {sentence}") for row in rows for sentence in row["omitted"]]
     return [*lines, found.outdated] if found.outdated else lines
 
 
 def _figures(measured: Any, name: str = "") -> list[str]:
-    """Numbers and words of nested figures, each with where it stands."""
+    """Numbers of nested figures, each with where it stands."""
     if isinstance(measured, dict):
         return [line for key, value in measured.items() for line in _figures(value, f"{name} {key}".strip())]
-    if isinstance(measured, list) or measured is None:
-        return []
-    return [f"{name} {measured:.3g}" if isinstance(measured, float) else f"{name} {measured}"]
+    return [f"{name} {measured:.3g}"] if isinstance(measured, (int, float)) else []
 
 
 def _show_track(found: Any, query: str, as_json: bool) -> None:
@@ -127,17 +128,17 @@ def _show_track(found: Any, query: str, as_json: bool) -> None:
 
     track = Library(found.store, found.index_ref).find(query)
     rows = found.of_track(track["track_id"])
-    lines: list[Any] = [f"{track['title']} - {track['artist']}: {track['uri']}"]
+    lines: list[Any] = [escape(f"{track['title']} - {track['artist']}: {track['uri']}")]
     for row in rows:
         evidence = {name: value for name, value in row["evidence"].items() if name not in ("why", "rules", "neighbors")}
         told = {name: row[name] for name in ("is_issue", "score", "group", "suggestion", "confidence", "why")}
-        values = {name: value for name, value in {**told, **evidence}.items() if value is not None}
+        values = {name: _readable(value) for name, value in {**told, **evidence}.items() if value is not None}
         lines.append(
             rows_table([{"": name, "value": value} for name, value in values.items()], ("", "value"), row["check"])
         )
         for part in ("rules", "neighbors"):
             if listed := row["evidence"].get(part):
-                readable = [{name: _plain_number(value) for name, value in entry.items()} for entry in listed]
+                readable = [{name: _readable(value) for name, value in entry.items()} for entry in listed]
                 lines.append(rows_table(readable, tuple(listed[0]), f"{row['check']}: {part}"))
     if not rows:
         lines.append("no check looked at it: `audioae explain` says what became of it")
@@ -145,6 +146,6 @@ def _show_track(found: Any, query: str, as_json: bool) -> None:
     show(as_json, result, [*lines, *([found.outdated] if found.outdated else [])])
 
 
-def _plain_number(value: Any) -> Any:
-    """Hertz and samples without exponents."""
-    return f"{value:.6g}" if isinstance(value, float) else value
+def _readable(value: Any) -> Any:
+    """Hertz and samples without exponents; texts as they are, whatever brackets stand in them."""
+    return f"{value:.6g}" if isinstance(value, float) else escape(value) if isinstance(value, str) else value

@@ -41,7 +41,13 @@ def make_store(
     ids = [f"t{i}" for i in range(n)]
     row = {"label": "Folk", "album": "C", "shard": 0, "added_at": datetime(2026, 1, 2, tzinfo=UTC)}
     rows = [
-        {**row, "track_id": t, "uri": f"/music/{t}.mp3", "title": f"Title {t}", "artist": f"Artist {i % 7}"}
+        {
+            **row,
+            "track_id": t,
+            "uri": f"/music/{t}.mp3",
+            "title": "[/b] Title" if i == 14 else f"Title {t}",
+            "artist": f"Artist {i % 7}",
+        }
         | {"duplicate_of": f"t{copies[i]}" if i in copies else None}
         for i, t in enumerate(ids)
     ]

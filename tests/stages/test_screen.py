@@ -316,6 +316,8 @@ def test_the_command_shows_an_overview_the_worst_and_a_track(store, fake, tmp_pa
     worst = json.loads(audioae(store, "--check", "corrupt", "--budget", "500", "--json").stdout)["worst"]
     assert len(worst) == 18
     shown = audioae(store, "--track", "t9").stdout
+    assert "[/b] Title" in audioae(store, "--check", "corrupt").stdout
+    assert "[/b] Title" in audioae(store, "--track", "t14").stdout
     for words in ("cutoff_hz", "11000", "copies", "the same recording"):
         assert words in shown, words
     assert "no check looked at it" in audioae(store, "--track", "t30").stdout
