@@ -254,6 +254,19 @@ def test_verdicts_come_back_without_the_check_being_asked_again(store, fake, tmp
     assert run(store) == before, "without verdicts all is as it was"
 
 
+def test_a_group_is_listed_as_long_as_one_of_it_is_an_issue(store, fake, tmp_path):
+    path = tmp_path / "worst.csv"
+    path.write_text("check,track_id,verdict\ncorrupt,t10,fine\n")
+    run(store, TWO.model_copy(update={"verdicts": str(path)}))
+    found, n_fine = open_findings(store).worst("corrupt", 1)
+    assert [(row["track_id"], row["verdict"]) for row in found[0]["members"]] == [
+        ("t11", None),
+        ("t12", None),
+        ("t10", "fine"),
+    ]
+    assert (found[0]["issues"], n_fine) == (2, 0)
+
+
 def test_enough_verdicts_move_the_threshold_of_the_next_run(store, fake, tmp_path, monkeypatch):
     run(store)
     path, more = tmp_path / "worst.csv", tmp_path / "more.csv"
