@@ -15,7 +15,7 @@ probability estimates".
 """
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -74,7 +74,7 @@ def read_verdicts(lines: Iterable[str], where: str) -> dict[tuple[str, str], tup
             "wanted the CSV of `audioae findings --out`, with its column verdict filled in"
         )
     found: dict[tuple[str, str], tuple[bool, str]] = {}
-    for row in rows:
+    for row in _each(rows, where):
         at = f"{where}, line {rows.line_num}"
         word, check, track_id = ((row[name] or "").strip() for name in ("verdict", "check", "track_id"))
         if not word:
@@ -87,6 +87,13 @@ def read_verdicts(lines: Iterable[str], where: str) -> dict[tuple[str, str], tup
             raise ConfigError(f"{at}: a verdict without a track_id")
         add_verdicts(found, {(check, track_id): (WORDS[word.lower()], at)})
     return found
+
+
+def _each(rows: csv.DictReader, where: str) -> Iterator[dict[str, str | None]]:
+    try:
+        yield from rows
+    except csv.Error as error:
+        raise ConfigError(f"{where}, line {rows.reader.line_num}: not readable as CSV ({error})") from None
 
 
 def add_verdicts(
