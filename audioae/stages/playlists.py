@@ -4,8 +4,9 @@ Conventions
 -----------
 - Energy is the RMS level in dBFS of `health`, tempo librosa's estimate in BPM; a file of facts (columns track_id or
   path, and tempo, tempo_bpm, bpm or energy) comes before both, in its own units.
-- What has to be heard anew (tempo without a file, seamless order) is heard for the `HEARD` tracks nearest to the path,
-  and the playlist is made from those.
+- What has to be heard (tempo without a file, seamless order) is heard for the `HEARD` tracks nearest to the path, and
+  the playlist is made from those. Tempos are kept in the store (`stages.tempos`): they are heard once.
+- Copies are near duplicates, as an index of the same embeddings knows them; of those of the same bytes one is embedded.
 - An external file cannot be a waypoint: a playlist holds tracks of the catalog.
 """
 
@@ -27,6 +28,8 @@ from audioae.errors import AudioError, SearchError
 from audioae.stages.extraction import Workers
 from audioae.stages.library import Library
 from audioae.stages.subject import Subject, read_truth, subject_from_store
+from audioae.stages.surroundings import known_copies
+from audioae.stages.tempos import Tempos
 
 HEARD = 240
 COLUMNS = ("tempo", "tempo_bpm", "bpm", "energy")
@@ -140,7 +143,14 @@ class Playlists:
         passed = self.library.tracks["track_id"].to_numpy()[matching(self.library.tracks, filters or Filters())]
         durations = np.array(self._metadata["duration_s"], dtype=float)
         allowed = np.isin(subject.facts.ids.astype(str), passed.astype(str))
-        return Tracks(subject.vectors, subject.facts.artists, durations, allowed, self._known)
+        return Tracks(subject.vectors, subject.facts.artists, durations, allowed, self._known, groups=self._recordings)
+
+    @cached_property
+    def _recordings(self) -> np.ndarray:
+        """A number (n,) per recording, which copies share."""
+        keepers = known_copies(self.library.store, self.library.embeddings_ref).keepers
+        recordings = np.array([keepers.get(str(track_id), str(track_id)) for track_id in self.subject.facts.ids])
+        return np.unique(recordings, return_inverse=True)[1]
 
     def _with_values(
         self, tracks: Tracks, waypoints: Sequence[int], options: PlaylistOptions
@@ -150,18 +160,24 @@ class Playlists:
         if not missing and not options.seamless:
             return tracks, ()
         rows = corridor(tracks, waypoints, options.model_copy(update={"tempo": type(options.tempo)()}), HEARD)
-        heard, failures = self._hear(rows)
-        if lost := [row for row in waypoints if row not in heard]:
+        kept, contents = Tempos(self.library.store, self.library.mels_config), self._metadata["content_hash"]
+        tempos = {int(row): kept.known[contents[row]] for row in rows if contents[row] in kept.known}
+        heard, failures = self._hear(rows if options.seamless else rows[[int(row) not in tempos for row in rows]])
+        found = {row: heard[row].tempo for row in heard}
+        unkept = kept.keep({contents[row]: tempo for row, tempo in found.items() if contents[row]})
+        tempos |= found
+        usable = list(heard if options.seamless else tempos)
+        if lost := [row for row in waypoints if row not in usable]:
             raise AudioError("unreadable", f"{self.subject.uris[lost[0]]}: a waypoint cannot be read again; restore it")
         allowed = np.zeros(len(tracks.allowed), bool)
-        allowed[list(heard)] = True
-        allowed &= tracks.allowed
+        allowed[usable] = tracks.allowed[usable]
         values = dict(tracks.values)
         if missing:
             values["tempo"] = np.full(len(allowed), np.nan)
-            values["tempo"][list(heard)] = [found.tempo for found in heard.values()]
-        notes = [f"made from the {len(heard)} tracks nearest to the path: they had to be heard"]
+            values["tempo"][usable] = [tempos[row] for row in usable]
+        notes = [f"made from the {len(usable)} tracks nearest to the path, which were listened to"]
         notes += [f"{len(failures)} tracks cannot be read again, the first: {failures[0]}"] if failures else []
+        notes += [unkept] if unkept else []
         return replace(tracks, allowed=allowed, values=values, edges=self._edges(heard)), tuple(notes)
 
     def _hear(self, rows: np.ndarray) -> tuple[dict[int, Any], list[str]]:

@@ -1,5 +1,8 @@
 """The rows of a catalog beside the rows of its index: which recording a track is, and what lies around it.
 
+What is asked of an index (`Surroundings`) goes by its own groups of copies; what is asked of embeddings, by those of an
+index that was made from them (`known_copies`).
+
 Conventions
 -----------
 - A catalog row is a position in `library.tracks`, an index row one in `library.index.ids`. Exact duplicates have
@@ -8,8 +11,9 @@ Conventions
 
 # pyright: reportAttributeAccessIssue=false
 
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +21,8 @@ import pyarrow.compute as pc  # its functions are made at import
 
 from audioae.errors import SearchError, StoreError
 from audioae.stages.neighborhood import read_neighborhood
+from audioae.store.dataset import Store
+from audioae.store.manifest import DatasetRef
 
 if TYPE_CHECKING:
     from audioae.stages.library import Library
@@ -68,3 +74,42 @@ class Surroundings:
             return own.to_numpy()
         first = pc.index_in(self._neighborhood["duplicate_group"], value_set=self._library.index.ids)
         return pc.coalesce(first, own).to_numpy()
+
+
+class Copies(NamedTuple):
+    """Near duplicates among embeddings, and the index by which they are known; None: no index knows of any.
+
+    `keepers` has the track_id of every copy, and that of the track that stands for its recording.
+    """
+
+    keepers: dict[str, str]
+    index: DatasetRef | None
+
+
+def known_copies(store: Store, embeddings: DatasetRef) -> Copies:
+    """What the index made from `embeddings` knows: the current one if it is that, else the newest that is."""
+    current = store.latest("index")
+    for ref in [*([current] if current else []), *(ref for ref, _ in store.versions("index") if ref != current)]:
+        if store.manifest(ref).parents.get("embeddings") != embeddings.version:
+            continue
+        if (found := read_neighborhood(store, ref)) is not None:
+            pairs = zip(found["track_id"].to_pylist(), found["duplicate_group"].to_pylist(), strict=True)
+            return Copies({copy: keeper for copy, keeper in pairs if keeper not in (None, copy)}, ref)
+    return Copies({}, None)
+
+
+def rows_with_copies(tracks: pa.Table, track_ids: Sequence[str], keepers: Mapping[str, str]) -> dict[str, int]:
+    """The position in `track_ids` that every track_id stands for: its own, or that of the track that it is a copy of.
+
+    Parameters
+    ----------
+    tracks : pa.Table
+        The catalog, which knows the copies of the same bytes.
+    track_ids : sequence of str
+    keepers : mapping of str to str
+        The near ones, as in `Copies`.
+    """
+    own = {track_id: row for row, track_id in enumerate(track_ids)}
+    own |= {copy: own[keeper] for copy, keeper in keepers.items() if keeper in own}
+    same_bytes = zip(tracks["track_id"].to_pylist(), tracks["duplicate_of"].to_pylist(), strict=True)
+    return own | {copy: own[keeper] for copy, keeper in same_bytes if keeper in own}

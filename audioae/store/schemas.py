@@ -142,6 +142,14 @@ SCREENINGS = pa.schema(
     ]
 )
 
+# Tempos by librosa's estimate, of what was listened to: see `stages/tempos.py`.
+TEMPOS = pa.schema(
+    [
+        _required("content_hash", pa.string()),
+        pa.field("tempo", pa.float64()),  # BPM; null where there is no onset
+    ]
+)
+
 DATASETS: dict[str, Dataset] = {
     "tracks": Dataset(1, TRACKS),
     "mels": Dataset(1, MELS),
@@ -151,6 +159,7 @@ DATASETS: dict[str, Dataset] = {
     "coldstart": Dataset(1, COLDSTART),
     "findings": Dataset(1, FINDINGS),
     "screenings": Dataset(1, SCREENINGS),
+    "tempos": Dataset(1, TEMPOS),
 }
 
 
