@@ -85,14 +85,15 @@ def measure_coldstart(
     subject = subject_from_store(library.store, library.embeddings_ref, max_tracks=10**9)
     subject, others, omitted = beside(subject, against)
     keepers = known_copies(library.store, library.embeddings_ref).keepers
-    subject, others = _rows(subject, others, _originals(subject, keepers, omitted))
     if truth is not None:
         rows = np.flatnonzero(read_styles(truth, subject) != "")
         if len(rows) < subject.facts.n:
             omitted.append(f"{subject.facts.n - len(rows)} tracks without truth are left out")
         subject, others = _rows(subject, others, rows)
+        subject, others = _rows(subject, others, _one_each(subject, keepers, omitted))
         log, popularity = _simulated(truth, subject, n_listeners, seed)
     else:
+        subject, others = _rows(subject, others, _one_each(subject, keepers, omitted))
         known = rows_with_copies(library.tracks, subject.facts.ids.tolist(), keepers)
         log = read_plays(read_table(str(plays)), known, str(plays))
         popularity = np.bincount(log.track, log.weight, minlength=subject.facts.n)
@@ -127,13 +128,12 @@ def _rows(
     return take(subject, rows), {name: vectors[rows] for name, vectors in others.items()}
 
 
-def _originals(subject: Subject, keepers: Mapping[str, str], omitted: list[str]) -> np.ndarray:
-    """Rows without copies of others: a track is not hidden as long as a copy of it is known."""
-    ids = subject.facts.ids.tolist()
-    present = set(ids)
-    rows = np.array([row for row, track_id in enumerate(ids) if keepers.get(track_id) not in present], np.int64)
-    if len(rows) < len(ids):
-        omitted.append(f"{len(ids) - len(rows)} copies of other tracks are left out")
+def _one_each(subject: Subject, keepers: Mapping[str, str], omitted: list[str]) -> np.ndarray:
+    """Rows of one track per recording: none is hidden as long as a copy of it is known."""
+    recordings = [keepers.get(str(track_id), str(track_id)) for track_id in subject.facts.ids]
+    rows = np.sort(np.unique(recordings, return_index=True)[1])
+    if len(rows) < len(recordings):
+        omitted.append(f"{len(recordings) - len(rows)} copies of other tracks are left out")
     return rows
 
 

@@ -99,7 +99,7 @@ def known_copies(store: Store, embeddings: DatasetRef) -> Copies:
 
 
 def rows_with_copies(tracks: pa.Table, track_ids: Sequence[str], keepers: Mapping[str, str]) -> dict[str, int]:
-    """The position in `track_ids` that every track_id stands for: its own, or that of the track that it is a copy of.
+    """Which of `track_ids` every track of a catalog stands for, as its position: itself, or another of its recording.
 
     Parameters
     ----------
@@ -107,9 +107,10 @@ def rows_with_copies(tracks: pa.Table, track_ids: Sequence[str], keepers: Mappin
         The catalog, which knows the copies of the same bytes.
     track_ids : sequence of str
     keepers : mapping of str to str
-        The near ones, as in `Copies`.
+        The near ones, as in `Copies`; a copy stands for its keeper where that is among `track_ids`.
     """
-    own = {track_id: row for row, track_id in enumerate(track_ids)}
-    own |= {copy: own[keeper] for copy, keeper in keepers.items() if keeper in own}
-    same_bytes = zip(tracks["track_id"].to_pylist(), tracks["duplicate_of"].to_pylist(), strict=True)
-    return own | {copy: own[keeper] for copy, keeper in same_bytes if keeper in own}
+    position = {keepers.get(track_id, track_id): row for row, track_id in enumerate(track_ids)}
+    position |= {track_id: row for row, track_id in enumerate(track_ids) if track_id not in keepers}
+    embedded = pc.coalesce(tracks["duplicate_of"], tracks["track_id"]).to_pylist()
+    recordings = zip(tracks["track_id"].to_pylist(), (keepers.get(one, one) for one in embedded), strict=True)
+    return {track_id: position[recording] for track_id, recording in recordings if recording in position}
