@@ -7,6 +7,7 @@ Conventions
 - What has to be heard (tempo without a file, seamless order) is heard for the `HEARD` tracks nearest to the path, and
   the playlist is made from those. Tempos are kept in the store (`stages.tempos`): they are heard once.
 - Copies are near duplicates, as an index of the same embeddings knows them; of those of the same bytes one is embedded.
+- Of tracks of the same bytes the one that passes the filters is shown.
 - An external file cannot be a waypoint: a playlist holds tracks of the catalog.
 """
 
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from audioae.apps.filters import Filters, matching
 from audioae.apps.playlist.options import PlaylistOptions
@@ -33,6 +35,7 @@ from audioae.stages.tempos import Tempos
 
 HEARD = 240
 COLUMNS = ("tempo", "tempo_bpm", "bpm", "energy")
+SHOWN = ("track_id", "artist", "album", "label", "year", "duration_s", "uri", "title")
 ALL = 10**9
 
 Report = Callable[[str, int, int], None]
@@ -84,10 +87,13 @@ class Playlists:
             other and `options.strict`.
         """
         rows = [self._row(waypoint) for waypoint in waypoints]
-        tracks = self.tracks(filters)
-        tracks, notes = self._with_values(tracks, rows, options)
+        tracks, notes = self._with_values(self.tracks(filters), rows, options)
         playlist = make_playlist(tracks, rows, options)
-        return Answer(playlist, self._document(playlist, tracks, options, notes), self.subject.vectors)
+        document = self._document(playlist, tracks, options, notes)
+        for row, stand_in in self._stand_ins(filters or Filters()).items():
+            for position in np.flatnonzero(playlist.rows == row) if row not in rows else ():
+                document["entries"][position] |= {name: stand_in[name] for name in SHOWN}
+        return Answer(playlist, document, self.subject.vectors)
 
     @cached_property
     def subject(self) -> Subject:
@@ -102,7 +108,8 @@ class Playlists:
         """Columns of the catalog in the order of the subject's rows."""
         tracks = self.library.tracks
         at = {track_id: i for i, track_id in enumerate(tracks["track_id"].to_pylist())}
-        return tracks.take([at[track_id] for track_id in self.subject.facts.ids]).to_pydict()
+        rows = [at[track_id] for track_id in self.subject.facts.ids]
+        return {**tracks.take(rows).to_pydict(), "title": list(self.subject.titles)}
 
     @cached_property
     def _known(self) -> Mapping[str, np.ndarray]:
@@ -141,9 +148,23 @@ class Playlists:
         """The embedded tracks, of which those that pass may be picked."""
         subject = self.subject
         passed = self.library.tracks["track_id"].to_numpy()[matching(self.library.tracks, filters or Filters())]
-        durations = np.array(self._metadata["duration_s"], dtype=float)
+        durations_s = np.array(self._metadata["duration_s"], dtype=float)
         allowed = np.isin(subject.facts.ids.astype(str), passed.astype(str))
-        return Tracks(subject.vectors, subject.facts.artists, durations, allowed, self._known, groups=self._recordings)
+        allowed[[*self._stand_ins(filters or Filters())]] = True
+        return Tracks(
+            subject.vectors, subject.facts.artists, durations_s, allowed, self._known, groups=self._recordings
+        )
+
+    def _stand_ins(self, filters: Filters) -> dict[int, dict[str, Any]]:
+        """By row, the first track of the same bytes that passes the filters where the one embedded does not."""
+        passed = self.library.tracks.filter(pa.array(matching(self.library.tracks, filters)))
+        own = set(passed["track_id"].to_pylist())
+        copies = passed.filter(passed["duplicate_of"].is_valid()).to_pylist()
+        return {
+            self._place[copy["duplicate_of"]]: {**copy, "title": copy["title"] or Path(copy["uri"]).stem}
+            for copy in reversed(copies)
+            if copy["duplicate_of"] in self._place.keys() - own
+        }
 
     @cached_property
     def _recordings(self) -> np.ndarray:
@@ -208,9 +229,8 @@ class Playlists:
         self, playlist: Playlist, tracks: Tracks, options: PlaylistOptions, notes: Sequence[str]
     ) -> dict[str, Any]:
         entries = [self._entry(playlist, tracks, position) for position in range(len(playlist.rows))]
-        ends = [entries[i]["title"] for i in playlist.waypoints]
         return {
-            "name": " to ".join(ends),
+            "name": " to ".join(entries[i]["title"] for i in playlist.waypoints),
             "n": len(entries),
             "duration_s": sum(entry["duration_s"] or 0.0 for entry in entries),
             "gave_way": playlist.gave_way,
@@ -224,15 +244,10 @@ class Playlists:
 
     def _entry(self, playlist: Playlist, tracks: Tracks, position: int) -> dict[str, Any]:
         row = int(playlist.rows[position])
-        metadata = {
-            name: self._metadata[name][row]
-            for name in ("track_id", "artist", "album", "label", "year", "duration_s", "uri")
-        }
         values = {name: float(found[row]) for name, found in tracks.values.items()}
         return {
             "position": position + 1,
-            **metadata,
-            "title": self.subject.titles[row],
+            **{name: self._metadata[name][row] for name in SHOWN},
             **{name: value if np.isfinite(value) else None for name, value in values.items()},
             "step": float(playlist.steps[position - 1]) if position else None,
             "off_path": float(playlist.off_path[position]),

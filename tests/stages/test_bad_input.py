@@ -212,6 +212,19 @@ def test_copies_are_one_recording_to_every_job(tmp_path: Path):
     assert set(recommend(store, tmp_path, "t00", "t05", "t06", k=99)) == new - {"t01", "t02"}
 
 
+def test_of_the_same_bytes_the_one_that_passes_the_filters_is_shown(tmp_path: Path):
+    albums = {"album": [*["first"] * 6, *["best of"] * 6], "title": [*["a", "b", "c"] * 2, *["d", None, "e"] * 2]}
+    store = made_store(tmp_path / "store", same_bytes={7: 2, 8: 3}, columns=albums)
+    assert set(similar(store, "t00", k=99, album=["best of"])) == {f"t{i:02d}" for i in range(6, 12)}
+    walked = playlist(store, "t00", "t01", n=8, album=["best of"])
+    assert set(walked) == {"t00", "t01", *(f"t{i:02d}" for i in range(6, 12))}
+    made = Playlists(Library(store)).make(["t00", "t02"], PlaylistOptions(n=7, **EASY), Filters(album=["best of"]))
+    shown = {entry["track_id"]: (entry["title"], entry["album"]) for entry in made.document["entries"]}
+    assert shown["t02"] == ("c", "first")  # asked for by name
+    assert shown["t08"] == ("e", "best of")
+    assert "t07" not in shown
+
+
 def test_an_index_from_before_knows_only_the_same_bytes(tmp_path: Path):
     """Or none at all: near duplicates are what an index has found."""
     store = made_store(tmp_path / "store", copies={5: 1}, same_bytes={6: 2}, indexed=False)
