@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from audioae.apps.filters import Filters, matching
 from audioae.apps.playlist.options import PlaylistOptions
@@ -30,12 +29,11 @@ from audioae.errors import AudioError, SearchError
 from audioae.stages.extraction import Workers
 from audioae.stages.library import Library
 from audioae.stages.subject import Subject, read_truth, subject_from_store
-from audioae.stages.surroundings import known_copies
+from audioae.stages.surroundings import SHOWN, known_copies, stand_ins
 from audioae.stages.tempos import Tempos
 
 HEARD = 240
 COLUMNS = ("tempo", "tempo_bpm", "bpm", "energy")
-SHOWN = ("track_id", "artist", "album", "label", "year", "duration_s", "uri", "title")
 ALL = 10**9
 
 Report = Callable[[str, int, int], None]
@@ -90,9 +88,10 @@ class Playlists:
         tracks, notes = self._with_values(self.tracks(filters), rows, options)
         playlist = make_playlist(tracks, rows, options)
         document = self._document(playlist, tracks, options, notes)
-        for row, stand_in in self._stand_ins(filters or Filters()).items():
-            for position in np.flatnonzero(playlist.rows == row) if row not in rows else ():
-                document["entries"][position] |= {name: stand_in[name] for name in SHOWN}
+        shown = stand_ins(self.library.tracks, matching(self.library.tracks, filters or Filters()))
+        for entry in document["entries"]:
+            if not entry["waypoint"]:
+                entry |= shown.get(entry["track_id"], {})
         return Answer(playlist, document, self.subject.vectors)
 
     @cached_property
@@ -146,25 +145,12 @@ class Playlists:
 
     def tracks(self, filters: Filters | None = None) -> Tracks:
         """The embedded tracks, of which those that pass may be picked."""
-        subject = self.subject
-        passed = self.library.tracks["track_id"].to_numpy()[matching(self.library.tracks, filters or Filters())]
+        facts, passed = self.subject.facts, matching(self.library.tracks, filters or Filters())
+        usable = {*self.library.tracks["track_id"].to_numpy()[passed], *stand_ins(self.library.tracks, passed)}
+        allowed = np.array([track_id in usable for track_id in facts.ids], bool)
         durations_s = np.array(self._metadata["duration_s"], dtype=float)
-        allowed = np.isin(subject.facts.ids.astype(str), passed.astype(str))
-        allowed[[*self._stand_ins(filters or Filters())]] = True
-        return Tracks(
-            subject.vectors, subject.facts.artists, durations_s, allowed, self._known, groups=self._recordings
-        )
-
-    def _stand_ins(self, filters: Filters) -> dict[int, dict[str, Any]]:
-        """By row, the first track of the same bytes that passes the filters where the one embedded does not."""
-        passed = self.library.tracks.filter(pa.array(matching(self.library.tracks, filters)))
-        own = set(passed["track_id"].to_pylist())
-        copies = passed.filter(passed["duplicate_of"].is_valid()).to_pylist()
-        return {
-            self._place[copy["duplicate_of"]]: {**copy, "title": copy["title"] or Path(copy["uri"]).stem}
-            for copy in reversed(copies)
-            if copy["duplicate_of"] in self._place.keys() - own
-        }
+        vectors, groups = self.subject.vectors, self._recordings
+        return Tracks(vectors, facts.artists, durations_s, allowed, self._known, groups=groups)
 
     @cached_property
     def _recordings(self) -> np.ndarray:

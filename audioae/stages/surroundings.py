@@ -13,7 +13,8 @@ Conventions
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +27,9 @@ from audioae.store.manifest import DatasetRef
 
 if TYPE_CHECKING:
     from audioae.stages.library import Library
+
+
+SHOWN = ("track_id", "artist", "album", "label", "year", "duration_s", "uri", "title")
 
 
 class Surroundings:
@@ -114,3 +118,20 @@ def rows_with_copies(tracks: pa.Table, track_ids: Sequence[str], keepers: Mappin
     embedded = pc.coalesce(tracks["duplicate_of"], tracks["track_id"]).to_pylist()
     recordings = zip(tracks["track_id"].to_pylist(), (keepers.get(one, one) for one in embedded), strict=True)
     return {track_id: position[recording] for track_id, recording in recordings if recording in position}
+
+
+def stand_ins(tracks: pa.Table, passed: np.ndarray) -> dict[str, dict[str, Any]]:
+    """By the track_id that was embedded and did not pass: what is shown of the first with the same bytes that did.
+
+    Parameters
+    ----------
+    tracks : pa.Table
+        The catalog.
+    passed : np.ndarray, shape (n,), bool
+        Which of its tracks pass the filters.
+    """
+    own = set(tracks["track_id"].to_numpy()[passed])
+    copies = tracks.filter(pa.array(passed)).filter(tracks["duplicate_of"].filter(pa.array(passed)).is_valid())
+    rows = reversed(copies.select([*SHOWN, "duplicate_of"]).to_pylist())
+    found = {row.pop("duplicate_of"): {**row, "title": row["title"] or Path(row["uri"]).stem} for row in rows}
+    return {embedded: row for embedded, row in found.items() if embedded not in own}
