@@ -42,6 +42,7 @@ from audioae.stages.subject import (
     take,
     with_targets,
 )
+from audioae.stages.surroundings import known_copies, rows_with_copies
 
 ROUNDS = 3
 FUTURE = 0.3
@@ -83,14 +84,18 @@ def measure_coldstart(
         raise EvaluationError("cold start is measured on a play log or on a simulated one: give either plays or truth")
     subject = subject_from_store(library.store, library.embeddings_ref, max_tracks=10**9)
     subject, others, omitted = beside(subject, against)
+    keepers = known_copies(library.store, library.embeddings_ref).keepers
     if truth is not None:
         rows = np.flatnonzero(read_styles(truth, subject) != "")
         if len(rows) < subject.facts.n:
-            omitted.append(f"{subject.facts.n - len(rows)} tracks without truth (copies, unlabeled) are left out")
-        subject, others = take(subject, rows), {name: vectors[rows] for name, vectors in others.items()}
+            omitted.append(f"{subject.facts.n - len(rows)} tracks without truth are left out")
+        subject, others = _rows(subject, others, rows)
+        subject, others = _rows(subject, others, _one_each(subject, keepers, omitted))
         log, popularity = _simulated(truth, subject, n_listeners, seed)
     else:
-        log = read_plays(read_table(str(plays)), {str(t): i for i, t in enumerate(subject.facts.ids)}, str(plays))
+        subject, others = _rows(subject, others, _one_each(subject, keepers, omitted))
+        known = rows_with_copies(library.tracks, subject.facts.ids.tolist(), keepers)
+        log = read_plays(read_table(str(plays)), known, str(plays))
         popularity = np.bincount(log.track, log.weight, minlength=subject.facts.n)
         omitted += _lost(log)
     facts = subject.facts
@@ -115,6 +120,21 @@ def measure_coldstart(
         "splits": splits,
         "omitted": list(dict.fromkeys(omitted)),
     }
+
+
+def _rows(
+    subject: Subject, others: Mapping[str, np.ndarray], rows: np.ndarray
+) -> tuple[Subject, dict[str, np.ndarray]]:
+    return take(subject, rows), {name: vectors[rows] for name, vectors in others.items()}
+
+
+def _one_each(subject: Subject, keepers: Mapping[str, str], omitted: list[str]) -> np.ndarray:
+    """Rows of one track per recording: none is hidden as long as a copy of it is known."""
+    recordings = [keepers.get(str(track_id), str(track_id)) for track_id in subject.facts.ids]
+    rows = np.sort(np.unique(recordings, return_index=True)[1])
+    if len(rows) < len(recordings):
+        omitted.append(f"{len(recordings) - len(rows)} copies of other tracks are left out")
+    return rows
 
 
 def write_simulated(library: Library, truth: str, out: str, *, n_listeners: int = 300, seed: int = 0) -> int:

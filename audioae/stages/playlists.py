@@ -4,8 +4,10 @@ Conventions
 -----------
 - Energy is the RMS level in dBFS of `health`, tempo librosa's estimate in BPM; a file of facts (columns track_id or
   path, and tempo, tempo_bpm, bpm or energy) comes before both, in its own units.
-- What has to be heard anew (tempo without a file, seamless order) is heard for the `HEARD` tracks nearest to the path,
-  and the playlist is made from those.
+- What has to be heard (tempo without a file, seamless order) is heard for the `HEARD` tracks nearest to the path, and
+  the playlist is made from those. Tempos are kept in the store (`stages.tempos`): they are heard once.
+- Copies are near duplicates, as an index of the same embeddings knows them; of those of the same bytes one is embedded.
+- Of tracks of the same bytes the one that passes the filters is shown.
 - An external file cannot be a waypoint: a playlist holds tracks of the catalog.
 """
 
@@ -27,6 +29,8 @@ from audioae.errors import AudioError, SearchError
 from audioae.stages.extraction import Workers
 from audioae.stages.library import Library
 from audioae.stages.subject import Subject, read_truth, subject_from_store
+from audioae.stages.surroundings import SHOWN, known_copies, stand_ins
+from audioae.stages.tempos import Tempos
 
 HEARD = 240
 COLUMNS = ("tempo", "tempo_bpm", "bpm", "energy")
@@ -81,10 +85,14 @@ class Playlists:
             other and `options.strict`.
         """
         rows = [self._row(waypoint) for waypoint in waypoints]
-        tracks = self.tracks(filters)
-        tracks, notes = self._with_values(tracks, rows, options)
+        tracks, notes = self._with_values(self.tracks(filters), rows, options)
         playlist = make_playlist(tracks, rows, options)
-        return Answer(playlist, self._document(playlist, tracks, options, notes), self.subject.vectors)
+        document = self._document(playlist, tracks, options, notes)
+        shown = stand_ins(self.library.tracks, matching(self.library.tracks, filters or Filters()))
+        for entry in document["entries"]:
+            if not entry["waypoint"]:
+                entry |= shown.get(entry["track_id"], {})
+        return Answer(playlist, document, self.subject.vectors)
 
     @cached_property
     def subject(self) -> Subject:
@@ -99,7 +107,8 @@ class Playlists:
         """Columns of the catalog in the order of the subject's rows."""
         tracks = self.library.tracks
         at = {track_id: i for i, track_id in enumerate(tracks["track_id"].to_pylist())}
-        return tracks.take([at[track_id] for track_id in self.subject.facts.ids]).to_pydict()
+        rows = [at[track_id] for track_id in self.subject.facts.ids]
+        return {**tracks.take(rows).to_pydict(), "title": list(self.subject.titles)}
 
     @cached_property
     def _known(self) -> Mapping[str, np.ndarray]:
@@ -136,11 +145,19 @@ class Playlists:
 
     def tracks(self, filters: Filters | None = None) -> Tracks:
         """The embedded tracks, of which those that pass may be picked."""
-        subject = self.subject
-        passed = self.library.tracks["track_id"].to_numpy()[matching(self.library.tracks, filters or Filters())]
-        durations = np.array(self._metadata["duration_s"], dtype=float)
-        allowed = np.isin(subject.facts.ids.astype(str), passed.astype(str))
-        return Tracks(subject.vectors, subject.facts.artists, durations, allowed, self._known)
+        facts, passed = self.subject.facts, matching(self.library.tracks, filters or Filters())
+        usable = {*self.library.tracks["track_id"].to_numpy()[passed], *stand_ins(self.library.tracks, passed)}
+        allowed = np.array([track_id in usable for track_id in facts.ids], bool)
+        durations_s = np.array(self._metadata["duration_s"], dtype=float)
+        vectors, groups = self.subject.vectors, self._recordings
+        return Tracks(vectors, facts.artists, durations_s, allowed, self._known, groups=groups)
+
+    @cached_property
+    def _recordings(self) -> np.ndarray:
+        """A number (n,) per recording, which copies share."""
+        keepers = known_copies(self.library.store, self.library.embeddings_ref).keepers
+        recordings = np.array([keepers.get(str(track_id), str(track_id)) for track_id in self.subject.facts.ids])
+        return np.unique(recordings, return_inverse=True)[1]
 
     def _with_values(
         self, tracks: Tracks, waypoints: Sequence[int], options: PlaylistOptions
@@ -150,18 +167,24 @@ class Playlists:
         if not missing and not options.seamless:
             return tracks, ()
         rows = corridor(tracks, waypoints, options.model_copy(update={"tempo": type(options.tempo)()}), HEARD)
-        heard, failures = self._hear(rows)
-        if lost := [row for row in waypoints if row not in heard]:
+        kept, contents = Tempos(self.library.store, self.library.mels_config), self._metadata["content_hash"]
+        tempos = {int(row): kept.known[contents[row]] for row in rows if contents[row] in kept.known}
+        heard, failures = self._hear(rows if options.seamless else rows[[int(row) not in tempos for row in rows]])
+        found = {row: heard[row].tempo for row in heard}
+        unkept = kept.keep({contents[row]: tempo for row, tempo in found.items() if contents[row]})
+        tempos |= found
+        usable = list(heard if options.seamless else tempos)
+        if lost := [row for row in waypoints if row not in usable]:
             raise AudioError("unreadable", f"{self.subject.uris[lost[0]]}: a waypoint cannot be read again; restore it")
         allowed = np.zeros(len(tracks.allowed), bool)
-        allowed[list(heard)] = True
-        allowed &= tracks.allowed
+        allowed[usable] = tracks.allowed[usable]
         values = dict(tracks.values)
         if missing:
             values["tempo"] = np.full(len(allowed), np.nan)
-            values["tempo"][list(heard)] = [found.tempo for found in heard.values()]
-        notes = [f"made from the {len(heard)} tracks nearest to the path: they had to be heard"]
+            values["tempo"][usable] = [tempos[row] for row in usable]
+        notes = [f"made from the {len(usable)} tracks nearest to the path, which were listened to"]
         notes += [f"{len(failures)} tracks cannot be read again, the first: {failures[0]}"] if failures else []
+        notes += [unkept] if unkept else []
         return replace(tracks, allowed=allowed, values=values, edges=self._edges(heard)), tuple(notes)
 
     def _hear(self, rows: np.ndarray) -> tuple[dict[int, Any], list[str]]:
@@ -192,9 +215,8 @@ class Playlists:
         self, playlist: Playlist, tracks: Tracks, options: PlaylistOptions, notes: Sequence[str]
     ) -> dict[str, Any]:
         entries = [self._entry(playlist, tracks, position) for position in range(len(playlist.rows))]
-        ends = [entries[i]["title"] for i in playlist.waypoints]
         return {
-            "name": " to ".join(ends),
+            "name": " to ".join(entries[i]["title"] for i in playlist.waypoints),
             "n": len(entries),
             "duration_s": sum(entry["duration_s"] or 0.0 for entry in entries),
             "gave_way": playlist.gave_way,
@@ -208,15 +230,10 @@ class Playlists:
 
     def _entry(self, playlist: Playlist, tracks: Tracks, position: int) -> dict[str, Any]:
         row = int(playlist.rows[position])
-        metadata = {
-            name: self._metadata[name][row]
-            for name in ("track_id", "artist", "album", "label", "year", "duration_s", "uri")
-        }
         values = {name: float(found[row]) for name, found in tracks.values.items()}
         return {
             "position": position + 1,
-            **metadata,
-            "title": self.subject.titles[row],
+            **{name: self._metadata[name][row] for name in SHOWN},
             **{name: value if np.isfinite(value) else None for name, value in values.items()},
             "step": float(playlist.steps[position - 1]) if position else None,
             "off_path": float(playlist.off_path[position]),

@@ -3,13 +3,14 @@
 Conventions
 -----------
 - A new track has an embedding, and nobody in the log has played it. A play of a copy is one of what it is a copy of,
-  and a copy is never recommended.
+  and a copy is never recommended. Copies are those of the same bytes, and the near ones that an index of the same
+  embeddings knows.
 - Listeners are worked through in blocks; a block that is there is not computed again.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,11 +28,12 @@ from audioae.config import Config, fingerprint
 from audioae.errors import SearchError, StoreError
 from audioae.stages.library import Library
 from audioae.stages.subject import Subject, read_table, subject_from_store, vector_columns
+from audioae.stages.surroundings import Copies, known_copies, rows_with_copies
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 from audioae.store.schemas import COLDSTART
 
-CODE = 1  # raise it when the same plays and embeddings would give other recommendations
+CODE = 2  # raise it when the same plays and embeddings would give other recommendations
 BLOCK = 2000  # listeners per part
 HALF_LIFE_DAYS = 120.0
 
@@ -56,8 +58,6 @@ class Recommender:
     library : Library
     plays_path : str
     half_life_days : float
-    copies : mapping of str to str
-        Near duplicates: track_id to the track_id that is kept. Those of the same bytes are known to the catalog.
 
     Raises
     ------
@@ -68,20 +68,24 @@ class Recommender:
     library: Library
     plays_path: str
     half_life_days: float = HALF_LIFE_DAYS
-    copies: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def subject(self) -> Subject:
         return subject_from_store(self.library.store, self.library.embeddings_ref, max_tracks=10**9)
 
     @cached_property
+    def copies(self) -> Copies:
+        return known_copies(self.library.store, self.library.embeddings_ref)
+
+    @cached_property
     def plays(self) -> Plays:
-        return read_plays(read_table(self.plays_path), self._track_rows, self.plays_path)
+        rows = rows_with_copies(self.library.tracks, self.subject.facts.ids.tolist(), self.copies.keepers)
+        return read_plays(read_table(self.plays_path), rows, self.plays_path)
 
     @cached_property
     def cold_start(self) -> ColdStart:
         matrix = self.plays.matrix(self.subject.facts.n, self.half_life_days)
-        is_copy = np.isin(self.subject.facts.ids, [*self.copies])
+        is_copy = np.isin(self.subject.facts.ids, [*self.copies.keepers])
         return ColdStart(self.described, matrix, self.subject.facts.groups, is_copy)
 
     @cached_property
@@ -183,14 +187,6 @@ class Recommender:
         because = [{**self._shown(int(row)), "cosine": float(cosine)} for row, cosine in played]
         return {"taste": reason.taste + 1, "because": because}
 
-    @cached_property
-    def _track_rows(self) -> dict[str, int]:
-        own = {str(track_id): row for row, track_id in enumerate(self.subject.facts.ids)}
-        rows = {track_id: own[self.copies.get(track_id, track_id)] for track_id in own}
-        tracks = self.library.tracks.select(["track_id", "duplicate_of"]).to_pylist()
-        keepers = {row["track_id"]: row["duplicate_of"] for row in tracks if row["duplicate_of"]}
-        return rows | {copy: rows[keeper] for copy, keeper in keepers.items() if keeper in rows}
-
 
 def recommend_all(store: Store, config: RecommendConfig, embeddings: DatasetRef) -> DatasetRef:
     """Publish `coldstart`: the best new tracks of every listener of the log.
@@ -201,7 +197,9 @@ def recommend_all(store: Store, config: RecommendConfig, embeddings: DatasetRef)
         If the log cannot be used, or every track was played; nothing is published then.
     """
     settings = config.model_dump(mode="json")
-    recipe = fingerprint([CODE, settings, _content_hash(config.plays), str(embeddings)])
+    copies = known_copies(store, embeddings)
+    known = [str(copies.index), sorted(copies.keepers.items())]
+    recipe = fingerprint([CODE, settings, _content_hash(config.plays), str(embeddings), known])
     if made := store.find("coldstart", recipe):
         store.set_latest(made)
         return made
@@ -212,7 +210,8 @@ def recommend_all(store: Store, config: RecommendConfig, embeddings: DatasetRef)
         if not store.has_part("coldstart", names[-1]):
             store.write_part("coldstart", names[-1], recommender.tables(start, config.k))
     tracks = store.manifest(embeddings).parent("tracks")
-    return store.commit("coldstart", names, recipe=recipe, config=settings, parents=[embeddings, tracks])
+    parents = [embeddings, tracks, *([copies.index] if copies.index else [])]
+    return store.commit("coldstart", names, recipe=recipe, config=settings, parents=parents)
 
 
 def estimate_vectors(library: Library, path: str, out: str) -> tuple[int, int, HeldOut]:

@@ -142,6 +142,24 @@ SCREENINGS = pa.schema(
     ]
 )
 
+# The nearest tracks of each track, closest first.
+SIMILAR = pa.schema(
+    [
+        _required("track_id", pa.string()),
+        _required("rank", pa.int32()),  # from 1
+        _required("neighbor", pa.string()),  # track_id
+        _required("score", pa.float32()),  # cosine
+    ]
+)
+
+# Tempos by librosa's estimate, of what was listened to: see `stages/tempos.py`.
+TEMPOS = pa.schema(
+    [
+        _required("content_hash", pa.string()),
+        pa.field("tempo", pa.float64()),  # BPM; null where there is no onset
+    ]
+)
+
 DATASETS: dict[str, Dataset] = {
     "tracks": Dataset(1, TRACKS),
     "mels": Dataset(1, MELS),
@@ -151,6 +169,8 @@ DATASETS: dict[str, Dataset] = {
     "coldstart": Dataset(1, COLDSTART),
     "findings": Dataset(1, FINDINGS),
     "screenings": Dataset(1, SCREENINGS),
+    "similar": Dataset(1, SIMILAR),
+    "tempos": Dataset(1, TEMPOS),
 }
 
 

@@ -148,29 +148,24 @@ class TestPlaylist:
         assert allowed[made.rows[1:-1]].all()
         assert (made.rows[0], made.rows[-1]) == (3, 7)
 
-    def test_one_of_several_duplicates(self):
+    def test_one_of_several_copies(self):
         tracks = made_tracks(60)
-        embeddings, durations = tracks.embeddings.copy(), tracks.durations_s.copy()
-        embeddings[30:], durations[30:] = embeddings[:30], durations[:30]
-        twice = replace(tracks, embeddings=embeddings, durations_s=durations)
+        embeddings = tracks.embeddings.copy()
+        embeddings[30:] = embeddings[:30]
+        twice = replace(tracks, embeddings=embeddings, groups=np.arange(60) % 30)
         made = make_playlist(twice, [3, 7], PlaylistOptions(n=25, artist_window=1, max_per_artist=None))
         assert len(set((made.rows % 30).tolist())) == 25
-        with pytest.raises(SearchError, match=r"n=31: only 30 different tracks .* 30 sound the same"):
+        with pytest.raises(SearchError, match=r"n=31: only 30 different tracks .* 30 are copies of another"):
             make_playlist(twice, [3, 7], PlaylistOptions(n=31))
         both = make_playlist(twice, [3, 33], PlaylistOptions(n=5))
         assert (both.rows[0], both.rows[-1]) == (3, 33)
 
-    def test_alike_tracks_are_told_apart_where_too_few_would_be_left(self):
+    def test_different_tracks_may_be_as_near_as_they_like(self):
         tracks = made_tracks(20)
         near = tracks.embeddings[:1] + 0.005 * clustered(20, seed=5)
         near /= np.linalg.norm(near, axis=1, keepdims=True)
         alike = replace(tracks, embeddings=near, durations_s=np.full(20, 5.0), artists=np.full(20, "", object))
-        assert 0.002 < angles(near[:1], near[1:]).max() < 0.02
-        with pytest.raises(SearchError, match="only 2 different tracks"):
-            make_playlist(alike, [3, 7], PlaylistOptions(n=5))
-        wider = near + 0.08 * clustered(20, seed=6)
-        wider /= np.linalg.norm(wider, axis=1, keepdims=True)
-        assert len(make_playlist(replace(alike, embeddings=wider), [3, 7], PlaylistOptions(n=20)).rows) == 20
+        assert len(make_playlist(alike, [3, 7], PlaylistOptions(n=20)).rows) == 20
 
     def test_seamless_order_makes_the_transitions_smaller(self):
         tracks = made_tracks()

@@ -1,6 +1,7 @@
 """Playlists and illustrations over a finished chain, by call and by command."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from audioae.errors import AudioaeError, SearchError
 from audioae.stages.illustration import illustrate
 from audioae.stages.library import Library
 from audioae.stages.playlists import Playlists
+from audioae.store.dataset import Store
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +33,13 @@ def playlists(library: Library) -> Playlists:
 @pytest.fixture(scope="module")
 def ids(playlists: Playlists) -> list[str]:
     return playlists.subject.facts.ids.tolist()
+
+
+@pytest.fixture
+def own(chain, tmp_path: Path) -> Store:
+    """A copy of the finished chain, to write to."""
+    shutil.copytree(chain[0].root, tmp_path / "store")
+    return Store(str(tmp_path / "store"))
 
 
 EASY = {"artist_window": 1, "max_per_artist": None}
@@ -72,14 +81,40 @@ class TestPlaylists:
         assert document["entries"][0]["energy"] == pytest.approx(0.45)
         assert document["notes"] == []
 
-    def test_tempo_and_edges_are_heard_where_they_are_asked_for(self, library: Library, ids: list[str]):
+    def test_tempo_and_edges_are_heard_where_they_are_asked_for(self, own: Store, ids: list[str]):
         seen = []
-        made = Playlists(library, report=lambda what, done, total: seen.append((what, done, total)))
+        made = Playlists(Library(own), report=lambda what, done, total: seen.append((what, done, total)))
         options = PlaylistOptions(n=5, tempo=Curve(max_step=500), seamless=1.0, **EASY)
         document = made.make([ids[0], ids[1]], options).document
         assert all(30 < entry["tempo"] < 350 for entry in document["entries"] if entry["tempo"] is not None)
         assert seen[-1] == ("hearing", len(ids), len(ids))
-        assert "had to be heard" in document["notes"][0]
+        assert document["notes"] == [f"made from the {len(ids)} tracks nearest to the path, which were listened to"]
+
+    def test_tempo_is_heard_once(self, own: Store, ids: list[str]):
+        """Also by whatever opens the store next; a version has all that is known."""
+        options = PlaylistOptions(n=5, tempo=Curve(monotone=True), **EASY)
+        heard = []
+
+        def make(end: str, allowed: list[str]) -> dict:
+            made = Playlists(Library(Store(own.root)), report=lambda what, done, total: heard.append(total))
+            return made.make([ids[0], end], options, Filters(allow=allowed)).document
+
+        first = make(ids[1], ids[:8])
+        assert set(heard) == {8}
+        assert own.manifest(own.require("tempos")).rows == 8
+        heard.clear()
+        assert make(ids[1], ids[:8]) == first
+        assert heard == []
+        make(ids[9], ids[4:12])
+        assert set(heard) == {4}  # of nine
+        assert own.manifest(own.require("tempos")).rows == 12
+
+    def test_a_store_that_cannot_be_written_to_answers_all_the_same(self, own: Store, ids: list[str]):
+        Path(own.root, "tempos").write_text("in the way")
+        options = PlaylistOptions(n=5, tempo=Curve(max_step=500), **EASY)
+        document = Playlists(Library(own)).make([ids[0], ids[1]], options, Filters(allow=ids[:5])).document
+        assert len(document["entries"]) == 5
+        assert "tempos heard could not be kept" in document["notes"][1]
 
     def test_bad_input(self, playlists: Playlists, library: Library, ids: list[str], tmp_path: Path):
         options = PlaylistOptions(n=5)

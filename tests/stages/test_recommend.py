@@ -18,6 +18,7 @@ from audioae.stages.library import Library
 from audioae.stages.recommend import RecommendConfig, Recommender, estimate_vectors, recommend_all
 from audioae.store.dataset import Store
 from audioae.store.upkeep import prune
+from tests.stages.made import made_store
 
 
 @pytest.fixture(scope="module")
@@ -84,13 +85,22 @@ def test_answers_for_one_listener_are_those_of_the_table(store, library, plays):
     assert sum(taste["share"] for taste in tastes) == pytest.approx(1)
 
 
-def test_copies_are_played_as_what_they_copy_and_never_recommended(library, plays):
-    unplayed = {row["track_id"] for row in Recommender(library, plays).for_listener("listener07", 99)}
-    copy, other = sorted(unplayed)[:2]
-    played = pq.read_table(plays)["track_id"][0].as_py()
-    recommender = Recommender(library, plays, copies={copy: played, played: other})
-    found = {row["track_id"] for row in recommender.for_listener("listener07", 99)}
-    assert found == unplayed - {copy, other}
+def test_copies_are_measured_with_what_they_copy(tmp_path):
+    """Three tracks of the log are copies: their plays count for the others, and none is hidden beside its copy."""
+    made = made_store(tmp_path / "store", 40, copies={37: 0, 38: 1, 39: 2})
+    copied = Library(made, embeddings=made.require("embeddings"))
+    plays = tmp_path / "plays.csv"
+    rows = [f"l{i},t{(7 * i + 3 * j) % 40:02d}" for i in range(30) for j in range(12)]
+    plays.write_text("\n".join(["listener_id,track_id", *rows]))
+    document = measure_coldstart(copied, plays=str(plays))
+    assert document["n_tracks"] == 37
+    assert document["n_plays"] == len(rows)
+    assert document["omitted"][0] == "3 copies of other tracks are left out"
+    table = pa.table({"track_id": copied.tracks["track_id"], "label": ["jazz", "folk"] * 20, "tempo": np.arange(40.0)})
+    pacsv.write_csv(table.slice(3), tmp_path / "truth.csv")
+    document = measure_coldstart(copied, truth=str(tmp_path / "truth.csv"))
+    assert document["n_tracks"] == 37  # a copy is not left out where the track itself is
+    assert document["omitted"][0] == "3 tracks without truth are left out"
 
 
 def test_audience_of_a_track_and_of_its_file(library, plays):

@@ -4,9 +4,7 @@ Conventions
 -----------
 - The pool is the waypoints, then the allowed tracks, or the `POOL` of them nearest to the ideal path, so that a catalog
   of any size costs the same to search.
-- Two tracks at an angle below `SAME_ANGLE` that play equally long, within `SAME_S`, are taken for the same sound: one
-  of them is enough. Leaving out too many costs a playlist little, so the rule is a wide one (re-encodings in the demo
-  are at .04 to .12); where it would leave too few tracks, `SURELY_SAME_ANGLE` takes its place.
+- Of a group of copies one is enough. What is a copy of what is given: how near embeddings are does not decide it.
 - What a step costs is its angle cubed, so that a large one counts for more, plus `STAY_NEAR` times the cubed angles
   to the ideal path.
 
@@ -19,7 +17,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.sparse.csgraph import connected_components
 
 from audioae.apps.playlist.options import PlaylistOptions
 from audioae.apps.playlist.path import angles, interpolate, place_waypoints
@@ -28,7 +25,6 @@ from audioae.errors import SearchError
 
 POWER = 3
 STAY_NEAR = 0.5
-SAME_ANGLE, SURELY_SAME_ANGLE, SAME_S = 0.15, 0.02, 1.0
 POOL = 1_200
 USUAL_S = 180.0  # of a track, where no duration is known
 
@@ -52,6 +48,8 @@ class Tracks:
         Tempo in BPM, energy in dB; NaN where not known: not picked where the curve is wanted.
     edges : callable, rows to (first, last), each (len(rows), dim), rows of length 1; or None
         Embeddings of the tracks' first and last clips, for `seamless`.
+    groups : np.ndarray, shape (n,), int; or None
+        A number per recording, which its copies share. None: no track is a copy of another.
     """
 
     embeddings: np.ndarray
@@ -60,6 +58,7 @@ class Tracks:
     allowed: np.ndarray
     values: Mapping[str, np.ndarray] = field(default_factory=dict)
     edges: Edges | None = None
+    groups: np.ndarray | None = None
 
 
 def corridor(tracks: Tracks, waypoints: Sequence[int], options: PlaylistOptions, size: int) -> np.ndarray:
@@ -108,14 +107,12 @@ def pose(
     wanted = np.broadcast_to(known, len(pool)) | (np.arange(len(pool)) < n_waypoints)
     embeddings, durations_s = tracks.embeddings[pool], durations(tracks, pool)
     apart = angles(embeddings, embeddings)
-    group = _same_sound(apart, durations_s, n_waypoints, wanted, SAME_ANGLE)
-    if len(np.unique(group)) < n:
-        group = _same_sound(apart, durations_s, n_waypoints, wanted, SURELY_SAME_ANGLE)
+    group = _recordings(tracks, pool, n_waypoints, wanted)
     if (n_groups := len(np.unique(group))) < n:
         raise SearchError(
             f"n={n}: only {n_groups} different tracks are left of {len(tracks.embeddings)}: the filters leave "
             f"{len(pool)} with the waypoints, {wanted.sum()} of them have what the rules ask for, and "
-            f"{wanted.sum() - n_groups} sound the same as another; ask for fewer tracks, or filter less"
+            f"{wanted.sum() - n_groups} are copies of another; ask for fewer tracks, or filter less"
         )
     places = place_waypoints(embeddings[:n_waypoints], n)
     path = interpolate(embeddings[:n_waypoints], places, options.path)
@@ -137,13 +134,11 @@ def pose(
     return problem, path
 
 
-def _same_sound(
-    apart: np.ndarray, durations_s: np.ndarray, n_waypoints: int, wanted: np.ndarray, angle: float
-) -> np.ndarray:
-    """A number (p,) per track, the same for those that sound the same; tracks not wanted go with the first waypoint."""
-    same = (apart < angle) & (np.abs(durations_s[:, None] - durations_s) < SAME_S)
-    group = connected_components(same, directed=False)[1].copy()
-    for i in range(1, n_waypoints):  # waypoints that sound the same were asked for all the same
+def _recordings(tracks: Tracks, pool: np.ndarray, n_waypoints: int, wanted: np.ndarray) -> np.ndarray:
+    """A number (p,) per track, the same for copies of one recording; tracks not wanted go with the first waypoint."""
+    groups = np.arange(len(tracks.embeddings)) if tracks.groups is None else tracks.groups
+    group = np.unique(groups[pool], return_inverse=True)[1]
+    for i in range(1, n_waypoints):  # waypoints that are copies of each other were asked for all the same
         group[i] = group.max() + 1 if group[i] in group[:i] else group[i]
     group[~wanted] = group[0]
     return group

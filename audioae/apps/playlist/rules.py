@@ -106,9 +106,10 @@ def foreseen(problem: Problem, paths: np.ndarray) -> np.ndarray:
         near = [row for place, row in problem.fixed.items() if i < place < i + options.artist_window]
         cost += RULES["artist_window"] * np.isin(problem.artist, problem.artist[near])
     if options.max_per_artist is not None:
-        counts = np.zeros((len(paths), problem.artist.max() + 1), np.int16)
-        np.add.at(counts, (rows, problem.artist[paths]), 1)
-        counts += np.bincount(problem.artist[upcoming], minlength=counts.shape[1]).astype(np.int16)
+        n_artists = problem.artist.max() + 1
+        numbers = rows * n_artists + problem.artist[paths]
+        counts = np.bincount(numbers.ravel(), minlength=len(paths) * n_artists).reshape(-1, n_artists)
+        counts += np.bincount(problem.artist[upcoming], minlength=n_artists)
         cost += RULES["max_per_artist"] * (counts[:, problem.artist] >= options.max_per_artist)
     return BREACH * cost + _off_pace(problem, paths)
 
