@@ -14,6 +14,7 @@ from audioae.search.factory import IndexConfig
 from audioae.stages.extraction import MelsConfig, Workers
 from audioae.stages.recommend import RecommendConfig
 from audioae.stages.screen import ScreenConfig
+from audioae.stages.similar_table import SimilarConfig
 from audioae.stages.train import TrainStageConfig
 
 
@@ -60,6 +61,7 @@ class PipelineConfig(Config):
     train: TrainStageConfig = TrainStageConfig()
     index: IndexConfig = IndexConfig()
     screen: ScreenConfig | None = ScreenConfig()
+    similar: SimilarConfig = SimilarConfig()
     recommend: RecommendConfig | None = None
     max_reject_rate: float = Field(default=0.2, ge=0, le=1)
     run: RunConfig = RunConfig()

@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 from audioae.errors import StoreError
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
+from audioae.store.schemas import DATASETS
 
 PUBLISHED = ("tracks", "mels", "health", "rejects", "model", "embeddings", "index")
-ON_REQUEST = ("findings", "screenings", "coldstart")  # by stages that may be left out
+ON_REQUEST = tuple(name for name in DATASETS if name not in PUBLISHED)  # by stages that may be left out
 
 
 def rollback(store: Store, dataset: str, version: str | None = None) -> DatasetRef:
