@@ -129,7 +129,9 @@ class Jury:
             other=other,
             votes=np.take_along_axis(near, both, 1),
             probability=np.take_along_axis(named, both, 1),
-            confusion=_one_hot(labels, self.n_labels) @ said / np.bincount(labels, minlength=self.n_labels)[:, None],
+            confusion=_one_hot(labels, self.n_labels)
+            @ said
+            / np.maximum(np.bincount(labels, minlength=self.n_labels), 1)[:, None],
         )
 
     def voters(self, row: int) -> tuple[np.ndarray, np.ndarray]:
