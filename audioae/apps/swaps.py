@@ -20,8 +20,8 @@ from sklearn.metrics import average_precision_score
 
 from audioae.apps.mislabeled import Jury, Opinion
 
-ENOUGH = 500  # planted tracks of a kind that make its figures steady
-MAX_ROUNDS = 10
+ENOUGH = 1000  # planted tracks of a kind that make its figures steady
+MAX_ROUNDS = 20
 NOTE = "labels that are wrong already count as false alarms here"
 
 

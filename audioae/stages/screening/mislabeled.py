@@ -126,12 +126,12 @@ def tellable(claims: Claims, min_tracks: int) -> tuple[np.ndarray, list[str]]:
     counts = np.bincount(copies[0], minlength=len(labels))
     rare, about = counts < min_tracks, []
     if rare.any():
-        listed = [f"{label!r} ({count})" for label, count in zip(labels[rare], counts[rare], strict=True)]
+        listed = [f"{label!r} ({count})" for label, count in zip(labels[rare].tolist(), counts[rare], strict=True)]
         more = f" and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
         about.append(
             f"labels with fewer than {min_tracks} recordings cannot be told: {', '.join(listed[:SHOWN])}{more}"
         )
-    if (~rare).sum() >= 2:
+    if (~rare).sum() >= 2 or not len(labels):
         return np.flatnonzero(~rare[number]), about
     left = ", ".join(map(repr, labels[~rare].tolist())) or "none"
     about.append(f"labels with {min_tracks} recordings or more: {left}; two are needed to tell one from another")
