@@ -57,7 +57,7 @@ def measure() -> list[Row]:
     demo = Library(Store(os.environ.get("AUDIOAE_STORE", "data")))
     rows = measure_swaps("demo", demo, true_labels(demo)) + measure_planted(demo)
     if recordings := recordings_store():
-        rows = measure_swaps("recordings", Library(recordings), None) + rows
+        rows = measure_swaps("recordings", Library(recordings), None) + measure_untouched(Library(recordings)) + rows
     return rows + measure_scale()
 
 
@@ -149,6 +149,12 @@ def measure_planted(library: Library) -> list[Row]:
         Row(f"demo as it is: wrong labels among the {len(wrong)} lowest", float(hit[: len(wrong)].sum()), 8, "", note),
         Row("... among the 20 lowest", float(hit[:20].sum()), len(wrong), ""),
     ]
+
+
+def measure_untouched(library: Library) -> list[Row]:
+    screened = screen_mislabeled(library, MislabeledConfig(), Workers(), lambda what, done, total: None)
+    share, note = float(screened.is_issue.mean()), f"{screened.is_issue.sum()} of {len(screened.score)}"
+    return [Row("recordings as they are: called issues", share, 0.05, "", note, higher_is_better=False)]
 
 
 def measure_scale() -> list[Row]:
