@@ -25,13 +25,18 @@ Key = int | str
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """A track as a page has it: `mel` is (128, 130) in dB, `clip` an MP3 file, both only where they are known."""
+    """A track as a page has it: `mel` is (128, 130) in dB and `clip` an MP3 file, from second `start_s` of it on.
+
+    All but the title only where they are known.
+    """
 
     title: str
     artist: str = ""
     label: str = ""
     mel: np.ndarray | None = None
     clip: bytes | None = None
+    start_s: float | None = None
+    uri: str = ""
 
 
 def render_shell(
