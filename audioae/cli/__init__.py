@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from audioae.cli import evaluate, playlist, recommend, similar
+from audioae.cli import evaluate, playlist, recommend, report, similar
 from audioae.cli.show import JsonOption, StoreOption, open_store, plain, rows_table, show
 from audioae.errors import AudioaeError
 
@@ -93,6 +93,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(evaluate.compare)
 app.command("playlist")(playlist.playlist)
 app.add_typer(recommend.app, name="recommend")
+app.command("report")(report.report)
 
 
 @app.command()

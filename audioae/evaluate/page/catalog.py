@@ -22,7 +22,9 @@ SHOWN_ARTISTS = 10
 Entry = Mapping[str, Any]
 
 
-def headline(store: str, date: str, versions: Mapping[str, str], sums: Entry, gate: Entry | None, checks: Sequence[Entry]):
+def headline(
+    store: str, date: str, versions: Mapping[str, str], sums: Entry, gate: Entry | None, checks: Sequence[Entry]
+) -> str:
     """Which store, which versions of what, and the key figures large."""
     total = max(sums["n_tracks"], 1)
     rejected = sum(sums["rejected"].values())
@@ -38,7 +40,7 @@ def headline(store: str, date: str, versions: Mapping[str, str], sums: Entry, ga
     named = " · ".join([f"written {escape(date)}", *map(escape, versions.values())])
     return (
         f"<header><p class='kicker'>audioae report</p><h1>{escape(store)}</h1><p class='facts'>{named}</p>"
-        f"<div class='cards'>{''.join(cards)}</div></header>"
+        f"<div class='cards many'>{''.join(cards)}</div></header>"
     )
 
 
@@ -72,7 +74,7 @@ def accounting(sums: Entry, rejected: Sequence[Entry]) -> Section:
         ]
         n = sum(sums["rejected"].values())
         heading = "Rejected tracks" if len(rejected) == n else f"{len(rejected)} of {n:,} rejected tracks"
-        body += f"<h3>{heading}</h3>{table(('track', 'reason', 'what was found'), cells, 'wide')}"
+        body += f"<h3 class='wide-title'>{heading}</h3>{table(('track', 'reason', 'what was found'), cells, 'wide')}"
     return Section("catalog", "What became of every track", body)
 
 
@@ -88,15 +90,18 @@ def training(metrics: Sequence[Entry], why: str) -> Section:
             for row in metrics
             if row.get(name) is not None and np.isfinite(row[name])
         ]
-        series = {split: [point for own, point in points if own == split] for split in dict.fromkeys(p[0] for p in points)}
+        series = {
+            split: [point for own, point in points if own == split] for split in dict.fromkeys(p[0] for p in points)
+        }
         if series:
             charts.append(curves(name.replace("_", " "), series))
     if not charts:
         return Section("training", title, left_out(why or "the model was logged without a number"))
     caption = (
         "Each chart has its own scale: the numbers beside it are its largest and smallest value. The line is the "
-        "training clips, dots are tracks held out from training. Loss is the weighted sum of its terms; perplexity is "
-        "how many codes are in use as if all were used alike, and dead codes are never used."
+        "training clips, dots are tracks held out from training, whose clips are neither augmented nor corrupted. Loss "
+        "is the weighted sum of its terms; perplexity is how many codes are in use as if all were used alike, and dead "
+        "codes are never used."
     )
     return Section("training", title, figure(f'<div class="curves">{"".join(charts)}</div>', caption))
 
@@ -112,13 +117,14 @@ def exposure(vectors: np.ndarray, facts: Facts, hubs: Entry) -> Section:
     names, of = np.unique(artists, return_inverse=True)
     tracks, places = np.bincount(of), np.bincount(of, counts)
     order = [i for i in np.argsort(-places, kind="stable") if names[i]][:SHOWN_ARTISTS]
-    most = float((places / tracks)[order].max()) if order else 1.0
+    each = (places / tracks).tolist()
+    most = max((each[i] for i in order), default=1.0)
     rows = [
         (
             escape(names[i]),
             f"{tracks[i]:,}",
             f"{100 * places[i] / places.sum():.1f} %",
-            f"{number(places[i] / tracks[i] / k, 2)}{strip(places[i] / tracks[i], None, None, (0.0, most), 'bar')}",
+            number(each[i] / k, 2) + strip(each[i], None, None, (0.0, most), "bar"),
         )
         for i in order
     ]
@@ -127,7 +133,7 @@ def exposure(vectors: np.ndarray, facts: Facts, hubs: Entry) -> Section:
         f"The artists who take most places in the lists of {k} nearest. Beside it: places for each of their tracks, "
         "relative to even exposure; far above 1 means an artist who turns up everywhere."
     )
-    listed = figure(f"<h3>Artists</h3>{table(columns, rows, 'wide')}", caption)
+    listed = figure(f"<h3 class='wide-title'>Artists</h3>{table(columns, rows, 'wide')}", caption)
     return Section("exposure", "Exposure", section.body + listed)
 
 
@@ -149,12 +155,14 @@ def gate(found: Entry | None, limits: Entry, why: str) -> Section:
         verdict = ""
         if wanted is not None:
             met = value >= wanted if is_met else value <= wanted
-            verdict = '<span class="verdict better">✓ met</span>' if met else '<span class="verdict worse">✗ missed</span>'
+            verdict = (
+                '<span class="verdict better">✓ met</span>' if met else '<span class="verdict worse">✗ missed</span>'
+            )
         sign = "" if wanted is None else f"{'≥' if is_met else '≤'} {brief(wanted)}"
         rows.append((escape(name), brief(value), sign, verdict))
     caption = (
         f"<b>{escape(found['factory'])}</b>: {escape(found.get('reason', ''))}. Measured on "
-        f"{escape(found.get('machine', 'an unnamed machine'))}, one query at a time; an index that misses a limit is not "
-        "published, and the one before stays."
+        f"{escape(found.get('machine', 'an unnamed machine'))}, one query at a time; an index that misses a limit is "
+        "not published, and the one before stays."
     )
     return Section("index", title, figure(table(("", "measured", "limit", ""), rows), caption))

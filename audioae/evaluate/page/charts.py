@@ -10,7 +10,7 @@ import numpy as np
 from audioae.evaluate.page.markup import brief, escape
 from audioae.evaluate.page.plots import MANY, MARGIN, SIDE
 
-SPLITS = {"train": "training", "held_out": "held-out tracks"}
+SPLITS = {"train": "training", "held_out": "held out"}
 
 
 def stacked_bar(shares: Sequence[tuple[str, int, str]]) -> str:
@@ -43,7 +43,9 @@ def curves(name: str, series: Mapping[str, Sequence[tuple[float, float]]]) -> st
         if split == "held_out" or len(own) == 1:
             lines.append(f'<path class="{split} dots" d="{"".join(f"M{x:.2f} {y:.2f}h0" for x, y in places)}"/>')
         spoken.append(f"{SPLITS.get(split, split)} {brief(float(own[-1][1]))}")
-    last = " · ".join(f'<span class="{split}">{text}</span>' for split, text in zip(series, map(escape, spoken), strict=True))
+    last = " · ".join(
+        f'<span class="{split}">{text}</span>' for split, text in zip(series, map(escape, spoken), strict=True)
+    )
     label = escape(f"{name} over steps {low[0]:.0f} to {high[0]:.0f}; at the end: {', '.join(spoken)}")
     return (
         f'<div class="curve"><h3>{escape(name)}</h3><div class="field"><span class="top">{brief(float(high[1]))}</span>'

@@ -23,9 +23,9 @@ TITLES = {
     "duplicate": "Duplicate: the same recording again",
 }
 NOTE = (
-    "The worst come first; a click on a spectrogram plays 3 s from the second that is written below it (22 kHz, 24 kb/s: "
-    "enough to hear what it is, not to judge its quality). A score is from 0, bad, to 1, fine. These are suggestions to "
-    "check, none is a verdict."
+    "The worst come first; a click on a spectrogram plays 3 s from the second that is written below it (22 kHz, "
+    "24 kb/s: enough to hear what it is, not to judge its quality). A score is from 0, bad, to 1, fine. These are "
+    "suggestions to check, none is a verdict."
 )
 
 Entry = Mapping[str, Any]
@@ -58,7 +58,11 @@ def _check(check: Entry, tracks: Tracks) -> str:
     return (
         f'<div class="check"><h3>{name}</h3><p class="note">{sums}</p>'
         + (f'<div class="findings">{cards}</div>' if cards else "")
-        + (f"<details><summary>What this check found out about itself</summary>{measured}</details>" if measured else "")
+        + (
+            f"<details open><summary>What this check found out about itself</summary>{measured}</details>"
+            if measured
+            else ""
+        )
         + (f'<ul class="omitted">{omitted}</ul>' if omitted else "")
         + "</div>"
     )
@@ -77,9 +81,12 @@ def _card(finding: Entry, tracks: Tracks) -> str:
         + _answer(finding, worst["score"])
         + (f"<p>{escape(evidence['why'])}</p>" if evidence.get("why") else "")
         + _rules(evidence.get("rules"))
-        + _list("nearest tracks", [_neighbor(entry, tracks) for entry in finding["neighbors"]])
+        + _list(
+            "its nearest tracks, with the labels that they claim",
+            [_neighbor(entry, tracks) for entry in finding["neighbors"]],
+        )
         + _list("copies", [_copy(entry, tracks) for entry in finding["copies"]])
-        + ("" if finding["copies"] else _list("tracks of this finding", _members(finding, tracks)))
+        + ("" if finding["copies"] else _list("also in this finding", _members(finding, tracks)))
         + (f"<details><summary>More evidence</summary>{rest}</details>" if rest else "")
     )
     said = "" if own.start_s is None else f"<small>from {_clock(own.start_s)}</small>"
@@ -127,9 +134,8 @@ def _neighbor(entry: Entry, tracks: Tracks) -> str:
 def _copy(entry: Entry, tracks: Tracks) -> str:
     own = tracks[entry["key"]]
     keep = "keep: " if entry["keep"] else ""
-    return (
-        f"{clip_button(entry['key'], 'small')}<span><b>{keep}{escape(own.title)}</b> <small>{escape(own.uri)}</small></span>"
-    )
+    said = f"<b>{keep}{escape(own.title)}</b> <small>{escape(own.uri)}</small>"
+    return f"{clip_button(entry['key'], 'small')}<span>{said}</span>"
 
 
 def _members(finding: Entry, tracks: Tracks) -> list[str]:
@@ -145,4 +151,5 @@ def _members(finding: Entry, tracks: Tracks) -> list[str]:
 def _list(name: str, items: Sequence[str]) -> str:
     if not items:
         return ""
-    return f'<ul class="near" aria-label="{name}">{"".join(f"<li>{item}</li>" for item in items)}</ul>'
+    entries = "".join(f"<li>{item}</li>" for item in items)
+    return f'<p class="of">{name}</p><ul class="near">{entries}</ul>'

@@ -90,7 +90,8 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], kind: str = "")
     """Rows of cells, which are HTML; the first of each row is its heading."""
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in columns)
     body = "".join(
-        f'<tr><th scope="row">{first}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>' for first, *cells in rows
+        f'<tr><th scope="row">{first}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
+        for first, *cells in rows
     )
     head = f"<thead><tr>{head}</tr></thead>" if any(columns) else ""
     return f'<div class="scroll"><table class="plain {kind}">{head}<tbody>{body}</tbody></table></div>'

@@ -85,7 +85,9 @@ class ReportData:
     def __post_init__(self):
         n = self.facts.n if self.facts else 0
         if len(self.vectors) != n or not np.isfinite(self.vectors).all():
-            raise EvaluationError(f"report: got vectors of shape {self.vectors.shape} for {n} tracks, wanted finite ones")
+            raise EvaluationError(
+                f"report: got vectors of shape {self.vectors.shape} for {n} tracks, wanted finite ones"
+            )
         keys = {row for found in self.neighbors for row in (found.query, *found.rows)} | set(map_rows(n).tolist())
         if lost := sorted(str(key) for key in keys if key not in self.tracks):
             raise EvaluationError(f"report: nothing is known of tracks {lost[:5]}, which it refers to")
@@ -104,9 +106,7 @@ def render_report(data: ReportData) -> str:
         catalog.accounting(data.accounting, data.rejected),
         catalog.training(data.metrics, why("training")),
         views.reconstructions({"reconstruction": error}, data.reconstructions),
-        _without("map", "Map", why("map"))
-        if facts is None
-        else views.track_map(data.vectors, rows, facts.labels),
+        _without("map", "Map", why("map")) if facts is None else views.track_map(data.vectors, rows, facts.labels),
         findings(data.checks, data.tracks, why("findings")),
         _without("neighbors", "Nearest tracks", why("map"))
         if facts is None

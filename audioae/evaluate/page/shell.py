@@ -1,9 +1,9 @@
-"""What every page is made of: one template, one style, one script, and the tracks that the script names, shows and plays.
+"""What every page is made of: one template, one style, one script, and the tracks that the script shows and plays.
 
 Conventions
 -----------
-- A key names a track in the page: the row of an evaluated track, or a text for what has no row (a rejected file, another
-  second of a track). Marks, mels and lists carry it as `data-row`, and the script looks it up.
+- A key names a track in the page: the row of an evaluated track, or a text for what has no row (a copy, another second
+  of a track). Marks, mels and lists carry it as `data-row`, and the script looks it up.
 - The page may load nothing: its own policy forbids it, so a catalog's tags cannot make it do so.
 """
 

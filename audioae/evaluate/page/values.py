@@ -61,7 +61,9 @@ def _words(key: object) -> str:
 
 def _cell(value: Any) -> str:
     if _is_list(value):
-        return escape(", ".join(brief(entry) for entry in value[:MAX_ROWS]) + (", ..." if len(value) > MAX_ROWS else ""))
+        return escape(
+            ", ".join(brief(entry) for entry in value[:MAX_ROWS]) + (", ..." if len(value) > MAX_ROWS else "")
+        )
     return escape(brief(value))
 
 

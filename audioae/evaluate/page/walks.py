@@ -1,6 +1,7 @@
 """The report's sections of the two jobs that hand out lists: playlists between far tracks, new tracks for listeners.
 
-Convention: a walk and a listener are mappings of plain data; tracks are looked up by key among those that the page names.
+Convention: a walk and a listener are mappings of plain data; tracks are looked up by key among those that the page
+names.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +24,7 @@ def playlists(walks: Sequence[Entry], vectors: np.ndarray, tracks: Tracks, why: 
     Parameters
     ----------
     walks : sequence of mapping
-        name, entries (key, step, waypoint), smoothness, gave_way, embeddings (m, d), path (m, d).
+        name, entries (key, step), smoothness, gave_way, embeddings (m, d), path (m, d).
     vectors : np.ndarray, shape (n, d)
         Of the catalog, for the map.
     why : str
@@ -34,12 +35,19 @@ def playlists(walks: Sequence[Entry], vectors: np.ndarray, tracks: Tracks, why: 
         return Section("playlists", title, left_out(why))
     caption = (
         "Numbers are the tracks in order, the dashed line is the path between the two embeddings that they were to "
-        "follow, dots are the catalog; the map is its two principal components, so what looks like a detour may be none. "
-        "A step is the angle from one track to the next, in radians: nearest is the tracks nearest to the path under the "
-        "same rules, random order the same tracks shuffled, and no playlist can go below the straight line. The ends are "
-        "the pair of tracks that lies farthest apart, then the farthest of other artists and labels: hard cases."
+        "follow, dots are the catalog; the map is its two principal components, so what looks like a detour may be "
+        "none. A step is the angle from one track to the next, in radians: nearest is the tracks nearest to the path "
+        "under the same rules, random order the same tracks shuffled, and no playlist can go below the straight line. "
+        "The ends are the two tracks that lie farthest apart, then the farthest of other artists and labels: hard "
+        "cases."
     )
-    body = "".join(_walk(walk, vectors, tracks) for walk in walks)
+    sets = [vectors, *(points for walk in walks for points in (walk["embeddings"], walk["path"]))]
+    positions, _ = pca_layout(np.concatenate(sets))
+    catalog, *places = np.split(positions, np.cumsum([len(points) for points in sets])[:-1])
+    body = "".join(
+        _walk(walk, walk_map(catalog, places[2 * i], places[2 * i + 1], f"{walk['name']}, on the map"), tracks)
+        for i, walk in enumerate(walks)
+    )
     return Section("playlists", title, figure(body, caption))
 
 
@@ -69,31 +77,24 @@ def coldstart(listeners: Sequence[Entry], tracks: Tracks, why: str) -> Section:
     return Section("coldstart", title, figure(f'<div class="two">{blocks}</div>', caption))
 
 
-def _walk(walk: Entry, vectors: np.ndarray, tracks: Tracks) -> str:
-    n, m = len(vectors), len(walk["entries"])
-    positions, _ = pca_layout(np.concatenate([vectors, walk["embeddings"], walk["path"]]))
-    drawn = walk_map(positions[:n], positions[n : n + m], positions[n + m :], f"{walk['name']}: {m} tracks on the map")
-    rows = [(escape(name), number(own["mean"], 2), number(own["largest"], 2)) for name, own in walk["smoothness"].items()]
-    steps = table(("steps, radians", "mean", "largest"), rows)
+def _walk(walk: Entry, drawn: str, tracks: Tracks) -> str:
+    rows = [
+        (escape(name), number(own["mean"], 2), number(own["largest"], 2)) for name, own in walk["smoothness"].items()
+    ]
     rules = [f"{rule.replace('_', ' ')} gave way: {what}" for rule, what in walk["gave_way"].items()]
-    kept = "".join(f"<p class='note'>{escape(rule)}</p>" for rule in rules) or "<p class='note'>Every rule is kept.</p>"
+    kept = "".join(f'<p class="note">{escape(rule)}.</p>' for rule in rules or ["every rule is kept"])
     stops = "".join(f"<li>{_stop(i, entry, tracks)}</li>" for i, entry in enumerate(walk["entries"], 1))
     return (
-        f'<div class="walked"><h3>{escape(walk["name"])}</h3><div class="two"><div>{drawn}</div>'
-        f'<div>{steps}{kept}</div></div><ol class="stops">{stops}</ol></div>'
+        f'<h3>{escape(walk["name"])}</h3><div class="two walked"><div>{drawn}</div><div><ol class="near">{stops}</ol>'
+        f"{table(('steps, radians', 'mean', 'largest'), rows)}{kept}</div></div>"
     )
 
 
 def _stop(position: int, entry: Entry, tracks: Tracks) -> str:
     own = tracks[entry["key"]]
-    name = escape(own.title)
-    step = "" if entry["step"] is None else f"<small>step {number(entry['step'], 2)}</small>"
-    artist = f"<span>{escape(own.artist)}</span>" if own.artist else ""
-    kind = "track query" if entry["waypoint"] else "track"
-    return (
-        f'<div class="{kind}">{clip_button(entry["key"])}<b title="{name}">{position}. {name}</b>{artist}'
-        f"<small>{escape(own.label)}</small>{step}</div>"
-    )
+    step = "the start" if entry["step"] is None else f"step {number(entry['step'], 2)}"
+    said = f"{position}. <b>{escape(own.title)}</b> {escape(own.artist)} <small>{escape(own.label)} {step}</small>"
+    return f"{clip_button(entry['key'], 'small')}<span>{said}</span>"
 
 
 def _recommended(entry: Entry, tracks: Tracks) -> str:
