@@ -17,7 +17,7 @@ def nested(value: Any, name: str = "") -> str:
     if isinstance(value, Mapping):
         return _mapping(value, name)
     if _is_list(value) and value and all(isinstance(row, Mapping) and _is_flat(row) for row in value):
-        return _titled(name, _rows({str(i): row for i, row in enumerate(value, 1)}))
+        return _titled(name, _rows(list(value)))
     if _is_list(value) and not all(_is_scalar(entry) for entry in value):
         return _mapping({str(i): entry for i, entry in enumerate(value, 1)}, name)
     return _titled(name, f"<p>{_cell(value)}</p>") if value not in (None, "", [], ()) else ""
@@ -31,20 +31,17 @@ def _mapping(value: Mapping[str, Any], name: str) -> str:
         cells = [(escape(_words(key)), _cell(entry)) for key, entry in list(flat.items())[:MAX_ROWS]]
         parts.append(table(("", ""), cells) + _more(len(flat)))
     if len(deep) > 1 and all(isinstance(entry, Mapping) and _is_flat(entry) for entry in deep.values()):
-        parts.append(_rows(deep))
+        parts.append(_rows([{"": _words(key), **entry} for key, entry in deep.items()]))
     else:
         parts += [nested(entry, _words(key)) for key, entry in list(deep.items())[:MAX_ROWS]]
     return _titled(name, "".join(parts))
 
 
-def _rows(rows: Mapping[str, Mapping[str, Any]]) -> str:
-    """A row per mapping, a column per key that any has."""
-    columns = list(dict.fromkeys(key for row in rows.values() for key in row))
-    cells = [
-        (escape(_words(name)), *(_cell(row[key]) if key in row else "" for key in columns))
-        for name, row in list(rows.items())[:MAX_ROWS]
-    ]
-    return table(("", *(_words(key) for key in columns)), cells) + _more(len(rows))
+def _rows(rows: Sequence[Mapping[str, Any]]) -> str:
+    """A row per mapping, a column per key that any has; the first is the row's heading."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    cells = [[_cell(row[key]) if key in row else "" for key in columns] for row in rows[:MAX_ROWS]]
+    return table([_words(key) for key in columns], cells) + _more(len(rows))
 
 
 def _more(n: int) -> str:

@@ -35,14 +35,14 @@ def playlists(walks: Sequence[Entry], vectors: np.ndarray, tracks: Tracks, why: 
         return Section("playlists", title, left_out(why))
     caption = (
         "Numbers are the tracks in order, the dashed line is the path between the two embeddings that they were to "
-        "follow, dots are the catalog; the map is its two principal components, so what looks like a detour may be "
+        "follow, dots are the catalog; the map is the PCA of above, so what looks like a detour may be "
         "none. A step is the angle from one track to the next, in radians: nearest is the tracks nearest to the path "
         "under the same rules, random order the same tracks shuffled, and no playlist can go below the straight line. "
         "The ends are the two tracks that lie farthest apart, then the farthest of other artists and labels: hard "
         "cases."
     )
     sets = [vectors, *(points for walk in walks for points in (walk["embeddings"], walk["path"]))]
-    positions, _ = pca_layout(np.concatenate(sets))
+    positions, _ = pca_layout(np.concatenate(sets), n_fitted=len(vectors))
     catalog, *places = np.split(positions, np.cumsum([len(points) for points in sets])[:-1])
     body = "".join(
         _walk(walk, walk_map(catalog, places[2 * i], places[2 * i + 1], f"{walk['name']}, on the map"), tracks)
@@ -82,7 +82,7 @@ def _walk(walk: Entry, drawn: str, tracks: Tracks) -> str:
         (escape(name), number(own["mean"], 2), number(own["largest"], 2)) for name, own in walk["smoothness"].items()
     ]
     rules = [f"{rule.replace('_', ' ')} gave way: {what}" for rule, what in walk["gave_way"].items()]
-    kept = "".join(f'<p class="note">{escape(rule)}.</p>' for rule in rules or ["every rule is kept"])
+    kept = "".join(f'<p class="note">{escape(rule)}.</p>' for rule in rules or ["Every rule is kept"])
     stops = "".join(f"<li>{_stop(i, entry, tracks)}</li>" for i, entry in enumerate(walk["entries"], 1))
     return (
         f'<h3>{escape(walk["name"])}</h3><div class="two walked"><div>{drawn}</div><div><ol class="near">{stops}</ol>'
@@ -93,16 +93,17 @@ def _walk(walk: Entry, drawn: str, tracks: Tracks) -> str:
 def _stop(position: int, entry: Entry, tracks: Tracks) -> str:
     own = tracks[entry["key"]]
     step = "the start" if entry["step"] is None else f"step {number(entry['step'], 2)}"
-    said = f"{position}. <b>{escape(own.title)}</b> {escape(own.artist)} <small>{escape(own.label)} {step}</small>"
+    facts = " · ".join([own.label, step] if own.label else [step])
+    said = f"{position}. <b>{escape(own.title)}</b> {escape(own.artist)} <small>{escape(facts)}</small>"
     return f"{clip_button(entry['key'], 'small')}<span>{said}</span>"
 
 
 def _recommended(entry: Entry, tracks: Tracks) -> str:
     own = tracks[entry["key"]]
     titles = " and ".join(tracks[key].title for key in entry["because"])
-    because = f"<small>because of {escape(titles)}</small>" if titles else ""
+    because = f"<small>· because of {escape(titles)}</small>" if titles else ""
     said = (
         f"{entry['rank']}. <b>{escape(own.title)}</b> {escape(own.artist)} "
-        f"<small>{escape(own.label)} {number(entry['score'], 2)}, taste {entry['taste']}</small> {because}"
+        f"<small>{escape(own.label)} · {number(entry['score'], 2)} · taste {entry['taste']}</small> {because}"
     )
     return f"<li>{clip_button(entry['key'], 'small')}<span>{said}</span></li>"
