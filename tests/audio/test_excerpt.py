@@ -81,7 +81,7 @@ def test_what_cannot_be_read_says_why(tmp_path: Path, content: bytes | None):
     path = tmp_path / "broken.wav"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(AudioError, match="unreadable|not_audio|wanted|hold"):
+    with pytest.raises(AudioError, match=r"unreadable|not_audio"):
         excerpt(path, 0, ClipConfig())
 
 
@@ -89,5 +89,5 @@ def test_samples_that_are_no_numbers_are_refused(tmp_path: Path):
     waveform = tone(200, 4)
     waveform[RATE] = np.nan
     sf.write(tmp_path / "nan.wav", waveform, RATE, subtype="FLOAT")
-    with pytest.raises(AudioError, match="NaN or infinite samples from 0.0 s on"):
+    with pytest.raises(AudioError, match=r"NaN or infinite samples from 0\.0 s on"):
         excerpt(tmp_path / "nan.wav", 0, ClipConfig())

@@ -100,9 +100,10 @@ class Book:
 
     def hear(self, library: Library, workers: Workers, report: Report) -> tuple[dict[Key, Excerpt], tuple[str, ...]]:
         """What the first `MAX_HEARD` keys look and sound like, and a sentence on those that cannot be read again."""
-        chosen = dict(list(self._wanted.items())[:MAX_HEARD])
+        known = {key: wanted for key, wanted in self._wanted.items() if wanted.track_id in self._place}
+        chosen = dict(list(known.items())[:MAX_HEARD])
         uris = {key: self.facts(wanted.track_id)["uri"] for key, wanted in chosen.items()}
-        items = ((key, (uris[key], chosen[key].start_s, library.mels_config.clips)) for key in chosen if uris[key])
+        items = ((key, (uris[key], chosen[key].start_s, library.mels_config.clips)) for key in chosen)
         found: dict[Key, Excerpt] = {}
         failures: dict[Key, str] = {}
         results = imap_killable(excerpt, items, workers=workers.n, timeout_s=workers.timeout_s)
