@@ -58,13 +58,14 @@ def screen(store: Store, embeddings: DatasetRef) -> list[str]:
     near = [{"track_id": ids[9], "label": EVIL, "score": 0.9}]
     rows = [
         finding(ids[0], "mislabeled", 0.3, True, suggestion=EVIL, confidence=0.8, evidence={"neighbors": near}),
-        finding(ids[1], "mislabeled", 0.2, True, group="album: One", evidence={"why": EVIL}),
-        finding(ids[2], "mislabeled", 0.1, True, group="album: One", evidence={"why": "the worst"}),
+        finding(ids[1], "mislabeled", 0.2, True, group="album: One", suggestion="a", evidence={"why": EVIL}),
+        finding(ids[2], "mislabeled", 0.1, True, group="album: One", suggestion="b", evidence={"why": "the worst"}),
         finding(ids[3], "mislabeled", 0.9),
         finding(ids[4], "mislabeled", None),
         finding(ids[5], "corrupt", 0.1, True, evidence={"listen_s": 2.5, "rules": [{"rule": "dc", "value": 1.0}]}),
         finding("no such track", "corrupt", 0.2, True, evidence={"listen_s": "soon", "rules": 3, "neighbors": [1]}),
-        finding(ids[6], "duplicate", 0.0, True, evidence={"copies": [ids[6]], "keep": ids[7]}),
+        finding(ids[6], "duplicate", 0.0, True, suggestion=ids[7], evidence={"copies": [ids[6]], "keep": ids[7]}),
+        finding(ids[8], "duplicate", 0.5, True, evidence={"listen_s": [[1.5, 2.0], 4.0]}),
     ]
     measured = {"check": "mislabeled", "threshold": 0.5, "measured": json.dumps(MEASURED), "omitted": [EVIL]}
     screenings = publish(store, "screenings", [measured], SCREENINGS, embeddings)
@@ -138,12 +139,15 @@ def test_findings_are_grouped_worst_first_and_heard_where_they_say(data: ReportD
     assert (album["group"], album["n_members"], album["evidence"]["why"]) == ("album: One", 2, "the worst")
     assert [member["score"] for member in album["members"]] == pytest.approx([0.1, 0.2])
     assert alone["neighbors"][0]["label"] == EVIL
+    assert (album["suggestion"], alone["suggestion"]) == ("", EVIL)
     heard, unknown = (found["members"][0]["key"] for found in checks["corrupt"]["findings"])
     assert data.tracks[heard].start_s == 2.5
     assert data.tracks[heard].clip
     assert data.tracks[unknown].title == "no such track"
     assert data.tracks[unknown].clip is None
-    (copy,) = checks["duplicate"]["findings"]
+    copy, spans = checks["duplicate"]["findings"]
+    assert copy["suggestion"] == ""
+    assert data.tracks[spans["members"][0]["key"]].start_s == 1.5
     assert [entry["keep"] for entry in copy["copies"]] == [True, False]
     assert data.tracks[copy["copies"][0]["key"]].uri == Library(store).find(ids[7])["uri"]
 

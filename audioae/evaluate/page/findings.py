@@ -15,7 +15,7 @@ from audioae.evaluate.page.markup import Section, brief, clip_button, escape, le
 from audioae.evaluate.page.shell import Key, Shown
 from audioae.evaluate.page.values import nested
 
-KNOWN = ("why", "listen_s", "rules", "neighbors", "copies", "keep", "answer")
+KNOWN = ("why", "listen_s", "rules", "neighbors", "copies", "keep", "answer", "verdict")
 TITLES = {
     "mislabeled": "Mislabeled: the label is not what the track sounds like",
     "corrupt": "Corrupt: the audio has a fault",
@@ -108,6 +108,8 @@ def _answer(finding: Entry, score: float | None) -> str:
         sure = finding["confidence"]
         said = "" if sure is None else f" (confidence {number(sure, 2)})"
         parts.append(f"rather <b>{escape(finding['suggestion'])}</b>{said}")
+    if finding["evidence"].get("verdict"):
+        parts.append(f"judged <b>{escape(finding['evidence']['verdict'])}</b>")
     return f'<p class="answer">{" · ".join(parts)}</p>'
 
 

@@ -99,9 +99,10 @@ def _finding(rows: list[Entry], book: Book) -> Entry:
     if isinstance(keep, str) and copies and keep not in copies:
         copies.insert(0, keep)
     neighbors = [row for row in _listed(evidence.get("neighbors")) if isinstance(row, Mapping) and "track_id" in row]
+    suggestions = {row["suggestion"] or "" for row in rows}  # of copies it is the one to keep, which is shown anyway
     return {
         "group": worst["group"] or "",
-        "suggestion": worst["suggestion"] or "",
+        "suggestion": suggestions.pop() if len(suggestions) == 1 and not copies else "",
         "confidence": worst["confidence"],
         "evidence": evidence,
         "n_members": len(rows),
@@ -118,7 +119,11 @@ def _finding(rows: list[Entry], book: Book) -> Entry:
 
 
 def _listen_s(evidence: str | None) -> float | None:
-    return _number(_parsed(evidence).get("listen_s"))
+    """Where to listen; where the first place begins, if there are several, or spans."""
+    place = _parsed(evidence).get("listen_s")
+    while isinstance(place, list) and place:
+        place = place[0]
+    return _number(place)
 
 
 def _parsed(text: str | None) -> dict[str, Any]:
