@@ -288,6 +288,14 @@ def test_a_group_is_one_card_that_counts_its_tracks():
     assert "Shown are the 1 worst of 3 findings" in body
 
 
+def test_a_check_that_could_not_run_says_why_and_counts_nothing():
+    check = CHECK | {"n_tracks": 0, "n_issues": 0, "n_unknown": 0, "findings": [], "omitted": ["no labels"]}
+    body = findings.findings([check], TRACKS, "").body
+    assert "It looked at no track." in body
+    assert "no labels" in body
+    assert "mislabeled" not in catalog.headline("s", "today", {}, SUMS, None, [check])
+
+
 def test_copies_say_which_to_keep_and_where_they_are():
     copies = [{"key": 2, "keep": False}, {"key": "x1", "keep": True}]
     finding = FINDING | {"copies": copies, "evidence": {}, "neighbors": [], "n_members": 1, "group": ""}

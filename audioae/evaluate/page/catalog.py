@@ -31,7 +31,7 @@ def headline(
     rest = [f"{sums['duplicates']:,} exact duplicates", f"{rejected:,} rejected", f"{sums['pending']:,} pending"]
     share = f"<small>{100 * sums['embedded'] / total:.1f} % of {total:,}; {', '.join(rest)}</small>"
     cards = [card("tracks with an embedding", f"{sums['embedded']:,}", share)]
-    for check in checks:
+    for check in (check for check in checks if check["n_tracks"]):
         note = f"<small>of {check['n_tracks']:,} tracks looked at</small>"
         cards.append(card(escape(check["check"]), f"{check['n_issues']:,}", note))
     if gate:
@@ -75,7 +75,7 @@ def accounting(sums: Entry, rejected: Sequence[Entry]) -> Section:
         n = sum(sums["rejected"].values())
         heading = "Rejected tracks" if len(rejected) == n else f"{len(rejected)} of {n:,} rejected tracks"
         body += f"<h3 class='wide-title'>{heading}</h3>{table(('track', 'reason', 'what was found'), cells, 'wide')}"
-    return Section("catalog", "What became of every track", body)
+    return Section("catalog", "Accounting", body)
 
 
 def training(metrics: Sequence[Entry], why: str) -> Section:

@@ -49,6 +49,7 @@ def _check(check: Entry, tracks: Tracks) -> str:
     sums += "." if check["threshold"] is None else f": their score is below {number(check['threshold'], 2)}."
     if check["n_unknown"]:
         sums += f" Of {check['n_unknown']:,} the check cannot tell."
+    sums = sums if check["n_tracks"] else "It looked at no track."
     shown, n = len(check["findings"]), check["n_findings"]
     if shown < n:
         sums += f" Shown are the {shown} worst of {n:,} findings."

@@ -48,7 +48,7 @@ def read_findings(
     if embeddings is not None and made_from not in (None, embeddings.version):
         said.append(f"{ref} was made from embeddings@{made_from}, not from {embeddings}; screen again")
     screenings = {row["check"]: row for row in _screenings(store, ref)}
-    present = set(pc.unique(table["check"]).to_pylist())
+    present = {*pc.unique(table["check"]).to_pylist(), *screenings}  # a check that could not run has no rows
     checks = []
     for check in (name for name in CHECKS if name in present):
         rows = table.filter(pc.equal(table["check"], check))
