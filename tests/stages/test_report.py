@@ -21,12 +21,13 @@ from audioae.stages import report as stage
 from audioae.stages.catalog import update_tracks
 from audioae.stages.library import Library
 from audioae.stages.report import make_report
+from audioae.stages.report_parts import sounds
 from audioae.stages.report_parts.lists import far_pairs
 from audioae.stages.report_parts.sounds import Book
 from audioae.stages.subject import Subject, subject_from_store
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
-from audioae.store.schemas import COLDSTART, FINDINGS, SCREENINGS
+from audioae.store.schemas import COLDSTART, FINDINGS, REJECTS, SCREENINGS
 from tests.chain import run_chain
 
 EVIL = "</script><img src=x onerror=alert(1)>"
@@ -225,6 +226,31 @@ def test_a_catalog_alone_is_reported_as_far_as_it_goes(tiny_audio: Path, tmp_pat
     assert "<td>24</td>" in found["catalog"]
     assert "no model is published" in found["training"]
     assert "fewer than two tracks have an embedding" in found["map"]
+
+
+def test_a_frequent_reason_does_not_hide_the_others(tiny_audio: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    store = Store(str(tmp_path / "store"))
+    tracks = update_tracks(store, CatalogConfig(source=str(tiny_audio), min_shards=6))
+    ids = store.read(tracks)["track_id"].to_pylist()
+    reasons = ["silent"] * 9 + ["empty"]
+    rows = [
+        {"track_id": track_id, "stage": "mels", "reason": reason, "detail": EVIL}
+        for track_id, reason in zip(ids, reasons, strict=False)
+    ]
+    publish(store, "rejects", rows, REJECTS, tracks)
+    assert len(make_report(store).rejected) == 10
+    monkeypatch.setattr(stage, "MAX_REJECTED", 5)
+    data = make_report(store)
+    assert [row["reason"] for row in data.rejected] == ["empty", "silent", "silent", "silent"]
+    assert "4 of 10 rejected tracks" in sections(render_report(data))["catalog"]
+
+
+def test_what_is_heard_is_bounded_and_sections_come_before_the_map(store: Store, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sounds, "MAX_HEARD", 12)
+    data = make_report(store)
+    heard = {key for key, own in data.tracks.items() if own.clip}
+    assert len(heard) == 12
+    assert {entry["key"] for entry in data.walks[0]["entries"]} <= heard
 
 
 def test_three_tracks_without_tags_have_a_report(chain, tmp_path: Path):
