@@ -211,6 +211,8 @@ def test_where_audio_is_gone_stored_mels_are_shown_and_it_is_said(store: Store, 
     assert not [own for own in data.tracks.values() if own.clip]
     assert len([own for own in data.tracks.values() if own.mel is not None]) >= len(data.vectors) > 0
     assert data.reconstructions is not None
+    at_s = data.tracks[data.checks[1]["findings"][0]["members"][0]["key"]].start_s
+    assert at_s == pytest.approx(2.5, abs=0.76)  # the stored clip that is nearest
     assert re.search(r"audio of (\d+) of \1 excerpts cannot be read again, so they cannot be heard", html)
     assert "cannot be heard" in sections(html)["findings"]
 
