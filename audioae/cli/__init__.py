@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from audioae.cli import evaluate, findings, playlist, recommend, similar
+from audioae.cli import evaluate, findings, playlist, recommend, report, similar
 from audioae.cli.show import JsonOption, StoreOption, open_store, plain, rows_table, show
 from audioae.errors import AudioaeError
 
@@ -94,6 +94,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(evaluate.compare)
 app.command("playlist")(playlist.playlist)
 app.add_typer(recommend.app, name="recommend")
+app.command("report")(report.report)
 
 
 @app.command()

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from audioae.evaluate.page.markup import Section, escape, figure, interval, left_out, number
+from audioae.evaluate.page.markup import Section, card, escape, figure, interval, left_out, number
 from audioae.evaluate.page.plots import strip, strip_axis
 
 # Of several that begin alike, the last stands: "by label, other artists" follows "by label", and flatters less.
@@ -141,11 +141,8 @@ def _card(metric: Entry) -> str:
         for name, entry in baselines
         if entry.get("verdict")
     )
-    return (
-        f'<div class="card"><h3>{escape(metric["key"])}{_direction(metric)}</h3>'
-        f'<p class="big">{number(value["value"])}</p>{interval(value.get("low"), value.get("high"))}'
-        f"<ul>{against}</ul></div>"
-    )
+    name = escape(metric["key"]) + _direction(metric)
+    return card(name, number(value["value"]), interval(value.get("low"), value.get("high")) + f"<ul>{against}</ul>")
 
 
 def _direction(metric: Entry) -> str:

@@ -23,12 +23,16 @@ def map_rows(n: int) -> np.ndarray:
     return np.arange(n) if n <= MAX_POINTS else np.linspace(0, n - 1, MAX_POINTS).round().astype(np.int64)
 
 
-def pca_layout(vectors: np.ndarray) -> tuple[np.ndarray, float]:
-    """Positions on the two axes of largest variance, and the share of the variance that they hold."""
+def pca_layout(vectors: np.ndarray, n_fitted: int | None = None) -> tuple[np.ndarray, float]:
+    """Positions on the two axes of largest variance, and the share of the variance that they hold.
+
+    Only the first `n_fitted` decide on the axes (default: all); the rest is placed among them.
+    """
+    fitted = vectors[:n_fitted].astype(np.float64)
     positions = np.zeros((len(vectors), 2))
-    pca = PCA(min(2, *vectors.shape), svd_solver="full")
+    pca = PCA(min(2, *fitted.shape), svd_solver="full")
     with np.errstate(invalid="ignore", divide="ignore"):  # vectors that are all the same have no variance to share
-        found = pca.fit_transform(vectors.astype(np.float64))
+        found = pca.fit(fitted).transform(vectors.astype(np.float64))
     positions[:, : found.shape[1]] = found
     return _into_square(positions), float(np.nan_to_num(pca.explained_variance_ratio_.sum()))
 

@@ -9,6 +9,7 @@ import html
 import io
 import json
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +60,43 @@ def number(value: float | None, digits: int = 3, *, sign: bool = False) -> str:
     return f"{value:{'+' if sign else ''}.{digits}f}".replace("-", "−")
 
 
+def brief(value: Any) -> str:
+    """Any value in three digits, where it is a number.
+
+    >>> brief(12345.6), brief(0.00012), brief(True), brief("wav"), brief(None)
+    ('12,346', '0.00012', 'yes', 'wav', '–')
+    """
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return "–"
+    if isinstance(value, int) or (isinstance(value, float) and abs(value) >= 1000):
+        return f"{value:,.0f}".replace("-", "−")
+    return f"{value:.3g}".replace("-", "−") if isinstance(value, float) else str(value)
+
+
+def card(name: str, value: str, note: str = "") -> str:
+    """A key figure: its name, which is HTML, its value large, and what is to be said of it."""
+    return f'<div class="card"><p class="name">{name}</p><p class="big">{value}</p>{note}</div>'
+
+
+def numbers(figures: Mapping[str, str]) -> str:
+    """A few figures in a line, by name; values are HTML."""
+    items = "".join(f"<div><dt>{escape(name)}</dt><dd>{value}</dd></div>" for name, value in figures.items())
+    return f'<dl class="numbers">{items}</dl>' if items else ""
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], kind: str = "") -> str:
+    """Rows of cells, which are HTML; the first of each row is its heading."""
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in columns)
+    body = "".join(
+        f'<tr><th scope="row">{first}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
+        for first, *cells in rows
+    )
+    head = f"<thead><tr>{head}</tr></thead>" if any(columns) else ""
+    return f'<div class="scroll"><table class="plain {kind}">{head}<tbody>{body}</tbody></table></div>'
+
+
 def interval(low: float | None, high: float | None, digits: int = 3) -> str:
     """The bounds of an interval, or nothing where they are not known."""
     if low is None or high is None or not math.isfinite(low) or not math.isfinite(high):
@@ -76,9 +114,9 @@ def left_out(why: str) -> str:
     return f'<p class="left-out">Left out: {escape(why)}.</p>'
 
 
-def clip_button(row: int, kind: str = "") -> str:
+def clip_button(row: int | str, kind: str = "") -> str:
     """A track's mel that plays its clip; the script fills in picture and sound, each kept once in the page."""
-    return f'<button type="button" class="clip {kind}" data-row="{row}"></button>'
+    return f'<button type="button" class="clip {kind}" data-row="{escape(row)}"></button>'
 
 
 def mel_picture(mel_db: np.ndarray) -> str:

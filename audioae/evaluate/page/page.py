@@ -1,17 +1,13 @@
-"""The page: data in, one HTML file out.
+"""The page of an evaluation: data in, one HTML file out.
 
 Conventions
 -----------
 - Rows count the tracks that were evaluated, as in `vectors` and `facts`.
 - Mels are dB below the clip's maximum, [-80, 0], (128, 130); clips are MP3 files of about 3 s.
-- The page may load nothing: its own policy forbids it, so a catalog's tags cannot make it do so.
 """
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.resources import files
-from string import Template
 from typing import Any
 
 import numpy as np
@@ -20,9 +16,8 @@ from audioae.errors import EvaluationError
 from audioae.evaluate.facts import Facts
 from audioae.evaluate.page import figures, views
 from audioae.evaluate.page.layout import map_rows
-from audioae.evaluate.page.markup import escape, mel_picture, script_json
-from audioae.evaluate.page.neighbors import Neighbors, nearest
-from audioae.evaluate.page.plots import MAX_LABELS, label_styles, mark_shapes
+from audioae.evaluate.page.neighbors import Neighbors
+from audioae.evaluate.page.shell import Key, Shown, nearest_of, render_shell
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,39 +90,30 @@ def render_page(data: PageData) -> str:
         views.reconstructions(document, data.reconstructions),
         figures.omitted(document),
     ]
-    present = [section for section in sections if section is not None]
-    return Template(_resource("template.html")).substitute(
-        title=escape(f"{document.get('subject') or 'embeddings'}: evaluation"),
-        style=_resource("style.css") + label_styles(min(MAX_LABELS, max(1, len(set(data.facts.labels))))),
-        shapes=mark_shapes(),
-        header=figures.headline(document, data.facts.n),
-        links="".join(f'<a href="#{section.anchor}">{escape(section.title)}</a>' for section in present),
-        sections="".join(section.render() for section in present),
-        data=script_json(_script_data(data, rows)),
-        script=_resource("script.js"),
+    return render_shell(
+        f"{document.get('subject') or 'embeddings'}: evaluation",
+        figures.headline(document, data.facts.n),
+        [section for section in sections if section is not None],
+        _tracks(data, rows),
+        data.facts.labels.tolist(),
+        nearest_of(data.vectors, rows),
+        data.neighbors[0].query if data.neighbors else int(rows[0]),
     )
 
 
-def _script_data(data: PageData, rows: np.ndarray) -> dict[str, Any]:
-    """What the script looks up by row: who a track is, what is nearest to it, its mel and its sound."""
+def _tracks(data: PageData, rows: np.ndarray) -> dict[Key, Shown]:
+    """All tracks that the page names."""
     facts = data.facts
-    near = nearest(data.vectors[rows], range(len(rows)))
     hub_ids = {hub["track_id"] for hub in data.document.get("hubs") or []}
     named = {*rows.tolist(), *data.mels, *data.clips} | {i for i, name in enumerate(facts.ids) if name in hub_ids}
     named |= {row for found in data.neighbors for row in (found.query, *found.rows)}
     return {
-        "tracks": {r: [data.titles[r] or str(facts.ids[r]), facts.artists[r], facts.labels[r]] for r in sorted(named)},
-        "nearest": {
-            int(rows[found.query]): [
-                [int(rows[row]), round(score, 3)] for row, score in zip(found.rows, found.scores, strict=True)
-            ]
-            for found in near
-        },
-        "first": data.neighbors[0].query if data.neighbors else int(rows[0]),
-        "mels": {row: mel_picture(mel) for row, mel in data.mels.items()},
-        "clips": {row: base64.b64encode(clip).decode() for row, clip in data.clips.items()},
+        row: Shown(
+            data.titles[row] or str(facts.ids[row]),
+            facts.artists[row],
+            facts.labels[row],
+            data.mels.get(row),
+            data.clips.get(row),
+        )
+        for row in sorted(named)
     }
-
-
-def _resource(name: str) -> str:
-    return (files("audioae.evaluate.page") / name).read_text(encoding="utf-8")

@@ -196,30 +196,38 @@ function setLabel(button, shown) {
   all(`.map .dot.${button.dataset.label}`).forEach((dot) => dot.classList.toggle("off", !shown));
 }
 
-const labelButtons = all(".legend button[data-label]");
-for (const button of labelButtons) {
-  button.addEventListener("click", () => setLabel(button, button.getAttribute("aria-pressed") !== "true"));
-}
-one(".legend .all").addEventListener("click", () => labelButtons.forEach((button) => setLabel(button, true)));
-one(".legend .nothing").addEventListener("click", () => labelButtons.forEach((button) => setLabel(button, false)));
-
-const select = one(".chosen select");
-const groups = new Map();
-for (const row of Object.keys(data.nearest)) {
-  const label = data.tracks[row][2] || "no label";
-  groups.set(label, [...(groups.get(label) || []), row]);
-}
-for (const label of [...groups.keys()].sort()) {
-  const group = make("optgroup");
-  group.label = label;
-  for (const row of groups.get(label)) {
-    const option = make("option", nameOf(row));
-    option.value = row;
-    group.append(option);
+function setUpLegend() {
+  const buttons = all(".legend button[data-label]");
+  for (const button of buttons) {
+    button.addEventListener("click", () => setLabel(button, button.getAttribute("aria-pressed") !== "true"));
   }
-  select.append(group);
+  one(".legend .all").addEventListener("click", () => buttons.forEach((button) => setLabel(button, true)));
+  one(".legend .nothing").addEventListener("click", () => buttons.forEach((button) => setLabel(button, false)));
 }
-select.addEventListener("change", () => choose(select.value));
+
+function setUpList() {
+  const select = one(".chosen select");
+  const groups = new Map();
+  for (const row of Object.keys(data.nearest)) {
+    const label = data.tracks[row][2] || "no label";
+    groups.set(label, [...(groups.get(label) || []), row]);
+  }
+  for (const label of [...groups.keys()].sort()) {
+    const group = make("optgroup");
+    group.label = label;
+    for (const row of groups.get(label)) {
+      const option = make("option", nameOf(row));
+      option.value = row;
+      group.append(option);
+    }
+    select.append(group);
+  }
+  select.addEventListener("change", () => choose(select.value));
+}
 
 all(".clip[data-row]").forEach(dress);
-choose(data.first in data.nearest ? data.first : Object.keys(data.nearest)[0]);
+if (maps.length) {
+  setUpLegend();
+  setUpList();
+  choose(data.first in data.nearest ? data.first : Object.keys(data.nearest)[0]);
+}

@@ -11,7 +11,17 @@ import numpy as np
 from audioae.evaluate.facts import Facts
 from audioae.evaluate.hubness import occurrence
 from audioae.evaluate.page.layout import MIN_UMAP, pca_layout, umap_layout
-from audioae.evaluate.page.markup import Section, clip_button, escape, figure, interval, left_out, mel_picture, number
+from audioae.evaluate.page.markup import (
+    Section,
+    clip_button,
+    escape,
+    figure,
+    interval,
+    left_out,
+    mel_picture,
+    number,
+    numbers,
+)
 from audioae.evaluate.page.neighbors import Neighbors
 from audioae.evaluate.page.plots import (
     MAX_LABELS,
@@ -24,6 +34,11 @@ from audioae.evaluate.page.plots import (
 )
 
 MAX_CONFUSION = 40
+CODEBOOK_CAPTION = (
+    "A line is a group of the codebook, its codes sorted from the most to the least used; color is a code's use, "
+    "relative to even use. A good codebook glows far to the right; black is never used. Perplexity is the number "
+    "of codes that would give the same spread if all were used alike."
+)
 
 
 def track_map(vectors: np.ndarray, rows: np.ndarray, labels: np.ndarray) -> Section:
@@ -134,34 +149,27 @@ def codebook(document: Mapping[str, Any]) -> Section:
         return Section("codebook", title, left_out("the model has none, or its use was not counted"))
     usage, size = np.asarray(found["usage"], float), int(found["size"])
     perplexity, dead = np.mean(found["perplexity"]), int(np.sum(found["dead"]))
-    numbers = "".join(
-        f"<div><dt>{name}</dt><dd>{value}</dd></div>"
-        for name, value in (
-            ("perplexity", f"{number(float(perplexity), 1)} of {size}"),
-            ("dead codes", f"{dead:,} of {size * len(usage):,}"),
-            ("groups", len(usage)),
-        )
-    )
-    caption = (
-        "A line is a group of the codebook, its codes sorted from the most to the least used; color is a code's use, "
-        "relative to even use. A good codebook glows far to the right; black is never used. Perplexity is the number "
-        "of codes that would give the same spread if all were used alike."
-    )
-    return Section("codebook", title, f'<dl class="numbers">{numbers}</dl>{figure(use_picture(usage), caption)}')
+    drawn = figure(use_picture(usage), CODEBOOK_CAPTION)
+    figures = {
+        "perplexity": f"{number(float(perplexity), 1)} of {size}",
+        "dead codes": f"{dead:,} of {size * len(usage):,}",
+        "groups": f"{len(usage)}",
+    }
+    return Section("codebook", title, numbers(figures) + drawn)
 
 
 def reconstructions(document: Mapping[str, Any], pairs: tuple[np.ndarray, np.ndarray] | None) -> Section:
     """Mels above what the decoder makes of their codes, and how far off it is."""
     title, metrics = "Reconstructions", document.get("reconstruction") or {}
-    numbers = "".join(
-        f"<div><dt>{escape(name)}</dt>"
-        f"<dd>{number(entry['value'])} {interval(entry.get('low'), entry.get('high'))}</dd></div>"
-        for name, entry in metrics.items()
+    shown = numbers(
+        {
+            name: f"{number(entry['value'])} {interval(entry.get('low'), entry.get('high'))}"
+            for name, entry in metrics.items()
+        }
     )
-    numbers = f'<dl class="numbers">{numbers}</dl>' if numbers else ""
     if pairs is None or len(pairs[0]) == 0:
-        why = "there are no pictures to show" if numbers else "there is no decoder, or it was not asked"
-        return Section("reconstructions", title, numbers + left_out(why))
+        why = "there are no pictures to show" if shown else "there is no decoder, or it was not asked"
+        return Section("reconstructions", title, shown + left_out(why))
     drawn = "".join(
         f'<div class="pair">{_still(original, "original")}{_still(made, "reconstruction")}</div>'
         for original, made in zip(*pairs, strict=True)
@@ -171,7 +179,7 @@ def reconstructions(document: Mapping[str, Any], pairs: tuple[np.ndarray, np.nda
         "at the top, and color goes from 80 dB below the clip's maximum (black) to it (light). Look for what is "
         "missing: a smooth picture has lost the onsets, an even one the bands."
     )
-    return Section("reconstructions", title, numbers + figure(f'<div class="pairs">{drawn}</div>', caption))
+    return Section("reconstructions", title, shown + figure(f'<div class="pairs">{drawn}</div>', caption))
 
 
 def _legend_button(code: int, name: str) -> str:

@@ -1,0 +1,93 @@
+"""An excerpt is what lies at its second, whatever the format, and the middle one is the stored middle clip."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+from audioae.audio.clips import CLIP_S, SAMPLE_RATE, ClipConfig
+from audioae.audio.decode import DecodeConfig
+from audioae.audio.excerpt import excerpt
+from audioae.audio.extract import extract
+from audioae.audio.mel import encode_mel, log_mel
+from audioae.errors import AudioError
+
+RATE = 44_100
+
+
+def write(path: Path, waveform: np.ndarray) -> str:
+    sf.write(path, waveform.T, RATE)
+    return str(path)
+
+
+def tone(hz: float, seconds: float) -> np.ndarray:
+    return 0.5 * np.sin(2 * np.pi * hz * np.arange(round(seconds * RATE)) / RATE).astype(np.float32)
+
+
+def band(codes: np.ndarray) -> int:
+    return int(codes.astype(float).mean(axis=1).argmax())
+
+
+@pytest.mark.parametrize("kind", ["wav", "flac", "ogg", "mp3", "m4a"])
+def test_the_middle_excerpt_is_the_stored_middle_clip(tiny_audio: Path, kind: str):
+    path = next(tiny_audio.rglob(f"*.{kind}"))
+    stored, config = extract(path, ClipConfig(), DecodeConfig()), ClipConfig()
+    found, middle = excerpt(path, None, config), len(stored.codes) // 2
+    assert found.start_s == pytest.approx(stored.starts_s[middle], abs=1e-4)
+    assert np.abs(found.codes.astype(int) - stored.codes[middle]).mean() < 0.5
+    assert found.audio[:2] == b"\xff\xf3"
+
+
+@pytest.mark.parametrize("kind", ["wav", "flac", "mp3"])
+def test_it_begins_where_it_is_asked_to(tmp_path: Path, kind: str):
+    waveform = np.concatenate([tone(200, 6), tone(3000, 6)])
+    path = write(tmp_path / f"two.{kind}", np.stack([waveform, waveform]))
+    low, high = (excerpt(path, start_s, ClipConfig()) for start_s in (2.0, 6.5))
+    assert (low.start_s, high.start_s) == (2.0, 6.5)
+    assert band(low.codes) < 20 < 60 < band(high.codes)
+    across = excerpt(path, 4.5, ClipConfig()).codes
+    assert band(across[:, :60]) < 20 < 60 < band(across[:, 70:])
+
+
+def test_one_that_would_end_after_the_track_begins_earlier(tmp_path: Path):
+    path = write(tmp_path / "short.wav", tone(200, 5)[None])
+    assert excerpt(path, 4.9, ClipConfig()).start_s == pytest.approx(5 - CLIP_S)
+    assert excerpt(path, -3.0, ClipConfig()).start_s == 0
+
+
+def test_a_track_below_three_seconds_is_repeated(tmp_path: Path):
+    path = write(tmp_path / "one.wav", tone(200, 1)[None])
+    found = excerpt(path, 0.5, ClipConfig())
+    assert found.start_s == 0
+    assert (found.codes.max(axis=0) > 200).all()
+
+
+def test_channels_that_cancel_are_heard_all_the_same(tmp_path: Path):
+    waveform = tone(1000, 4)
+    alone = write(tmp_path / "alone.wav", waveform[None])
+    canceling = write(tmp_path / "canceling.wav", np.stack([waveform, -waveform]))
+    np.testing.assert_array_equal(excerpt(canceling, 0, ClipConfig()).codes, excerpt(alone, 0, ClipConfig()).codes)
+
+
+def test_resampling_keeps_the_pitch(tmp_path: Path):
+    path = write(tmp_path / "tone.wav", tone(1000, 4)[None])
+    own = 0.5 * np.sin(2 * np.pi * 1000 * np.arange(3 * SAMPLE_RATE) / SAMPLE_RATE).astype(np.float32)
+    assert band(excerpt(path, 0, ClipConfig()).codes) == band(encode_mel(log_mel(own[None]))[0][0])
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no audio at all" * 100])
+def test_what_cannot_be_read_says_why(tmp_path: Path, content: bytes | None):
+    path = tmp_path / "broken.wav"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(AudioError, match=r"unreadable|not_audio"):
+        excerpt(path, 0, ClipConfig())
+
+
+def test_samples_that_are_no_numbers_are_refused(tmp_path: Path):
+    waveform = tone(200, 4)
+    waveform[RATE] = np.nan
+    sf.write(tmp_path / "nan.wav", waveform, RATE, subtype="FLOAT")
+    with pytest.raises(AudioError, match=r"NaN or infinite samples from 0\.0 s on"):
+        excerpt(tmp_path / "nan.wav", 0, ClipConfig())
