@@ -69,8 +69,10 @@ def screen(store: Store, embeddings: DatasetRef) -> list[str]:
         finding(ids[8], "duplicate", 0.5, True, evidence={"listen_s": [[1.5, 2.0], 4.0]}),
     ]
     measured = {"check": "mislabeled", "threshold": 0.5, "measured": json.dumps(MEASURED), "omitted": [EVIL]}
-    screenings = publish(store, "screenings", [measured], SCREENINGS, embeddings)
-    publish(store, "findings", rows, FINDINGS, embeddings, screenings)
+    others = [{"check": check, "threshold": 0.5, "measured": "{}", "omitted": []} for check in ("corrupt", "duplicate")]
+    screenings = publish(store, "screenings", [measured, *others], SCREENINGS, embeddings)
+    index, tracks = store.require("index"), store.require("tracks")
+    publish(store, "findings", rows, FINDINGS, index, embeddings, tracks, screenings)
     return ids
 
 
