@@ -8,24 +8,24 @@ Conventions
 
 Columns of `health.HEALTH_COLUMNS` that are measured here:
 
-- gap_db [dB]: how far the deepest stretch of 12 to 370 ms lies below the 23 ms on both sides of it: 10 to 25 in music,
-  50 where samples were lost
-- click_db [dB]: the same upside down, for the steps from sample to sample: how far a click or a burst stands out
-- repeat: likeness of the fine frames' detail, in 0.4 s, to itself 12 to 81 ms later: 1 where a buffer was played again
+- fall_db [dB]: the steepest fall of the level: from the loudest of 23 ms to the loudest of the 12 ms after the next frame.
+  10 to 30 in sounds that are let ring, 50 and more where samples were lost or a recording was cut off
+- burst_db [dB]: the same of the power of the steps from sample to sample: bursts end as nothing else does
+- click_db [dB]: how far 1.5 to 6 ms of steps stand above the 6 ms on both sides
+- repeat: likeness of the fine frames' detail, in 0.28 s, to itself 16 to 81 ms later, as far as it is not alike after less
+  than 0.7 of that, as a note is: near 1 where a buffer was played again
 - hum_line_db [dB]: how far the lines of 50 or 60 Hz, within 0.5 Hz, stand above their surroundings, in the median of
   windows of 3 s: the mean of the three clearest of four harmonics. Notes are beside the mains, and do not last
 
-Why the steps and not the samples: a click and a join have all of their power at the top, where music has little.
+Why the steps: a click and a join have much of their power at the top, where music has little.
 """
 
 import numpy as np
 
 _FINE_HZ = 690.0
-_WIDTHS = (1, 2, 4, 8, 16, 32, 64)  # frames of a stretch
-_SIDE = 4
 _FLOOR = 1e-9  # power of -90 dBFS: below it, quieter is not emptier
-_LAGS = (8, 56)
-_WINDOW, _HUM_WINDOW = 256, 2048  # fine frames
+_LAGS = (11, 56)
+_WINDOW, _HUM_WINDOW = 192, 2048  # fine frames
 _MAINS, _HARMONICS = (50, 60), (1, 2, 3, 4)
 
 
@@ -59,8 +59,9 @@ class Course:
         runs = [np.concatenate(blocks, axis=1) for blocks in self._runs]
         coarse = [run[:2].reshape(2, -1, 4).mean(axis=2) for run in runs]
         return {
-            "gap_db": _largest([_notch_db(powers, _WIDTHS[1:]) for powers, _ in coarse]),
-            "click_db": _largest([_notch_db(1 / np.maximum(steps, _FLOOR), _WIDTHS[:5]) for _, steps in coarse]),
+            "fall_db": _largest([_fall_db(powers) for powers, _ in coarse]),
+            "burst_db": _largest([_fall_db(steps) for _, steps in coarse]),
+            "click_db": _largest([_click_db(run[1]) for run in runs]),
             "repeat": _largest([_repeat(np.sqrt(run[1])) for run in runs]),
             "hum_line_db": _hum_line_db([run[2] for run in runs], self.fine_hz),
         }
@@ -70,28 +71,41 @@ def _largest(values: list[float | None]) -> float | None:
     return max((value for value in values if value is not None), default=None)
 
 
-def _notch_db(powers: np.ndarray, widths: tuple[int, ...]) -> float | None:
-    """How far the maximum of some stretch lies below the maxima of both its sides."""
-    levels = 10 * np.log10(np.maximum(powers, _FLOOR))
-    if len(levels) <= 2 * _SIDE + widths[-1]:
+def _fall_db(powers: np.ndarray) -> float | None:
+    if len(powers) < 8:
         return None
-    highest = {1: levels}
-    for width in _WIDTHS[1:]:
-        half = highest[width // 2]
-        highest[width] = np.maximum(half[: -(width // 2)], half[width // 2 :])
-    sides, deepest = highest[_SIDE], 0.0
-    for width in widths:
-        first, last = sides[: -(width + _SIDE)], sides[width + _SIDE :]
-        inner = highest[width][_SIDE : _SIDE + len(first)]
-        deepest = max(deepest, float((np.minimum(first, last) - inner).max()))
-    return deepest
+    pairs = _highest(_levels(powers), 1)
+    before, after = _highest(pairs, 2), pairs[5:]  # frames i to i + 3, and i + 5 to i + 6
+    return float(max((before[: len(after)] - after).max(), 0))
+
+
+def _click_db(steps: np.ndarray) -> float | None:
+    if len(steps) < 16:
+        return None
+    levels = _levels(steps)
+    pairs = _highest(levels, 1)
+    sides, highest = _highest(pairs, 2), 0.0
+    for width, inner in ((1, levels), (2, pairs), (4, sides)):
+        around = np.maximum(sides[: -(width + 4)], sides[width + 4 :])
+        highest = max(highest, float((inner[4 : 4 + len(around)] - around).max()))
+    return highest
+
+
+def _levels(powers: np.ndarray) -> np.ndarray:
+    return 10 * np.log10(np.maximum(powers, _FLOOR))
+
+
+def _highest(levels: np.ndarray, width: int) -> np.ndarray:
+    """From maxima over `width` frames to those over twice as many."""
+    return np.maximum(levels[:-width], levels[width:])
 
 
 def _repeat(detail: np.ndarray) -> float | None:
     """The highest correlation of a window with itself at a lag, where there is detail to compare."""
-    if len(detail) < _WINDOW:
+    if len(detail) <= _WINDOW:
         return None
-    windows = np.lib.stride_tricks.sliding_window_view(detail, _WINDOW)[:: _WINDOW // 2]
+    detail = detail[:-1] + detail[1:]  # a buffer need not be a whole number of frames
+    windows = np.lib.stride_tricks.sliding_window_view(detail, _WINDOW)[::_WINDOW]
     mean = windows.mean(axis=1, keepdims=True)
     centered = windows - mean
     lively = centered.std(axis=1) > 0.05 * mean[:, 0] + 1e-5
@@ -104,9 +118,10 @@ def _repeat(detail: np.ndarray) -> float | None:
     lags = np.arange(1, _LAGS[1])
     heads, tails = energy[:, _WINDOW - 1 - lags], energy[:, -1:] - energy[:, lags - 1]
     likeness = products[:, 1:] / np.sqrt(np.maximum(heads * tails, 1e-30))
-    inner, before, after = likeness[:, _LAGS[0] : -1], likeness[:, _LAGS[0] - 1 : -2], likeness[:, _LAGS[0] + 1 :]
-    peaks = np.where((inner >= before) & (inner >= after), inner, 0)
-    return float(np.clip(peaks.max(), 0, 1))
+    at = np.arange(_LAGS[0], _LAGS[1] - 2)  # column i is a lag of i + 1
+    shorter = np.maximum.accumulate(likeness, axis=1)[:, np.round(0.7 * at).astype(int) - 1]
+    peaks = likeness[:, at] >= np.maximum(likeness[:, at - 1], likeness[:, at + 1])
+    return float(np.clip((likeness[:, at] - np.maximum(shorter, 0))[peaks].max(initial=0), 0, 1))
 
 
 def _hum_line_db(slows: list[np.ndarray], fine_hz: float) -> float | None:

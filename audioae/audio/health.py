@@ -22,11 +22,11 @@ Conventions
 - cutoff_hz [Hz]: above it the mean spectrum stays 100 dB below its maximum: the edge of a low-pass or of a lower rate
 - noise_floor_dbfs: level that 10 % of the frames (1,024 samples) stay below
 - hum_db [dB]: how far 50 or 60 Hz and its harmonics stand out of the quietest tenth of the spectra
-- gap_db, click_db, repeat, hum_line_db: `audio/course.py`; bandwidth_hz, edge_db, flatness_db, flicker_db:
+- fall_db, burst_db, click_db, repeat, hum_line_db: `audio/course.py`; bandwidth_hz, edge_db, flatness_db, flicker_db:
   `audio/spectrum.py`
 - distinct_fraction: how many of 2,048 samples in a row differ in value, of the first channel, in the median look: 1 in
   music of 16 bits, below 0.1 where most of them are missing
-- quiet_fraction: share of the frames (1,024 samples) that stay 50 dB below the mean power
+- quiet_fraction: share of the frames (1,024 samples) that stay 50 dB below the mean power; tail_s [s]: those at the end
 
 Why the statistics are sums, dot products and extremes of blocks in the cache: all of it has to cost below a tenth of
 decoding. Tests for the rare (runs, clipping) start only where a cheap one says that there is something.
@@ -63,7 +63,8 @@ HEALTH_COLUMNS: dict[str, type] = {
     "cutoff_hz": float,
     "noise_floor_dbfs": float,
     "hum_db": float,
-    "gap_db": float,
+    "fall_db": float,
+    "burst_db": float,
     "click_db": float,
     "repeat": float,
     "hum_line_db": float,
@@ -73,6 +74,7 @@ HEALTH_COLUMNS: dict[str, type] = {
     "flicker_db": float,
     "distinct_fraction": float,
     "quiet_fraction": float,
+    "tail_s": float,
 }
 
 _SILENCE = 1e-12  # power of -120 dBFS
@@ -132,8 +134,9 @@ class HealthMeter:
         if peak > _AUDIBLE:
             self._n_looked += planes.size
             self._n_flat += int(np.count_nonzero(planes > 0.98 * peak) + np.count_nonzero(planes < -0.98 * peak))
-            some = planes[0, :_SOME]
-            self._distinct.append(len(np.unique(some)) / len(some))
+            n_levels = len(np.unique(planes[0, :_SOME]))
+            if n_levels > 1:
+                self._distinct.append(n_levels / min(len(mono), _SOME))
         if len(mono) >= self._n_fft:
             spectrum = np.fft.rfft(mono[: self._n_fft] * self._window)
             self._spectra.append(spectrum.real**2 + spectrum.imag**2)
@@ -167,6 +170,7 @@ class HealthMeter:
             "channel_difference_db": float(levels.max() - levels.min()) if self.channels > 1 else None,
             "correlation": self._correlation(),
             "noise_floor_dbfs": float(_db(np.percentile(frame_powers, 10))) if len(frame_powers) else None,
+            "tail_s": float(np.argmin(quiet[::-1]) * _FRAME / self.sample_rate) if len(quiet) else None,
             "quiet_fraction": float(quiet.mean()) if len(quiet) else None,
             "distinct_fraction": float(np.median(self._distinct)) if self._distinct else None,
             **spectral_evidence(spectra, self._n_fft / self.sample_rate),

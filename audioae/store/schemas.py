@@ -90,7 +90,8 @@ HEALTH = pa.schema(
         pa.field("noise_floor_dbfs", pa.float32()),
         pa.field("hum_db", pa.float32()),
         # version 2
-        pa.field("gap_db", pa.float32()),
+        pa.field("fall_db", pa.float32()),
+        pa.field("burst_db", pa.float32()),
         pa.field("click_db", pa.float32()),
         pa.field("repeat", pa.float32()),
         pa.field("hum_line_db", pa.float32()),
@@ -100,6 +101,7 @@ HEALTH = pa.schema(
         pa.field("flicker_db", pa.float32()),
         pa.field("distinct_fraction", pa.float32()),
         pa.field("quiet_fraction", pa.float32()),
+        pa.field("tail_s", pa.float32()),
     ]
 )
 
@@ -184,7 +186,7 @@ def without_added(dataset: str, columns: Sequence[str] | None, there: Sequence[s
 def with_added(dataset: str, table: pa.Table, columns: Sequence[str] | None = None) -> pa.Table:
     """A table of any version with the columns of today (or those of them that are wanted), null where it is older.
 
-    >>> with_added("health", pa.table({"track_id": ["a"]}), ["track_id", "gap_db"])["gap_db"].to_pylist()
+    >>> with_added("health", pa.table({"track_id": ["a"]}), ["track_id", "fall_db"])["fall_db"].to_pylist()
     [None]
     """
     schema, added = schema_of(dataset).schema, schema_of(dataset).added

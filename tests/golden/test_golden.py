@@ -26,7 +26,7 @@ def test_v1_loads():
     assert store.read(refs["rejects"])["reason"].to_pylist() == ["silent"]
     health = store.read(refs["health"])
     assert health["sample_rate"].to_pylist() == [44100]
-    assert health["gap_db"].to_pylist() == store.read(refs["health"], ["gap_db"])["gap_db"].to_pylist() == [None]
+    assert health["fall_db"].to_pylist() == store.read(refs["health"], ["fall_db"])["fall_db"].to_pylist() == [None]
     codes = mel_codes(store.read(refs["mels"]))
     assert np.array_equal(codes[0].reshape(-1), np.arange(128 * 130) % 256)
     stored = store.read(refs["embeddings"])
