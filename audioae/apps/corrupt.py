@@ -146,7 +146,7 @@ def judge_held_out(
 
 
 def measure(held: Held, kinds: np.ndarray, clean: np.ndarray) -> dict[str, dict[str, float]]:
-    """AUROC of each fault against the clean rows among `clean` (bool): "seen", and where it was left out, "left_out"."""
+    """AUROC of each fault against the rows `clean` (bool): "seen", and "left_out" where it was left out."""
     found: dict[str, dict[str, float]] = {}
     for kind in sorted(set(kinds) - {CLEAN}):
         rows = np.flatnonzero((kinds == kind) | clean)

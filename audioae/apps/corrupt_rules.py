@@ -2,16 +2,16 @@
 
 Conventions
 -----------
-- Evidence is a mapping of column to values, shape (n,), float64, NaN where it has no meaning or is not known; the columns
-  are those of `audio/health.py`, and what `derive` makes of them. A NaN breaks no rule.
-- A limit is a percentile of the catalog, of the track's own label where that has `MIN_LABEL` tracks, and `MARGIN` of its
-  distance from the median besides, held between `fair`, which no limit is stricter than, and `certain`, which none is
-  more lenient than.
+- Evidence is a mapping of column to values, shape (n,), float64, NaN where it has no meaning or is not known; the
+  columns are those of `audio/health.py`, and what `derive` makes of them. A NaN breaks no rule.
+- A limit is a percentile of the catalog, of the track's own label where that has `MIN_LABEL` tracks, and `MARGIN` of
+  its distance from the median besides, held between `fair`, which no limit is stricter than, and `certain`, which none
+  is more lenient than.
 - `excess` is how far a value lies beyond its limit, in units of the rule's `scale`: 0 or less is within it.
 
-Why a margin: a value beyond the percentile is the largest of a few hundred, one beyond the margin stands apart from them.
-Why both bounds: a percentile alone calls .5 % of any catalog corrupt, and a fixed limit alone calls a catalog of old records
-corrupt from end to end.
+Why a margin: a value beyond the percentile is the largest of a few hundred, one beyond the margin stands apart.
+Why both bounds: a percentile alone calls .5 % of any catalog corrupt, and a fixed limit alone calls a catalog of old
+records corrupt from end to end.
 """
 
 from collections.abc import Mapping, Sequence
@@ -57,7 +57,7 @@ RULES: tuple[Rule, ...] = (
     Rule("noise", "hiss_db", "dB", -18, -3, 3, "white noise {value:.0f} dB from the mean level fills its pauses"),
     Rule("clicks", "click_db", "dB", 36, 200, 4, "a click stands {value:.0f} dB above what is around it"),
     Rule("bursts", "burst_db", "dB", 55, 200, 5, "a sound ends by {value:.0f} dB within 12 ms"),
-    Rule("stutter", "repeat", "", 0.65, 1.0, 0.1, "a piece of 16 to 81 ms repeats with a likeness of {value:.2f}"),
+    Rule("stutter", "repeat", "", 0.6, 1.0, 0.1, "a piece of 16 to 81 ms repeats with a likeness of {value:.2f}"),
     Rule(
         "few levels", "distinct_fraction", "", 0.1, 0.02, 0.03, "{value:.1%} of the samples differ in value", low=True
     ),
@@ -95,7 +95,7 @@ def derive(evidence: Mapping[str, np.ndarray], lossless: np.ndarray) -> dict[str
 
 
 def _carried_hz(bits_per_channel: np.ndarray, lossless: np.ndarray) -> np.ndarray:
-    """Up to where an encoder that does its work goes, by bit/s of a channel: 16 kHz at 64 kb/s, 19 kHz at 128 and more."""
+    """Up to where an encoder that does its work goes, by bit/s of a channel."""
     lossy = np.interp(bits_per_channel, [16_000, 32_000, 64_000, 128_000], [5000, 10_000, 15_500, 19_000])
     return np.where(lossless, _LOSSLESS_HZ, lossy)
 

@@ -8,12 +8,12 @@ Conventions
 
 Columns of `health.HEALTH_COLUMNS` that are measured here:
 
-- fall_db [dB]: the steepest fall of the level: from the loudest of 23 ms to the loudest of the 12 ms after the next frame.
+- fall_db [dB]: the steepest fall of the level: from the loudest of 23 ms to the loudest of 12 ms, a frame later.
   10 to 30 in sounds that are let ring, 50 and more where samples were lost or a recording was cut off
 - burst_db [dB]: the same of the power of the steps from sample to sample: bursts end as nothing else does
 - click_db [dB]: how far 1.5 to 6 ms of steps stand above the 6 ms on both sides
-- repeat: likeness of the fine frames' detail, in 0.28 s, to itself 16 to 81 ms later, as far as it is not alike after less
-  than 0.7 of that, as a note is: near 1 where a buffer was played again
+- repeat: likeness of fine frames (powers of samples and steps, means) in 0.28 s to themselves 16 to 81 ms later, less
+  half of what it is after less than 0.7 of that, as a note repeats: above 0.6 where a buffer was played again
 - hum_line_db [dB]: how far the lines of 50 or 60 Hz, within 0.5 Hz, stand above their surroundings, in the median of
   windows of 3 s: the mean of the three clearest of four harmonics. Notes are beside the mains, and do not last
 
@@ -21,6 +21,7 @@ Why the steps: a click and a join have much of their power at the top, where mus
 """
 
 import numpy as np
+import scipy.fft
 
 _FINE_HZ = 690.0
 _FLOOR = 1e-9  # power of -90 dBFS: below it, quieter is not emptier
@@ -62,7 +63,7 @@ class Course:
             "fall_db": _largest([_fall_db(powers) for powers, _ in coarse]),
             "burst_db": _largest([_fall_db(steps) for _, steps in coarse]),
             "click_db": _largest([_click_db(run[1]) for run in runs]),
-            "repeat": _largest([_repeat(np.sqrt(run[1])) for run in runs]),
+            "repeat": _largest([_repeat(run) for run in runs]),
             "hum_line_db": _hum_line_db([run[2] for run in runs], self.fine_hz),
         }
 
@@ -100,28 +101,32 @@ def _highest(levels: np.ndarray, width: int) -> np.ndarray:
     return np.maximum(levels[:-width], levels[width:])
 
 
-def _repeat(detail: np.ndarray) -> float | None:
-    """The highest correlation of a window with itself at a lag, where there is detail to compare."""
-    if len(detail) <= _WINDOW:
+def _repeat(run: np.ndarray) -> float | None:
+    """The highest likeness of a window to itself at a lag, where there is detail to compare."""
+    if run.shape[1] <= _WINDOW:
         return None
-    detail = detail[:-1] + detail[1:]  # a buffer need not be a whole number of frames
-    windows = np.lib.stride_tricks.sliding_window_view(detail, _WINDOW)[::_WINDOW]
-    mean = windows.mean(axis=1, keepdims=True)
-    centered = windows - mean
-    lively = centered.std(axis=1) > 0.05 * mean[:, 0] + 1e-5
-    if not lively.any():
+    details = np.concatenate([np.sqrt(run[:2]), run[2:]])
+    details = details[:, :-1] + details[:, 1:]  # a buffer need not be a whole number of frames
+    windows = np.lib.stride_tricks.sliding_window_view(details, _WINDOW, axis=1)[:, :: 3 * _WINDOW // 4]
+    steps = windows[1]
+    windows = windows[:, steps.std(axis=1) > 0.05 * steps.mean(axis=1) + 1e-5]
+    if not windows.shape[1]:
         return 0.0
-    centered = centered[lively]
-    spectra = np.fft.rfft(centered, 2 * _WINDOW)
-    products = np.fft.irfft(spectra.real**2 + spectra.imag**2)[:, : _LAGS[1]]
-    energy = np.cumsum(centered**2, axis=1)
-    lags = np.arange(1, _LAGS[1])
-    heads, tails = energy[:, _WINDOW - 1 - lags], energy[:, -1:] - energy[:, lags - 1]
-    likeness = products[:, 1:] / np.sqrt(np.maximum(heads * tails, 1e-30))
+    likeness = np.mean([_likeness(own) for own in windows], axis=0)
     at = np.arange(_LAGS[0], _LAGS[1] - 2)  # column i is a lag of i + 1
     shorter = np.maximum.accumulate(likeness, axis=1)[:, np.round(0.7 * at).astype(int) - 1]
     peaks = likeness[:, at] >= np.maximum(likeness[:, at - 1], likeness[:, at + 1])
-    return float(np.clip((likeness[:, at] - np.maximum(shorter, 0))[peaks].max(initial=0), 0, 1))
+    return float(np.clip((likeness[:, at] - 0.5 * np.maximum(shorter, 0))[peaks].max(initial=0), 0, 1))
+
+
+def _likeness(windows: np.ndarray) -> np.ndarray:
+    """Correlation of windows with themselves at lags of 1 to `_LAGS[1]` - 1 frames, shape (n, lags)."""
+    centered = windows - windows.mean(axis=1, keepdims=True)
+    spectra = np.asarray(scipy.fft.rfft(centered, 2 * _WINDOW))  # scipy's stay in float32, numpy's do not
+    products = np.asarray(scipy.fft.irfft(spectra.real**2 + spectra.imag**2))[:, 1 : _LAGS[1]]
+    energy = np.cumsum(np.square(centered), axis=1)
+    heads, tails = energy[:, _WINDOW - 2 : _WINDOW - 1 - _LAGS[1] : -1], energy[:, -1:] - energy[:, : _LAGS[1] - 1]
+    return products / np.sqrt(np.maximum(heads * tails, 1e-30))
 
 
 def _hum_line_db(slows: list[np.ndarray], fine_hz: float) -> float | None:

@@ -11,8 +11,8 @@ Columns of `health.HEALTH_COLUMNS` that are measured here:
 - bandwidth_hz [Hz]: the same, 60 dB below
 - edge_db [dB]: the steepest fall of the mean spectrum within 430 Hz, above 1.5 kHz
 - hum_db [dB]: how far 50 or 60 Hz and its harmonics stand out of the quietest tenth of the spectra
-- flatness_db [dB]: how far the geometric mean of the quietest fifth lies below its mean, from 1 kHz to the cutoff: near 0
-  in white noise
+- flatness_db [dB]: how far the geometric mean of the quietest fifth lies below its mean, from 1 kHz to the cutoff:
+  near 0 in white noise
 - flicker_db [dB]: how far bands go up and down, from their 10th to their 90th percentile in time, in the mean of the
   bands between 3 and 12 kHz
 """

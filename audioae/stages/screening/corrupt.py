@@ -1,4 +1,4 @@
-"""Check corrupt: rules over the evidence of the one decode, and a classifier of faults done to the catalog's own tracks.
+"""Check corrupt: rules over the evidence of the one decode, and a classifier of faults done to the catalog's tracks.
 
 Conventions
 -----------
@@ -6,8 +6,8 @@ Conventions
 - A score below 0.5 is an issue. A broken rule is one whatever the classifier says; else the classifier's limit is what
   all but `false_positive_rate` of the clean tracks stay below, judged by detectors that have not learned from them.
 - `measured`: "types" has the AUROC of each fault, "seen" by detectors that know it and "left_out" by ones that do not,
-  always of tracks that were held out; rules and classifier together. "false_positive_rate" is that of tracks that break no
-  rule, at a limit set by other ones; "broken" is the share of the catalog that breaks a rule.
+  always of tracks that were held out; rules and classifier together. "false_positive_rate" is that of tracks that break
+  no rule, at a limit set by other ones; "broken" is the share of the catalog that breaks a rule.
 
 Why the sample is written and decoded instead of changed in memory: evidence is of the file, its encoder and its rate.
 """
@@ -69,7 +69,7 @@ class CorruptConfig(Config):
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the store has of decoded tracks, in the order of the catalog: `columns` are as `corrupt_rules.derive` says."""
+    """What the store has of decoded tracks, in the order of the catalog; `columns` are those of `corrupt_rules`."""
 
     tracks: list[dict[str, Any]]
     columns: dict[str, np.ndarray]
@@ -81,7 +81,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Versions:
-    """Rows of versions with a fault each (`CLEAN` where intact): the row of their track, their fault, their evidence."""
+    """Versions with a fault each (`CLEAN` where intact): the row of their track, their fault, their evidence."""
 
     track: np.ndarray
     kinds: np.ndarray
@@ -214,7 +214,7 @@ def _learn(
     broken: np.ndarray,
     config: CorruptConfig,
 ) -> tuple[np.ndarray, dict[int, str], dict[str, Any]]:
-    """Scores of all tracks by the classifier, the likeliest fault of those below the threshold, and what was measured."""
+    """Scores of all tracks by the classifier, the fault that each is most like, and what was measured."""
     intact = versions.kinds == CLEAN  # what they have and no track has, is of a later version than the store's
     names = [
         name
