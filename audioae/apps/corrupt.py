@@ -151,7 +151,8 @@ def measure(held: Held, kinds: np.ndarray, clean: np.ndarray) -> dict[str, dict[
     for kind in sorted(set(kinds) - {CLEAN}):
         rows = np.flatnonzero((kinds == kind) | clean)
         sides = {"seen": held.seen} | ({"left_out": held.left_out[kind]} if kind in held.left_out else {})
-        found[kind] = {name: float(roc_auc_score(kinds[rows] == kind, values[rows])) for name, values in sides.items()}
+        aurocs = {name: float(roc_auc_score(kinds[rows] == kind, values[rows])) for name, values in sides.items()}
+        found[str(kind)] = aurocs
     return found
 
 

@@ -54,7 +54,7 @@ RULES: tuple[Rule, ...] = (
     Rule("muffled", "bandwidth_hz", "Hz", 4000, 800, 1000, "there is nothing above {value:,.0f} Hz", low=True),
     Rule("low rate", "sample_rate", "Hz", 15_000, 7000, 2000, "it holds {value:,.0f} samples a second", low=True),
     Rule("hum", "hum_line_db", "dB", 15, 40, 4, "the mains and its harmonics stand out by {value:.0f} dB"),
-    Rule("noise", "hiss_db", "dB", -18, -3, 3, "white noise {value:.0f} dB from the mean level fills its pauses"),
+    Rule("noise", "hiss_db", "dB", -18, 3, 3, "white noise {value:.0f} dB from the mean level fills its pauses"),
     Rule("clicks", "click_db", "dB", 36, 200, 4, "a click stands {value:.0f} dB above what is around it"),
     Rule("bursts", "burst_db", "dB", 55, 200, 5, "a sound ends by {value:.0f} dB within 12 ms"),
     Rule("stutter", "repeat", "", 0.6, 1.0, 0.1, "a piece of 16 to 81 ms repeats with a likeness of {value:.2f}"),
@@ -79,7 +79,6 @@ def derive(evidence: Mapping[str, np.ndarray], lossless: np.ndarray) -> dict[str
         carried = np.minimum(carried, 0.45 * e["sample_rate"])
         lost = np.where(e["edge_db"] > _STEEP_DB, carried - e["cutoff_hz"], np.where(np.isnan(e["edge_db"]), np.nan, 0))
         hiss = np.where(e["flatness_db"] < _WHITE_DB, e["noise_floor_dbfs"] - e["rms_dbfs"], np.nan)
-    bandwidth = np.where(e["bandwidth_hz"] > 0, e["bandwidth_hz"], np.nan)  # 0 where what was looked at is silent
     return e | {
         "flat_percent": 100 * e["flat_fraction"],
         "clipped_percent": 100 * e["clipped_fraction"],
@@ -88,9 +87,7 @@ def derive(evidence: Mapping[str, np.ndarray], lossless: np.ndarray) -> dict[str
         "hiss_db": hiss,
         "pause_db": e["noise_floor_dbfs"] - e["rms_dbfs"],
         "crest_db": 20 * np.log10(np.maximum(e["peak"], 1e-6)) - e["rms_dbfs"],
-        "bandwidth_hz": bandwidth,
-        "bandwidth_share": 2 * bandwidth / e["sample_rate"],
-        "treble_hz": e["cutoff_hz"] - bandwidth,
+        "treble_hz": e["cutoff_hz"] - e["bandwidth_hz"],
     }
 
 

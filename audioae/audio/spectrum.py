@@ -8,7 +8,7 @@ Conventions
 Columns of `health.HEALTH_COLUMNS` that are measured here:
 
 - cutoff_hz [Hz]: above it the mean spectrum stays 100 dB below its maximum: the edge of a low-pass or of a lower rate
-- bandwidth_hz [Hz]: the same, 60 dB below
+- bandwidth_hz [Hz]: the same, 60 dB below; None where only pauses were looked at
 - edge_db [dB]: the steepest fall of the mean spectrum within 430 Hz, above 1.5 kHz
 - hum_db [dB]: how far 50 or 60 Hz and its harmonics stand out of the quietest tenth of the spectra
 - flatness_db [dB]: how far the geometric mean of the quietest fifth lies below its mean, from 1 kHz to the cutoff:
@@ -21,6 +21,7 @@ import numpy as np
 
 _EDGE_DB, _BAND_DB = 100.0, 60.0
 _EDGE_FLOOR_DB = -125.0  # above the noise of 16 bits in one bin
+_HEARD_DB = -80.0  # a maximum below it is that of a pause
 _BAND = 16
 
 
@@ -39,7 +40,7 @@ def spectral_evidence(spectra: np.ndarray, bins_per_hz: float) -> dict[str, floa
     low, high = np.percentile(np.maximum(voiced, -140), [10, 90], axis=0)
     return {
         "cutoff_hz": cutoff_hz,
-        "bandwidth_hz": band_hz * _top_band(bands, _BAND_DB),
+        "bandwidth_hz": band_hz * _top_band(bands, _BAND_DB) if bands.max() > _HEARD_DB else None,
         "edge_db": _edge_db(bands, round(1500 / band_hz)),
         "hum_db": _hum_db(spectra, bins_per_hz),
         "flatness_db": float(_db(np.mean(10 ** (quiet / 10))) - quiet.mean()) if len(quiet) else None,

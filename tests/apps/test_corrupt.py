@@ -108,7 +108,7 @@ def test_a_label_that_is_large_enough_has_limits_of_its_own():
         made = evidence(2000)
         made["hum_line_db"][:n_noisy] = np.random.default_rng(1).normal(20, 1, n_noisy)
         _, limits, _ = judged(made, ["field"] * n_noisy + [""] * (2000 - n_noisy))
-        assert (limits["hum"][0] > limits["hum"][-1]) == (n_noisy == MIN_LABEL)
+        assert (limits["hum"][0] < limits["hum"][-1]) == (n_noisy == MIN_LABEL)  # its own spread is small
 
 
 def versions() -> tuple[np.ndarray, np.ndarray, np.ndarray]:

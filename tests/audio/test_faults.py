@@ -54,7 +54,7 @@ def test_another_recording_gets_other_faults(planes: np.ndarray):
         ("silence", "fall_db", 25),
         ("cut short", "tail_s", 1.0),
         ("clipping", "flat_fraction", 1e-3),
-        ("noise", "noise_floor_dbfs", 3),
+        ("noise", "flatness_db", -5),
         ("hum", "hum_line_db", 5),
         ("offset", "dc_offset", 0.015),
         ("dead channel", "channel_difference_db", 35),

@@ -4,7 +4,8 @@ Conventions
 -----------
 - Every decoded track is judged by what the store has of it; only a sample is decoded again, to do faults to it.
 - A score below 0.5 is an issue. A broken rule is one whatever the classifier says; else the classifier's limit is what
-  all but `false_positive_rate` of the clean tracks stay below, judged by detectors that have not learned from them.
+  all but `false_positive_rate` of the clean tracks stay below, judged by detectors that have not learned from them, and
+  the rules' margin.
 - `measured`: "types" has the AUROC of each fault, "seen" by detectors that know it and "left_out" by ones that do not,
   always of tracks that were held out; rules and classifier together. "false_positive_rate" is that of tracks that break
   no rule, at a limit set by other ones; "broken" is the share of the catalog that breaks a rule.
@@ -12,13 +13,10 @@ Conventions
 Why the sample is written and decoded instead of changed in memory: evidence is of the file, its encoder and its rate.
 """
 
-import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from pydantic import Field
 
 from audioae.apps.corrupt import (
@@ -30,28 +28,21 @@ from audioae.apps.corrupt import (
     judge_held_out,
     measure,
     number_groups,
-    oddest_clip,
     to_scores,
 )
-from audioae.apps.corrupt_rules import broken_rules, derive, rule_excess, rule_limits
+from audioae.apps.corrupt_rules import MARGIN, broken_rules, rule_excess, rule_limits
 from audioae.apps.findings import Screened
-from audioae.audio.extract import Extracted
-from audioae.audio.faults import FAULTS, INTACT, extract_faulty
-from audioae.audio.health import HEALTH_COLUMNS
-from audioae.audio.workers import imap_killable
+from audioae.audio.faults import FAULTS
 from audioae.config import Config
-from audioae.errors import AudioError
-from audioae.model.embedder import pool_track
 from audioae.stages.descriptions import Report
-from audioae.stages.extraction import Workers, mel_codes
+from audioae.stages.extraction import Workers
 from audioae.stages.library import Library
+from audioae.stages.screening.evidence import Evidence, Versions, make_versions, oddest_clips, read_evidence
 
 MIN_CLEAN = 16  # tracks below which there is nothing to learn from
 THRESHOLD = 0.5
 N_SHOWN = 50
-_CLIPS = 8  # of a version that are embedded
 _LEAST_BADNESS = 0.2
-_LOSSLESS = ("pcm", "flac", "float", "double", "alac")
 
 
 class CorruptConfig(Config):
@@ -65,28 +56,6 @@ class CorruptConfig(Config):
     n_faults: int = Field(default=5, ge=1, le=len(FAULTS) - 1)
     false_positive_rate: float = Field(default=0.005, gt=0, le=0.1)
     leave_out: bool = True
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What the store has of decoded tracks, in the order of the catalog; `columns` are those of `corrupt_rules`."""
-
-    tracks: list[dict[str, Any]]
-    columns: dict[str, np.ndarray]
-
-    @property
-    def labels(self) -> list[str | None]:
-        return [track["label"] for track in self.tracks]
-
-
-@dataclass(frozen=True)
-class Versions:
-    """Versions with a fault each (`CLEAN` where intact): the row of their track, their fault, their evidence."""
-
-    track: np.ndarray
-    kinds: np.ndarray
-    columns: dict[str, np.ndarray]
-    omitted: tuple[str, ...] = ()
 
 
 def screen_corrupt(library: Library, config: CorruptConfig, workers: Workers, report: Report) -> Screened:
@@ -114,17 +83,18 @@ def screen_corrupt(library: Library, config: CorruptConfig, workers: Workers, re
     omitted = list(_unknown(evidence))
     versions = None
     if config.n_sample and len(clean) >= MIN_CLEAN:
-        versions = make_versions(library, evidence, clean, config, workers, report)
+        sample = np.random.default_rng(0).permutation(clean)[: config.n_sample]
+        versions = make_versions(library, evidence, sample, config.n_faults, workers, report)
         omitted += versions.omitted
     elif config.n_sample:
         omitted.append(f"{len(clean)} clean tracks are too few to learn from, wanted {MIN_CLEAN}: rules only")
-    score, answers, measured = np.where(broken, 0.0, 1.0).astype(np.float32), {}, {"broken": float(broken.mean())}
+    score, answers, measured = np.ones(len(broken)), {}, {"broken": float(broken.mean())}
     if versions is not None and set(versions.kinds) - {CLEAN}:
         score, answers, measured = _learn(evidence, versions, limits, broken, config)
-    score = _with_rules(score, excess)
+    score = _with_rules(score, excess).astype(np.float32)
     shown = np.flatnonzero(score < THRESHOLD).tolist()
     shown += [row for row in np.argsort(score, kind="stable")[:N_SHOWN].tolist() if row not in set(shown)]
-    heard = oddest_clips(library, [evidence.tracks[row]["track_id"] for row in shown])
+    heard = oddest_clips(library, [evidence.tracks[row] for row in shown])
     return Screened(
         check="corrupt",
         track_ids=np.array([track["track_id"] for track in evidence.tracks], object),
@@ -136,77 +106,6 @@ def screen_corrupt(library: Library, config: CorruptConfig, workers: Workers, re
     )
 
 
-def read_evidence(library: Library) -> Evidence:
-    """Health and reconstruction of every embedded track."""
-    health_ref = library.store.manifest(library.embeddings_ref).parent("health")
-    health = {row["track_id"]: row for row in library.store.read(health_ref).to_pylist()}
-    columns = ["track_id", "reconstruction_error", "spread"]
-    embedded = {row["track_id"]: row for row in library.store.read(library.embeddings_ref, columns).to_pylist()}
-    wanted = library.tracks.select(["track_id", "uri", "artist", "label"]).to_pylist()
-    tracks = [row for row in wanted if row["track_id"] in health and row["track_id"] in embedded]
-    return Evidence(tracks, _columns([health[t["track_id"]] | embedded[t["track_id"]] for t in tracks]))
-
-
-def make_versions(
-    library: Library, evidence: Evidence, clean: np.ndarray, config: CorruptConfig, workers: Workers, report: Report
-) -> Versions:
-    """Do faults to a sample of the rows `clean`, store and decode them as the catalog was."""
-    chosen = np.random.default_rng(0).permutation(clean)[: config.n_sample]
-    faults = [name for name in FAULTS if name != INTACT]
-    names = {
-        int(row): (INTACT, *(faults[(i * config.n_faults + j) % len(faults)] for j in range(config.n_faults)))
-        for i, row in enumerate(chosen)
-    }
-    clips = library.mels_config.clips.model_copy(update={"max_clips": min(_CLIPS, library.mels_config.clips.max_clips)})
-    rows, track, kinds, failures = [], [], [], []
-    with tempfile.TemporaryDirectory(prefix="audioae-faults-") as folder:
-        items = (
-            (row, (evidence.tracks[row]["uri"], folder, clips, library.mels_config.decode, own))
-            for row, own in names.items()
-        )
-        timeout_s = workers.timeout_s * (2 + config.n_faults)
-        for done, (row, result) in enumerate(
-            imap_killable(extract_faulty, items, workers=workers.n, timeout_s=timeout_s)
-        ):
-            report("faults", done + 1, len(names))
-            if isinstance(result, AudioError):
-                failures.append(f"{evidence.tracks[int(row)]['uri']}: {result}")  # pyright: ignore[reportArgumentType]
-                continue
-            for name, version in result.items():
-                if isinstance(version, Extracted):
-                    rows.append(version.health | _reconstruction(library, version))
-                    track.append(row)
-                    kinds.append(CLEAN if name == INTACT else name)
-    omitted = ()
-    if failures:
-        what = "rules only" if not rows else "they are not learned from"
-        omitted = (
-            f"audio of {len(failures)} of {len(names)} sampled tracks cannot be read again, {what}: {failures[0]}",
-        )
-    return Versions(np.array(track, int), np.array(kinds, object), _columns(rows) if rows else {}, omitted)
-
-
-def oddest_clips(library: Library, track_ids: Sequence[str]) -> dict[str, float]:
-    """Where the clip of a track stands that is least like its others, in seconds, of tracks whose mels are stored."""
-    wanted, found = set(track_ids), {}
-    health = library.store.manifest(library.embeddings_ref).parent("health")
-    for part in library.store.manifest(health).parts:  # one decode gave parts of one name
-        name = part.name.removesuffix(".parquet")
-        if not wanted or not library.store.has_part("mels", name):
-            continue
-        own = wanted & set(library.store.read_part("mels", name, ["track_id"])["track_id"].to_pylist())
-        if not own:
-            continue
-        mels = library.store.read_part("mels", name, ["track_id", "start_s", "mel"])
-        owners = mels["track_id"].to_numpy()
-        for track_id in own:
-            clips = mels.filter(pa.array(owners == track_id))
-            if clips.num_rows > 2:
-                found[track_id] = float(clips["start_s"][oddest_clip(mel_codes(clips))].as_py())
-        wanted -= own
-    return found
-
-
 def _learn(
     evidence: Evidence,
     versions: Versions,
@@ -215,14 +114,8 @@ def _learn(
     config: CorruptConfig,
 ) -> tuple[np.ndarray, dict[int, str], dict[str, Any]]:
     """Scores of all tracks by the classifier, the fault that each is most like, and what was measured."""
-    intact = versions.kinds == CLEAN  # what they have and no track has, is of a later version than the store's
-    names = [
-        name
-        for name in FEATURES
-        if not np.isnan(evidence.columns[name]).all() or np.isnan(versions.columns[name][intact]).all()
-    ]
     own, made = (
-        np.stack([columns[name] for name in names], axis=1) for columns in (evidence.columns, versions.columns)
+        np.stack([columns[name] for name in FEATURES], axis=1) for columns in (evidence.columns, versions.columns)
     )
     learned = np.sort(np.random.default_rng(1).permutation(np.flatnonzero(~broken))[:MAX_CLEAN])
     numbers = number_groups([track["artist"] or track["track_id"] for track in evidence.tracks])
@@ -242,7 +135,7 @@ def _learn(
     excess = np.concatenate([np.full((len(learned), excess.shape[1]), -np.inf), excess])
 
     def judged(values: np.ndarray) -> np.ndarray:
-        return 1.0 - _with_rules(to_scores(values, limit, spread).astype(np.float64), excess)
+        return 1.0 - _with_rules(to_scores(values, limit, spread), excess)
 
     held = Held(judged(held.seen), {kind: judged(values) for kind, values in held.left_out.items()})
     types = measure(held, kinds, kinds == CLEAN)
@@ -255,7 +148,8 @@ def _learn(
 
 
 def _limit(clean: np.ndarray, config: CorruptConfig) -> float:
-    return max(float(np.quantile(clean, 1 - config.false_positive_rate, method="higher")), _LEAST_BADNESS)
+    middle, far = np.quantile(clean, [0.5, 1 - config.false_positive_rate])
+    return max(float(far + MARGIN * (far - middle)), _LEAST_BADNESS)
 
 
 def _false_positive_rate(clean: np.ndarray, groups: np.ndarray, config: CorruptConfig) -> float:
@@ -270,7 +164,7 @@ def _false_positive_rate(clean: np.ndarray, groups: np.ndarray, config: CorruptC
 def _with_rules(score: np.ndarray, excess: np.ndarray) -> np.ndarray:
     """A broken rule puts a track below the threshold, the further the worse it is broken."""
     worst = np.maximum(excess.max(axis=1), 0)
-    return np.where(worst > 0, np.minimum(score, 0.9 * THRESHOLD / (1 + worst)), score).astype(score.dtype)
+    return np.where(worst > 0, np.minimum(score, 0.9 * THRESHOLD / (1 + worst)), score)
 
 
 def _explain(
@@ -298,19 +192,3 @@ def _unknown(evidence: Evidence) -> list[str]:
     if len(evidence.tracks) and np.isnan(evidence.columns["fall_db"]).all():
         return ["falls, bursts, clicks, stutter, mains and edges: measured by an older version; run the pipeline again"]
     return []
-
-
-def _reconstruction(library: Library, version: Extracted) -> dict[str, float]:
-    embeddings, errors = library.embedder.embed(version.codes)
-    return {"reconstruction_error": float(errors.mean()), "spread": pool_track(embeddings)[1]}
-
-
-def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
-    lossless = np.array([str(row["codec"]).startswith(_LOSSLESS) for row in rows], bool)
-    names = [*HEALTH_COLUMNS, "reconstruction_error", "spread"]
-    columns = {
-        name: np.array([np.nan if row[name] is None else row[name] for row in rows], np.float64)
-        for name in names
-        if HEALTH_COLUMNS.get(name) is not str
-    }
-    return derive(columns, lossless)
