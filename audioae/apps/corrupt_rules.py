@@ -101,15 +101,15 @@ def rule_limits(
     evidence: Mapping[str, np.ndarray], labels: Sequence[str | None], percentile: float
 ) -> dict[str, np.ndarray]:
     """Limit of each rule for each track, shape (n,); infinite where nothing of the catalog has a value."""
-    labels = np.array([label or "" for label in labels], object)
-    names, counts = np.unique(labels.astype(str), return_counts=True)
-    large = [str(name) for name, n in zip(names, counts, strict=True) if n >= MIN_LABEL and name]
+    own_label = np.array([label or "" for label in labels], str)
+    names, counts = np.unique(own_label, return_counts=True)
+    large = [name for name, n in zip(names, counts, strict=True) if n >= MIN_LABEL and name]
     limits = {}
     for rule in RULES:
         values = evidence[rule.column]
         limit = np.full(len(values), _limit(rule, values, percentile))
         for label in large:
-            own = labels == label
+            own = own_label == label
             limit[own] = _limit(rule, values[own], percentile)
         limits[rule.name] = limit
     return limits
@@ -119,9 +119,9 @@ def _limit(rule: Rule, values: np.ndarray, percentile: float) -> float:
     known = values[~np.isnan(values)]
     if not len(known):
         return rule.fair
-    bounds = sorted((rule.fair, rule.certain))
+    low, high = sorted((rule.fair, rule.certain))
     middle, far = np.percentile(known, [50, 100 - percentile if rule.low else percentile])
-    return float(np.clip(far + MARGIN * (far - middle), *bounds))
+    return float(np.clip(far + MARGIN * (far - middle), low, high))
 
 
 def rule_excess(evidence: Mapping[str, np.ndarray], limits: Mapping[str, np.ndarray | float]) -> np.ndarray:

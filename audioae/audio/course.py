@@ -122,8 +122,8 @@ def _repeat(run: np.ndarray) -> float | None:
 def _likeness(windows: np.ndarray) -> np.ndarray:
     """Correlation of windows with themselves at lags of 1 to `_LAGS[1]` - 1 frames, shape (n, lags)."""
     centered = windows - windows.mean(axis=1, keepdims=True)
-    spectra = np.asarray(scipy.fft.rfft(centered, 2 * _WINDOW))  # scipy's stay in float32, numpy's do not
-    products = np.asarray(scipy.fft.irfft(spectra.real**2 + spectra.imag**2))[:, 1 : _LAGS[1]]
+    powers = np.abs(np.asarray(scipy.fft.rfft(centered, 2 * _WINDOW))) ** 2  # scipy's stay in float32, numpy's do not
+    products = np.asarray(scipy.fft.irfft(powers))[:, 1 : _LAGS[1]]
     energy = np.cumsum(np.square(centered), axis=1)
     heads, tails = energy[:, _WINDOW - 2 : _WINDOW - 1 - _LAGS[1] : -1], energy[:, -1:] - energy[:, : _LAGS[1] - 1]
     return products / np.sqrt(np.maximum(heads * tails, 1e-30))

@@ -159,7 +159,7 @@ def _hum(planes: Planes, rate: int, rng: np.random.Generator) -> Planes:
 
 def _muffled(planes: Planes, rate: int, rng: np.random.Generator) -> Planes:
     edge = min(rng.uniform(1500, 5000), 0.45 * rate)
-    return sosfilt(butter(int(rng.integers(4, 9)), edge, fs=rate, output="sos"), planes)
+    return np.asarray(sosfilt(butter(int(rng.integers(4, 9)), edge, fs=rate, output="sos"), planes))
 
 
 def _wrong_speed(planes: Planes, rate: int, rng: np.random.Generator) -> Planes:

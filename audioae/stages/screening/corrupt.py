@@ -52,7 +52,7 @@ class CorruptConfig(Config):
     """
 
     percentile: float = Field(default=99.5, gt=50, lt=100)
-    n_sample: int = Field(default=96, ge=0)
+    n_sample: int = Field(default=64, ge=0)
     n_faults: int = Field(default=5, ge=1, le=len(FAULTS) - 1)
     false_positive_rate: float = Field(default=0.005, gt=0, le=0.1)
     leave_out: bool = True
@@ -78,7 +78,7 @@ def screen_corrupt(library: Library, config: CorruptConfig, workers: Workers, re
     evidence = read_evidence(library)
     limits = rule_limits(evidence.columns, evidence.labels, config.percentile)
     excess = rule_excess(evidence.columns, limits)
-    broken = (excess > 0).any(axis=1)
+    broken = excess.max(axis=1) > 0
     clean = np.flatnonzero(~broken)
     omitted = list(_unknown(evidence))
     versions = None
