@@ -55,7 +55,7 @@ FEATURES = (
 CLEAN = ""
 MAX_CLEAN = 4000
 FOLDS = 4
-_TREES = 150
+_TREES, _FEWER_TREES = 150, 50  # fewer where there is one detector per fault and fold
 _NONE = -999.0
 
 
@@ -137,11 +137,12 @@ def judge_held_out(
             seen[own] = Detector(features[~own], kinds[~own], trees).badness(features[own])
     for kind in leave_out:
         left_out[kind] = np.full(len(kinds), np.nan)
-        for half in range(2):
-            own = groups % 2 == half
-            known = ~own & (kinds != kind)
-            asked = own & ((kinds == kind) | (kinds == CLEAN))
-            left_out[kind][asked] = Detector(features[known], kinds[known], trees).badness(features[asked])
+        for fold in range(FOLDS):
+            known = (groups % FOLDS != fold) & (kinds != kind)
+            asked = (groups % FOLDS == fold) & ((kinds == kind) | (kinds == CLEAN))
+            if asked.any():
+                detector = Detector(features[known], kinds[known], min(trees, _FEWER_TREES))
+                left_out[kind][asked] = detector.badness(features[asked])
     return Held(seen, left_out)
 
 

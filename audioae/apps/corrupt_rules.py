@@ -21,6 +21,7 @@ import numpy as np
 
 MIN_LABEL = 200
 MARGIN = 0.25
+BEYOND = 2  # tracks at least that no percentile covers: one bad track must not set the limit that it is held to
 _LOSSLESS_HZ = 20_000.0
 _STEEP_DB = 30.0
 _WHITE_DB = 3.0
@@ -120,6 +121,7 @@ def _limit(rule: Rule, values: np.ndarray, percentile: float) -> float:
     if not len(known):
         return rule.fair
     low, high = sorted((rule.fair, rule.certain))
+    percentile = max(min(percentile, 100 * (1 - BEYOND / len(known))), 50)
     middle, far = np.percentile(known, [50, 100 - percentile if rule.low else percentile])
     return float(np.clip(far + MARGIN * (far - middle), low, high))
 

@@ -103,6 +103,13 @@ def test_limits_follow_the_catalog_between_their_bounds():
     assert columns["hum_line_db"].max() > RULES[hum].fair
 
 
+def test_the_only_bad_track_of_a_small_catalog_does_not_set_its_own_limit():
+    made = evidence(24)
+    made["fall_db"][5] = 75
+    excess = judged(made)[2]
+    assert np.flatnonzero(excess.max(axis=1) > 0).tolist() == [5]
+
+
 def test_a_label_that_is_large_enough_has_limits_of_its_own():
     for n_noisy in (MIN_LABEL, MIN_LABEL - 1):
         made = evidence(2000)

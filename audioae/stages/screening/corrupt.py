@@ -153,12 +153,13 @@ def _limit(clean: np.ndarray, config: CorruptConfig) -> float:
 
 
 def _false_positive_rate(clean: np.ndarray, groups: np.ndarray, config: CorruptConfig) -> float:
-    """Of each half of the groups, by the limit that the other half sets."""
-    halves = [groups % 2 == half for half in range(2)]
-    if not all(half.any() for half in halves):
-        return float("nan")
-    wrong = [(clean[own] > _limit(clean[~own], config)).sum() for own in halves]
-    return float(sum(wrong) / len(clean))
+    """Of each tenth of the groups, by the limit that the others set."""
+    wrong = 0
+    for fold in range(10):
+        own = groups % 10 == fold
+        if own.any() and not own.all():
+            wrong += int((clean[own] > _limit(clean[~own], config)).sum())
+    return wrong / len(clean)
 
 
 def _with_rules(score: np.ndarray, excess: np.ndarray) -> np.ndarray:
