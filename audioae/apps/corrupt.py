@@ -16,6 +16,7 @@ Why extremely randomized trees: trained in a second, and better on few tracks th
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from sklearn.ensemble import ExtraTreesClassifier
@@ -74,19 +75,20 @@ class Detector:
         clean = kinds == CLEAN
         self._low, self._middle, self._high = _quantiles(features[clean])
         weights = np.where(clean, (~clean).sum() / clean.sum(), 1.0)
-        self._forest = ExtraTreesClassifier(trees, min_samples_leaf=2, max_features=0.4, random_state=0)
+        share: Any = 0.4  # scikit-learn's hints know only "sqrt" and "log2"
+        self._forest = ExtraTreesClassifier(trees, min_samples_leaf=2, max_features=share, random_state=0)
         self._forest.fit(self._inputs(features), kinds, sample_weight=weights)
         self._kinds = self._forest.classes_
 
     def badness(self, features: np.ndarray) -> np.ndarray:
         """Log odds of a fault, and the log of the strangeness, shape (n,)."""
-        clean = self._forest.predict_proba(self._inputs(features))[:, list(self._kinds).index(CLEAN)]
+        clean = np.asarray(self._forest.predict_proba(self._inputs(features)))[:, list(self._kinds).index(CLEAN)]
         return np.log((1.01 - clean) / (clean + 0.01)) + np.log(self.strangeness(features)[:, -1] + 0.1)
 
     def likeliest(self, features: np.ndarray) -> list[str]:
         """The fault that each row would have if it had one."""
         faults = self._kinds != CLEAN
-        found = self._forest.predict_proba(self._inputs(features))[:, faults].argmax(axis=1)
+        found = np.asarray(self._forest.predict_proba(self._inputs(features)))[:, faults].argmax(axis=1)
         return [str(name) for name in self._kinds[faults][found]]
 
     def strangeness(self, features: np.ndarray) -> np.ndarray:

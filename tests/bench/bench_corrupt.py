@@ -3,8 +3,8 @@
     AUDIOAE_STORE=data [AUDIOAE_STORE_2=...] python -m tests.bench corrupt
 
 Each store is screened as stage `screen` does, on a larger sample. Figures are of tracks that were held out, against
-all clean tracks and the intact versions, rules and classifier together. Where a planted.json stands beside the catalog (the
-demo's), the clipped tracks in it are looked for.
+all clean tracks and the intact versions, rules and classifier together. Where a planted.json stands beside the catalog
+(the demo's), the clipped tracks in it are looked for.
 Scale: rules, a detector and scores of `ROWS` made-up tracks.
 """
 
