@@ -22,6 +22,11 @@ Conventions
 - cutoff_hz [Hz]: above it the mean spectrum stays 100 dB below its maximum: the edge of a low-pass or of a lower rate
 - noise_floor_dbfs: level that 10 % of the frames (1,024 samples) stay below
 - hum_db [dB]: how far 50 or 60 Hz and its harmonics stand out of the quietest tenth of the spectra
+- fall_db, burst_db, click_db, repeat, hum_line_db: `audio/course.py`; bandwidth_hz, edge_db, flatness_db, flicker_db:
+  `audio/spectrum.py`
+- distinct_fraction: how many of 2,048 samples in a row differ in value, of the first channel, in the median look: 1 in
+  music of 16 bits, below 0.1 where most of them are missing
+- quiet_fraction: share of the frames (1,024 samples) that stay 50 dB below the mean power; tail_s [s]: those at the end
 
 Why the statistics are sums, dot products and extremes of blocks in the cache: all of it has to cost below a tenth of
 decoding. Tests for the rare (runs, clipping) start only where a cheap one says that there is something.
@@ -31,6 +36,9 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+
+from audioae.audio.course import Course
+from audioae.audio.spectrum import spectral_evidence
 
 HEALTH_COLUMNS: dict[str, type] = {
     "container": str,
@@ -55,6 +63,18 @@ HEALTH_COLUMNS: dict[str, type] = {
     "cutoff_hz": float,
     "noise_floor_dbfs": float,
     "hum_db": float,
+    "fall_db": float,
+    "burst_db": float,
+    "click_db": float,
+    "repeat": float,
+    "hum_line_db": float,
+    "bandwidth_hz": float,
+    "edge_db": float,
+    "flatness_db": float,
+    "flicker_db": float,
+    "distinct_fraction": float,
+    "quiet_fraction": float,
+    "tail_s": float,
 }
 
 _SILENCE = 1e-12  # power of -120 dBFS
@@ -62,9 +82,8 @@ _FULL_SCALE = 0.999
 _AUDIBLE = 0.01
 _ZEROS = 32  # zeros in a block below which no run is looked for
 _FRAME = 1024
+_SOME = 2048
 _ONES = np.ones(65_536, np.float32)  # a dot product with them is the fastest sum
-_EDGE_DB = 100.0
-_EDGE_FLOOR_DB = -125.0  # above the noise of 16 bits in one bin
 _RESOLUTION_HZ = 5.4
 _LOOK_S = 2.5  # from one closer look, at a block of up to 1.5 s, to the next
 
@@ -84,6 +103,8 @@ class HealthMeter:
         self._n_fft = 1 << round(np.log2(sample_rate / _RESOLUTION_HZ))
         self._window = _window(self._n_fft)
         self._frame_powers: list[np.ndarray] = []
+        self._course = Course(sample_rate)
+        self._distinct: list[float] = []
         self._spectra: list[np.ndarray] = []
         self._next, self._next_look = -1, 0
 
@@ -103,6 +124,7 @@ class HealthMeter:
         self._zero.add(_all_zero(planes) if np.count_nonzero(mono == 0) >= _ZEROS else None, joined)
         frames = mono[: n // _FRAME * _FRAME].reshape(-1, _FRAME)
         self._frame_powers.append(np.vecdot(frames, frames) / _FRAME)
+        self._course.add(mono, joined)
         if position >= self._next_look:
             self._next_look = position + int(_LOOK_S * self.sample_rate)
             self._look(planes, mono, peak)
@@ -112,6 +134,9 @@ class HealthMeter:
         if peak > _AUDIBLE:
             self._n_looked += planes.size
             self._n_flat += int(np.count_nonzero(planes > 0.98 * peak) + np.count_nonzero(planes < -0.98 * peak))
+            n_levels = len(np.unique(planes[0, :_SOME]))
+            if n_levels > 1:
+                self._distinct.append(n_levels / min(len(mono), _SOME))
         if len(mono) >= self._n_fft:
             spectrum = np.fft.rfft(mono[: self._n_fft] * self._window)
             self._spectra.append(spectrum.real**2 + spectrum.imag**2)
@@ -129,11 +154,9 @@ class HealthMeter:
         """What was measured: the columns from `peak` on, and `examined_s`."""
         n = max(self.n_frames, 1)
         levels = _db(self.energy / n)
-        bins_per_hz, cutoff_hz = self._n_fft / self.sample_rate, None
         spectra = np.array(self._spectra) / (self._window.sum() / 2) ** 2
-        if len(spectra):
-            cutoff_hz = _cutoff_bin(spectra.mean(axis=0)) / bins_per_hz
         frame_powers = np.concatenate(self._frame_powers) if self._frame_powers else np.zeros(0)
+        quiet = frame_powers < 1e-5 * self.mono_energy / n
         return {
             "examined_s": self.n_frames / self.sample_rate,
             "peak": float(max(self._high.max(), -self._low.min())),
@@ -146,9 +169,12 @@ class HealthMeter:
             "zero_run_s": self._zero.longest / self.sample_rate,
             "channel_difference_db": float(levels.max() - levels.min()) if self.channels > 1 else None,
             "correlation": self._correlation(),
-            "cutoff_hz": cutoff_hz,
             "noise_floor_dbfs": float(_db(np.percentile(frame_powers, 10))) if len(frame_powers) else None,
-            "hum_db": _hum_db(spectra, bins_per_hz) if len(spectra) else None,
+            "tail_s": float(np.argmin(quiet[::-1]) * _FRAME / self.sample_rate) if len(quiet) else None,
+            "quiet_fraction": float(quiet.mean()) if len(quiet) else None,
+            "distinct_fraction": float(np.median(self._distinct)) if self._distinct else None,
+            **spectral_evidence(spectra, self._n_fft / self.sample_rate),
+            **self._course.report(),
         }
 
     def _correlation(self) -> float | None:
@@ -205,22 +231,3 @@ def _all_zero(planes: np.ndarray) -> np.ndarray:
 
 def _db(power):
     return 10 * np.log10(np.maximum(power, _SILENCE))
-
-
-def _cutoff_bin(spectrum: np.ndarray) -> float:
-    """Where the spectrum, in bands of 16 bins, falls below the edge for good."""
-    bands = 10 * np.log10(np.maximum(spectrum[: len(spectrum) // 16 * 16].reshape(-1, 16).mean(axis=1), 1e-30))
-    above = np.flatnonzero(bands > max(bands.max() - _EDGE_DB, _EDGE_FLOOR_DB))
-    return 16.0 * (int(above[-1]) + 1) if len(above) else 0.0
-
-
-def _hum_db(spectra: np.ndarray, bins_per_hz: float) -> float:
-    """The larger of the mean prominences of 50 and 60 Hz and their first three harmonics."""
-    last = int(240 * bins_per_hz) + 8
-    quiet = 10 * np.log10(np.maximum(np.percentile(spectra[:, :last], 10, axis=0), 1e-16))
-    prominences = []
-    for mains in (50, 60):
-        bins = [round(mains * harmonic * bins_per_hz) for harmonic in (1, 2, 3, 4)]
-        beside = [(quiet[b - 6 : b - 2].mean() + quiet[b + 3 : b + 7].mean()) / 2 for b in bins]
-        prominences.append(np.mean([quiet[b - 1 : b + 2].max() - level for b, level in zip(bins, beside, strict=True)]))
-    return float(max(prominences))

@@ -27,7 +27,7 @@ from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 from audioae.store.schemas import HEALTH, MELS, REJECTS
 
-CODE = 1  # raise it when the same file would give other clips, evidence or reasons
+CODE = 2  # raise it when the same file would give other clips, evidence or reasons
 
 Progress = Callable[[int, int], None]
 

@@ -22,7 +22,7 @@ from pydantic import ValidationError
 
 from audioae.errors import StoreError
 from audioae.store.manifest import FORMAT, DatasetRef, Manifest, Part
-from audioae.store.schemas import check_schema, schema_of
+from audioae.store.schemas import check_schema, schema_of, with_added, without_added
 from audioae.store.storage import Storage
 
 # zstd for what compresses; embeddings do not, and plain pages read four times faster.
@@ -192,9 +192,11 @@ class Store:
                     f"{where}: {stream.size()} bytes, the manifest says {part.bytes}; delete it and run again"
                 )
             try:
-                table = pq.read_table(stream, columns=list(columns) if columns is not None else None)
+                file = pq.ParquetFile(stream)
+                table = file.read(without_added(dataset, columns, file.schema_arrow.names))
             except (pa.ArrowException, OSError) as error:
                 raise StoreError(f"{where}: not readable as Parquet ({error}); delete it and run again") from error
+        table = with_added(dataset, table, columns)
         if columns is None:
             check_schema(dataset, table, where)
         return table

@@ -4,9 +4,11 @@ Conventions
 -----------
 - A column may be null only where its field says so.
 - A schema changes by raising its version, and `Store` then has to read the old one as well: every version ever
-  written must load for ever (`tests/golden` holds a sample of each).
+  written must load for ever (`tests/golden` holds a sample of each). Columns that were `added` read as null where a
+  part is older.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -18,10 +20,11 @@ N_MELS, N_FRAMES, EMBEDDING_DIM = 128, 130, 128
 
 @dataclass(frozen=True)
 class Dataset:
-    """The contract of one dataset: `version` of its schema, and the schema."""
+    """The contract of one dataset: `version` of its schema, the schema, and the columns that version 1 has not."""
 
     version: int
     schema: pa.Schema
+    added: tuple[str, ...] = ()
 
 
 def _required(name: str, kind: pa.DataType) -> pa.Field:
@@ -86,6 +89,19 @@ HEALTH = pa.schema(
         pa.field("cutoff_hz", pa.float32()),
         pa.field("noise_floor_dbfs", pa.float32()),
         pa.field("hum_db", pa.float32()),
+        # version 2
+        pa.field("fall_db", pa.float32()),
+        pa.field("burst_db", pa.float32()),
+        pa.field("click_db", pa.float32()),
+        pa.field("repeat", pa.float32()),
+        pa.field("hum_line_db", pa.float32()),
+        pa.field("bandwidth_hz", pa.float32()),
+        pa.field("edge_db", pa.float32()),
+        pa.field("flatness_db", pa.float32()),
+        pa.field("flicker_db", pa.float32()),
+        pa.field("distinct_fraction", pa.float32()),
+        pa.field("quiet_fraction", pa.float32()),
+        pa.field("tail_s", pa.float32()),
     ]
 )
 
@@ -163,7 +179,7 @@ TEMPOS = pa.schema(
 DATASETS: dict[str, Dataset] = {
     "tracks": Dataset(1, TRACKS),
     "mels": Dataset(1, MELS),
-    "health": Dataset(1, HEALTH),
+    "health": Dataset(2, HEALTH, added=tuple(HEALTH.names[HEALTH.names.index("hum_db") + 1 :])),
     "rejects": Dataset(1, REJECTS),
     "embeddings": Dataset(1, EMBEDDINGS),
     "coldstart": Dataset(1, COLDSTART),
@@ -179,6 +195,25 @@ def schema_of(dataset: str) -> Dataset:
     if dataset not in DATASETS:
         raise StoreError(f"no dataset {dataset!r}; there are: {', '.join(DATASETS)}")
     return DATASETS[dataset]
+
+
+def without_added(dataset: str, columns: Sequence[str] | None, there: Sequence[str]) -> list[str] | None:
+    """The columns to ask a part for that has those which are `there`; None is all."""
+    added = schema_of(dataset).added
+    return None if columns is None else [name for name in columns if name in there or name not in added]
+
+
+def with_added(dataset: str, table: pa.Table, columns: Sequence[str] | None = None) -> pa.Table:
+    """A table of any version with the columns of today (or those of them that are wanted), null where it is older.
+
+    >>> with_added("health", pa.table({"track_id": ["a"]}), ["track_id", "fall_db"])["fall_db"].to_pylist()
+    [None]
+    """
+    schema, added = schema_of(dataset).schema, schema_of(dataset).added
+    missing = [name for name in added if name not in table.column_names and (columns is None or name in columns)]
+    for name in missing:
+        table = table.append_column(schema.field(name), pa.nulls(table.num_rows, schema.field(name).type))
+    return table.select([name for name in schema.names if name in table.column_names]) if missing else table
 
 
 def check_schema(dataset: str, table: pa.Table, where: str) -> None:

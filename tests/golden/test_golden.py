@@ -25,7 +25,9 @@ def test_v1_loads():
     assert (tracks[0]["year"], tracks[0]["duration_s"], tracks[1]["label"]) == (1999, 30.5, None)
     assert tracks[0]["added_at"].isoformat() == "2026-01-02T03:04:05+00:00"
     assert store.read(refs["rejects"])["reason"].to_pylist() == ["silent"]
-    assert store.read(refs["health"])["sample_rate"].to_pylist() == [44100]
+    health = store.read(refs["health"])
+    assert health["sample_rate"].to_pylist() == [44100]
+    assert health["fall_db"].to_pylist() == store.read(refs["health"], ["fall_db"])["fall_db"].to_pylist() == [None]
     codes = mel_codes(store.read(refs["mels"]))
     assert np.array_equal(codes[0].reshape(-1), np.arange(128 * 130) % 256)
     stored = store.read(refs["embeddings"])
