@@ -1,172 +1,136 @@
-"""Make a waveform again as decoders and vocoders would: from something coarser, with the rest guessed.
+"""Excerpts of real recordings, made again by decoders, and what is left of that after mp3, resampling or noise.
 
 Conventions
 -----------
-- A family is a function of (waveform, sample_rate, rng) to a waveform of the same length and rate, mono float32, with
-  settings drawn from `rng`. Families differ in what they keep and in how they guess the rest:
-
-| family | keeps | guesses |
-|---|---|---|
-| griffin_lim | magnitudes of an STFT | phases, by iteration from chance |
-| mel | magnitudes in 80 to 160 mel bands | what is within a band, then phases by iteration |
-| phase_gradient | magnitudes of an STFT | phases, in one pass, by the frequency of the peak nearby |
-| harmonic_noise | up to 60 peaks per frame, level of the rest in bands | where partials begin, the noise |
-| linear_prediction | 24 to 40 coefficients per frame, what is left below 2 kHz | what is left above, by rectifying it |
-| strided | 24 to 64 numbers for every stride of 128 to 320 samples | the rest: nothing |
-| upsampler | every 4th sample | three of four, by short transposed convolutions, as a vocoder's net has them |
-
-Source: Griffin and Lim 1984; Beauregard, Harish and Wyse 2015 (single pass inversion); Serra and Smith 1990 (sinusoids and
-noise); Makhoul and Berouti 1979 (high frequencies by rectification); Odena et al. 2016 (checkerboards).
+- What is real goes the same way as what was re-made: the same excerpt, the same versions, the same sections. A
+  difference that is left then comes from the decoder, and neither from a codec nor from the length.
+- Functions for workers take and give plain arrays. Chance is seeded by the recording.
 """
 
-from collections.abc import Callable
+import tempfile
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
-import librosa
 import numpy as np
-import scipy.fft
-import scipy.linalg
-import scipy.signal
 import soxr
 
-Family = Callable[[np.ndarray, int, np.random.Generator], np.ndarray]
+from audioae.audio.clips import CLIP_SAMPLES, SAMPLE_RATE
+from audioae.audio.invert import mel_waveform
+from audioae.audio.mel import encode_mel, log_mel
+from audioae.audio.perturb import ORIGINAL, PERTURBATIONS, Perturbation, read_whole, write_version
+from audioae.audio.residue import SECTION_S, read_sections, waveform_residue
+from audioae.audio.vocoders import FAMILIES
+from audioae.errors import AudioError
+
+REAL = "real"
 
 
-def griffin_lim(waveform: np.ndarray, sample_rate: int, rng: np.random.Generator) -> np.ndarray:
-    n_fft = int(rng.choice([512, 1024, 2048]))
-    hop, rounds = n_fft // int(rng.choice([2, 4, 4])), int(rng.choice([4, 8, 16]))
-    magnitude = np.abs(librosa.stft(waveform, n_fft=n_fft, hop_length=hop))
-    return _iterate(magnitude, n_fft, hop, rounds, len(waveform), rng)
+def _there_and_back(planes: np.ndarray, rate: int, other: int) -> tuple[np.ndarray, int]:
+    away = soxr.resample(planes.T, rate, other, quality="HQ")
+    return np.ascontiguousarray(soxr.resample(away, other, rate, quality="HQ").T), rate
 
 
-def mel(waveform: np.ndarray, sample_rate: int, rng: np.random.Generator) -> np.ndarray:
-    n_fft = int(rng.choice([1024, 2048]))
-    hop, n_mels = n_fft // 4, int(rng.choice([80, 100, 128, 160]))
-    bank = librosa.filters.mel(sr=sample_rate, n_fft=n_fft, n_mels=n_mels)
-    power = np.abs(librosa.stft(waveform, n_fft=n_fft, hop_length=hop)) ** 2
-    magnitude = np.sqrt(np.maximum(np.linalg.pinv(bank) @ (bank @ power), 0))
-    return _iterate(magnitude, n_fft, hop, 12, len(waveform), rng)
-
-
-def phase_gradient(waveform: np.ndarray, sample_rate: int, rng: np.random.Generator) -> np.ndarray:
-    n_fft = int(rng.choice([1024, 2048]))
-    hop = n_fft // int(rng.choice([4, 8]))
-    magnitude = np.abs(librosa.stft(waveform, n_fft=n_fft, hop_length=hop))
-    phase = np.zeros(len(magnitude))
-    spectrum = np.empty(magnitude.shape, np.complex64)
-    for t in range(magnitude.shape[1]):
-        peaks, frequency = _peaks(magnitude[:, t])
-        if len(peaks):
-            nearest = _nearest(peaks, len(magnitude))
-            phase[peaks] += 2 * np.pi * frequency * hop / n_fft
-            phase = phase[peaks][nearest] + np.pi * (np.arange(len(magnitude)) - peaks[nearest])
-        spectrum[:, t] = magnitude[:, t] * np.exp(1j * phase)
-    return librosa.istft(spectrum, hop_length=hop, n_fft=n_fft, length=len(waveform))
-
-
-def harmonic_noise(waveform: np.ndarray, sample_rate: int, rng: np.random.Generator) -> np.ndarray:
-    n_fft, most = 2048, int(rng.choice([20, 40, 60]))
-    hop = n_fft // int(rng.choice([4, 8]))
-    spectrum = librosa.stft(waveform, n_fft=n_fft, hop_length=hop)
-    magnitude = np.abs(spectrum)
-    bins = np.arange(len(magnitude))
-    phase = rng.uniform(-np.pi, np.pi, len(magnitude))
-    tones = np.zeros(spectrum.shape, np.complex64)
-    rest = magnitude.copy()
-    for t in range(magnitude.shape[1]):
-        peaks, frequency = _peaks(magnitude[:, t])
-        order = np.argsort(magnitude[peaks, t])[-most:]
-        peaks, frequency = peaks[order], frequency[order]
-        phase[peaks] += 2 * np.pi * frequency * hop / n_fft
-        for step, gain in ((-1, 0.5), (0, 1.0), (1, 0.5)):
-            tones[peaks + step, t] = gain * magnitude[peaks, t] * np.exp(1j * (phase[peaks] + np.pi * step))
-            rest[peaks + step, t] = 0
-    edges = np.unique(np.geomspace(1, len(bins), 40).astype(int))
-    level = np.sqrt(np.add.reduceat(rest**2, np.r_[0, edges[:-1]], axis=0) / np.diff(np.r_[0, edges])[:, None])
-    noise = np.repeat(level, np.diff(np.r_[0, edges]), axis=0) * np.exp(2j * np.pi * rng.random(rest.shape))
-    return librosa.istft(tones + noise.astype(np.complex64), hop_length=hop, n_fft=n_fft, length=len(waveform))
-
-
-def linear_prediction(waveform: np.ndarray, sample_rate: int, rng: np.random.Generator) -> np.ndarray:
-    order, n = int(rng.choice([24, 32, 40])), int(sample_rate * rng.choice([0.02, 0.03]))
-    hop = n // 2
-    padded = np.pad(waveform, (n, 2 * n))
-    window = np.hanning(n + 1)[:-1]
-    low = scipy.signal.butter(4, 2000, fs=sample_rate, output="sos")
-    starts = range(0, len(padded) - n, hop)
-    taps = [_prediction(padded[s : s + n] * window, order) for s in starts]
-    left = np.zeros(len(padded))
-    for s, a in zip(starts, taps, strict=True):
-        left[s : s + n] += window * scipy.signal.lfilter(a, [1.0], padded[s : s + n])
-    base = scipy.signal.sosfilt(low, left)
-    rich = scipy.signal.lfilter([1, -0.9], [1.0], np.abs(base)) + 0.1 * base.std() * rng.standard_normal(len(base))
-    high = rich - scipy.signal.sosfilt(low, rich)
-    made = np.zeros(len(padded))
-    for s, a in zip(starts, taps, strict=True):
-        gain = np.std(left[s : s + n] - base[s : s + n]) / (np.std(high[s : s + n]) + 1e-9)
-        made[s : s + n] += window * scipy.signal.lfilter([1.0], a, base[s : s + n] + gain * high[s : s + n])
-    return _as_loud(made[n : n + len(waveform)], waveform)
-
-
-def strided(waveform: np.ndarray, sample_rate: int, rng: np.random.Generator) -> np.ndarray:
-    stride, kept = int(rng.choice([128, 160, 256, 320])), int(rng.choice([24, 40, 64]))
-    n = 2 * stride
-    window = np.sin(np.pi * (np.arange(n) + 0.5) / n)
-    padded = np.pad(waveform, (n, 2 * n))
-    tilted = scipy.signal.lfilter([1, -0.95], [1.0], padded)  # or the low notes would take all components
-    frames = np.lib.stride_tricks.sliding_window_view(tilted, n)[::stride] * window
-    basis = np.linalg.eigh(frames.T @ frames)[1][:, -kept:]
-    codes = frames @ basis
-    step = codes.std(axis=0) / 8
-    frames = (np.round(codes / step) * step) @ basis.T * window
-    made = np.zeros(len(frames) * stride + n)
-    for half in (0, 1):
-        made[half * stride : half * stride + len(frames) * stride] += frames[:, half * stride :][:, :stride].reshape(-1)
-    return _as_loud(scipy.signal.lfilter([1.0], [1, -0.95], made)[n : n + len(waveform)], waveform)
-
-
-def upsampler(waveform: np.ndarray, sample_rate: int, rng: np.random.Generator) -> np.ndarray:
-    made = soxr.resample(waveform, sample_rate, sample_rate / 4, quality="HQ")
-    for _ in range(2):
-        taps = int(rng.choice([8, 12, 16]))
-        kernel = scipy.signal.firwin(taps, 0.5) * (1 + 0.15 * rng.standard_normal(taps))
-        stuffed = np.zeros(2 * len(made))
-        stuffed[::2] = made
-        made = np.convolve(stuffed, 2 * kernel / kernel.sum(), "same")
-        made = np.where(made > 0, made, 0.8 * made)
-    made -= made.mean()
-    return _as_loud(np.resize(np.pad(made, (0, 8)), len(waveform)), waveform)
-
-
-FAMILIES: dict[str, Family] = {
-    family.__name__: family
-    for family in (griffin_lim, mel, phase_gradient, harmonic_noise, linear_prediction, strided, upsampler)
+VERSIONS: dict[str, Perturbation] = {
+    version.name: version
+    for version in (
+        *(p for p in PERTURBATIONS if p.group == "codec" or p.name == "noise 30 dB"),
+        Perturbation(
+            "16 kHz and back", "resampling", "resampled to 16 kHz and back", partial(_there_and_back, other=16_000)
+        ),
+        Perturbation(
+            "48 kHz and back", "resampling", "resampled to 48 kHz and back", partial(_there_and_back, other=48_000)
+        ),
+    )
 }
 
 
-def _iterate(magnitude: np.ndarray, n_fft: int, hop: int, rounds: int, n: int, rng: np.random.Generator) -> np.ndarray:
-    return librosa.griffinlim(
-        magnitude, n_iter=rounds, hop_length=hop, n_fft=n_fft, length=n, random_state=int(rng.integers(2**31))
-    )
+@dataclass(frozen=True)
+class Excerpt:
+    """The middle of a recording: mono waveform (n,) at `sample_rate`, and mel codes (n_clips, 128, 130) of it."""
+
+    waveform: np.ndarray
+    sample_rate: int
+    codes: np.ndarray
 
 
-def _peaks(magnitude: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Bins of local maxima, and their frequencies in bins, by a parabola through the log of three bins."""
-    log = np.log(magnitude + 1e-9)
-    peaks = 2 + np.flatnonzero((log[2:-2] > log[1:-3]) & (log[2:-2] >= log[3:-1]))
-    a, b, c = log[peaks - 1], log[peaks], log[peaks + 1]
-    return peaks, peaks + 0.5 * (a - c) / np.minimum(a - 2 * b + c, -1e-9)
+def read_excerpt(path: str | Path, seconds: float) -> Excerpt:
+    """The middle `seconds` of a file, or 3 s where it is shorter.
+
+    Raises
+    ------
+    AudioError
+        If it cannot be read, or is shorter than 3 s.
+    """
+    for length in (seconds, SECTION_S):
+        sections, sample_rate = read_sections(path, length, 1)
+        if sections:
+            at_mels = soxr.resample(sections[0], sample_rate, SAMPLE_RATE, quality="HQ")
+            n = len(at_mels) // CLIP_SAMPLES
+            clips = at_mels[: n * CLIP_SAMPLES] if n else np.resize(at_mels, CLIP_SAMPLES)
+            return Excerpt(sections[0], sample_rate, encode_mel(log_mel(clips.reshape(-1, CLIP_SAMPLES)))[0])
+    raise AudioError("too_short", f"wanted {SECTION_S:g} s or more, to make it again")
 
 
-def _nearest(peaks: np.ndarray, n: int) -> np.ndarray:
-    """For each of n bins, which of `peaks` (ascending) is nearest."""
-    return np.searchsorted((peaks[1:] + peaks[:-1]) / 2, np.arange(n))
+def at_rate(waveform: np.ndarray, sample_rate: int, wanted: int, n: int | None = None) -> np.ndarray:
+    """A waveform at another rate, cut or filled with zeros to n samples if that is given."""
+    made = soxr.resample(waveform, sample_rate, wanted, quality="HQ").astype(np.float32)
+    return made if n is None else np.pad(made, (0, max(n - len(made), 0)))[:n]
 
 
-def _prediction(frame: np.ndarray, order: int) -> np.ndarray:
-    correlation = np.correlate(frame, frame, "full")[len(frame) - 1 :][: order + 1]
-    correlation[0] = correlation[0] * 1.0001 + 1e-9
-    return np.r_[1, -scipy.linalg.solve_toeplitz(correlation[:order], correlation[1:])]
+def remade_residues(
+    excerpt: Excerpt,
+    families: Sequence[str],
+    mels: np.ndarray | None,
+    given: Mapping[str, np.ndarray],
+    versions: Sequence[str],
+    seed: int,
+) -> list[tuple[str, str, np.ndarray]]:
+    """Residues of an excerpt and of its re-made copies, in each version: a function for workers.
+
+    Parameters
+    ----------
+    excerpt : Excerpt
+    families : sequence of str
+        Of `vocoders.FAMILIES`.
+    mels : np.ndarray, shape (n_clips, 128, 130), optional
+        What the project's own decoder made of the codes, in dB: becomes family "own_decoder".
+    given : mapping of family to np.ndarray, shape (n,)
+        Copies that were made elsewhere, at the excerpt's rate.
+    versions : sequence of str
+        Of `VERSIONS`, or `ORIGINAL`.
+    seed : int
+
+    Returns
+    -------
+    residues : list of (family, version, residue)
+        The excerpt itself as family `REAL`.
+    """
+    waveform, rate = excerpt.waveform, excerpt.sample_rate
+    chance = [seed, zlib.crc32(waveform.tobytes())]
+    made = {REAL: waveform, **given}
+    for family in families:
+        made[family] = FAMILIES[family](waveform, rate, np.random.default_rng(chance))
+    if mels is not None:
+        heard = np.concatenate([mel_waveform(mel) for mel in mels])
+        made["own_decoder"] = at_rate(heard, SAMPLE_RATE, rate, len(waveform))
+    return [
+        (family, version, waveform_residue(*_sections(*_version(copy, rate, version))))
+        for family, copy in made.items()
+        for version in versions
+    ]
 
 
-def _as_loud(made: np.ndarray, waveform: np.ndarray) -> np.ndarray:
-    return (made * (np.std(waveform) / (np.std(made) + 1e-12))).astype(np.float32)
+def _version(waveform: np.ndarray, rate: int, name: str) -> tuple[np.ndarray, int]:
+    if name == ORIGINAL:
+        return waveform, rate
+    with tempfile.TemporaryDirectory() as folder:
+        planes, rate = read_whole(write_version(waveform[None].astype(np.float32), rate, VERSIONS[name], Path(folder)))
+    return planes.mean(axis=0), rate
+
+
+def _sections(waveform: np.ndarray, rate: int) -> tuple[list[np.ndarray], int]:
+    n = round(SECTION_S * rate)
+    return [waveform[start : start + n] for start in range(0, len(waveform) - n + 1, n)], rate

@@ -19,6 +19,7 @@ Source: second differences of the phase: Flandrin, Auger and Chassande-Mottin 20
 the process: Gardner 1991. What is put together from them is our own.
 """
 
+import itertools
 import math
 from functools import cache
 
@@ -67,7 +68,7 @@ def section_trace(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
         rises.append(np.diff(envelope))
         values += _phases(spectrum[bins]) + _levels(power[bins]) + _harmonics(fine[_bins(low, high, 4096, sample_rate)])
         values += _attacks(envelope, sample_rate / 32)
-    for one, other in zip(rises[:-1], rises[1:], strict=True):
+    for one, other in itertools.pairwise(rises):
         values.append(math.nan if one is None or other is None else _correlation(one, other))
     return np.array(values + _excitation(x, mean_power), np.float32)
 

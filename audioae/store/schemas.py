@@ -142,6 +142,16 @@ SCREENINGS = pa.schema(
     ]
 )
 
+RESIDUE_DIM = 83
+
+# What the making of a track left in its waveform. What the numbers mean: `audio/residue.py`; NaN: nothing to measure.
+RESIDUES = pa.schema(
+    [
+        _required("track_id", pa.string()),
+        _required("residue", pa.list_(pa.field("element", pa.float32(), nullable=False), RESIDUE_DIM)),
+    ]
+)
+
 DATASETS: dict[str, Dataset] = {
     "tracks": Dataset(1, TRACKS),
     "mels": Dataset(1, MELS),
@@ -151,6 +161,7 @@ DATASETS: dict[str, Dataset] = {
     "coldstart": Dataset(1, COLDSTART),
     "findings": Dataset(1, FINDINGS),
     "screenings": Dataset(1, SCREENINGS),
+    "residues": Dataset(1, RESIDUES),
 }
 
 
