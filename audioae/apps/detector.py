@@ -19,7 +19,8 @@ from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-REAL = "real"
+from audioae.audio.resynthesis import REAL
+
 N_FOLDS = 5
 _CLIP = 4.0
 _NEAR = 5
@@ -65,7 +66,7 @@ class Detector:
         weight = 1 / np.bincount(family)[family] / np.where(made, len(names) - 1, 1)
         weight *= len(made) / weight.sum()
         self.logistic = LogisticRegression(C=0.03, max_iter=500).fit(self.known, made, weight)
-        trees = ExtraTreesClassifier(150, min_samples_leaf=3, max_features=0.3, random_state=seed)
+        trees = ExtraTreesClassifier(150, min_samples_leaf=3, max_features=0.3, random_state=seed)  # pyright: ignore
         self.trees = trees.fit(self.known, made, weight)
 
     def standardized(self, evidence: np.ndarray) -> np.ndarray:
@@ -106,8 +107,8 @@ def upper_limit(values: np.ndarray, share: float) -> float:
     """What the given share of values would exceed if they were normal above their median."""
     if not len(values):
         return float("inf")
-    middle, upper = np.quantile(values, [0.5, scipy.stats.norm.cdf(1)])
-    return float(middle + scipy.stats.norm.isf(share) * (upper - middle))
+    middle, upper = np.quantile(values, [0.5, float(scipy.stats.norm.cdf(1))])
+    return float(middle + float(scipy.stats.norm.isf(share)) * (upper - middle))
 
 
 def measure(examples: Examples, held_out: np.ndarray, fold: np.ndarray, rate: float, seed: int) -> dict[str, Any]:

@@ -24,8 +24,9 @@ from typing import Any
 
 import numpy as np
 
-from audioae.apps.detector import N_FOLDS, REAL, Detector, Examples, folds_of, measure, upper_limit
+from audioae.apps.detector import N_FOLDS, Detector, Examples, folds_of, measure, upper_limit
 from audioae.audio.residue import ABOUT
+from audioae.audio.resynthesis import REAL
 from audioae.audio.trace import EVIDENCE_NAMES
 
 THRESHOLD = 0.5
@@ -103,7 +104,7 @@ def judge_tracks(
     real_limit = min(limit, float(np.quantile(held_out[made], MISSED)))
     far = upper_limit(distance[enough], OUTSIDE)
     why_not = [
-        _why_not(*about, own, away, limit, real_limit, far)
+        _why_not(about, own, away, limit, real_limit, far)
         for about, own, away in zip(residues[:, :2].tolist(), evidence.tolist(), distance.tolist(), strict=True)
     ]
     measured = measure(examples, held_out, of_example, false_positive_rate, seed) | {
@@ -132,15 +133,8 @@ def rules(judged: Judged, row: int, residues: np.ndarray, most: int = 3) -> list
     return found
 
 
-def _why_not(
-    seconds: float,
-    bandwidth_hz: float,
-    evidence: float,
-    distance: float,
-    limit: float,
-    real_limit: float,
-    far: float,
-) -> str:
+def _why_not(about: list[float], evidence: float, distance: float, limit: float, real_limit: float, far: float) -> str:
+    seconds, bandwidth_hz = about
     if not bandwidth_hz >= MIN_BANDWIDTH_HZ:
         return (
             f"sound up to {bandwidth_hz:,.0f} Hz only, wanted {MIN_BANDWIDTH_HZ:,} Hz"

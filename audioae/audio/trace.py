@@ -51,7 +51,7 @@ def section_trace(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
     """Bandwidth (Hz) and evidence of a waveform that is not silent; shape (1 + len(EVIDENCE_NAMES),), float32."""
     x = waveform.astype(np.float32) / np.float32(np.sqrt(np.mean(np.square(waveform))))
     spectrum = _stft(x, 1024, 288)
-    power = spectrum.real**2 + spectrum.imag**2
+    power = np.abs(spectrum) ** 2
     fine = np.log(np.abs(_stft(x, 4096, 1024)) + _FLOOR)
     rough = np.abs(_stft(x, 128, 32)) ** 2
     mean_power = power.mean(axis=1)
@@ -82,14 +82,18 @@ def _bandwidth(power: np.ndarray, sample_rate: int) -> float:
 def _stft(x: np.ndarray, n_fft: int, hop: int) -> np.ndarray:
     """(n_fft // 2 + 1, frames) complex64; the phase refers to the middle of each frame."""
     frames = np.lib.stride_tricks.sliding_window_view(x, n_fft)[::hop] * _hann(n_fft)
-    spectrum = np.asarray(scipy.fft.rfft(frames, axis=1)).T
+    spectrum: np.ndarray = np.asarray(scipy.fft.rfft(frames, axis=1)).T
     spectrum[1::2] *= -1
     return spectrum
 
 
+def _smooth(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    return scipy.ndimage.uniform_filter(values, size)  # pyright: ignore[reportArgumentType]
+
+
 @cache
 def _hann(n: int) -> np.ndarray:
-    return scipy.signal.get_window("hann", n).astype(np.float32)
+    return np.asarray(scipy.signal.get_window("hann", n), np.float32)
 
 
 def _bins(low: float, high: float, n_fft: int, sample_rate: int) -> slice:
@@ -109,11 +113,11 @@ def _phases(z: np.ndarray) -> list[float]:
 
 
 def _mean_cosine(second: np.ndarray, weight: np.ndarray) -> float:
-    return float((second.real * weight).sum() / weight.sum())
+    return float((np.real(second) * weight).sum() / weight.sum())
 
 
 def _levels(power: np.ndarray) -> list[float]:
-    relative = np.log((power + _FLOOR) / (scipy.ndimage.uniform_filter(power, (5, 9)) + _FLOOR))
+    relative = np.log((power + _FLOOR) / (_smooth(power, (5, 9)) + _FLOOR))
     deviation = relative - relative.mean()
     variance = np.mean(deviation**2) + _FLOOR
     return [
@@ -125,7 +129,7 @@ def _levels(power: np.ndarray) -> list[float]:
 
 
 def _harmonics(fine: np.ndarray) -> list[float]:
-    local = fine - scipy.ndimage.uniform_filter(fine, (31, 1))
+    local = fine - _smooth(fine, (31, 1))
     deviation = local - local.mean()
     held = np.mean(deviation[:, 4:] * deviation[:, :-4]) / (np.mean(deviation**2) + _FLOOR)
     return [float(local.std()), float(held)]
@@ -155,12 +159,12 @@ def _excitation(x: np.ndarray, power: np.ndarray) -> list[float]:
     left = np.convolve(x, np.r_[1, -taps].astype(np.float32), "valid")
     left /= left.std() + _FLOOR
     squares = left * left
-    lines = np.minimum(squares, 16.0)
-    n = scipy.fft.prev_fast_len(len(lines), real=True)
+    clipped, lines = np.clip(left, -10, 10), np.minimum(squares, 16.0)
+    n = int(scipy.fft.prev_fast_len(len(lines), real=True) or 1)
     beat = np.abs(np.asarray(scipy.fft.rfft((lines[:n] - lines.mean()) * _hann(n)))) ** 2
     return [
         float(np.log(np.mean(squares * squares))),
-        float(abs(np.mean(np.clip(left, -10, 10) ** 3))),
+        float(abs(np.mean(clipped * clipped * clipped))),
         max(_line(beat, n, stride) for stride in _POWERS),
         max(_line(beat, n, stride) for stride in _OTHERS),
     ]

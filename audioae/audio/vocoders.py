@@ -1,4 +1,4 @@
-"""Make a waveform again as decoders and vocoders would: from something coarser, with the rest guessed.
+"""Decoders and vocoders in few lines: each writes a waveform again from something coarser, and guesses the rest.
 
 Conventions
 -----------
@@ -97,9 +97,11 @@ def linear_prediction(waveform: np.ndarray, sample_rate: int, rng: np.random.Gen
     left = np.zeros(len(padded))
     for s, a in zip(starts, taps, strict=True):
         left[s : s + n] += window * scipy.signal.lfilter(a, [1.0], padded[s : s + n])
-    base = scipy.signal.sosfilt(low, left)
-    rich = scipy.signal.lfilter([1, -0.9], [1.0], np.abs(base)) + 0.1 * base.std() * rng.standard_normal(len(base))
-    high = rich - scipy.signal.sosfilt(low, rich)
+    base = np.asarray(scipy.signal.sosfilt(low, left))
+    rich = np.asarray(scipy.signal.lfilter([1, -0.9], [1.0], np.abs(base))) + 0.1 * base.std() * rng.standard_normal(
+        len(base)
+    )
+    high = rich - np.asarray(scipy.signal.sosfilt(low, rich))
     made = np.zeros(len(padded))
     for s, a in zip(starts, taps, strict=True):
         gain = np.std(left[s : s + n] - base[s : s + n]) / (np.std(high[s : s + n]) + 1e-9)
@@ -121,7 +123,7 @@ def strided(waveform: np.ndarray, sample_rate: int, rng: np.random.Generator) ->
     made = np.zeros(len(frames) * stride + n)
     for half in (0, 1):
         made[half * stride : half * stride + len(frames) * stride] += frames[:, half * stride :][:, :stride].reshape(-1)
-    return _as_loud(scipy.signal.lfilter([1.0], [1, -0.95], made)[n : n + len(waveform)], waveform)
+    return _as_loud(np.asarray(scipy.signal.lfilter([1.0], [1, -0.95], made))[n : n + len(waveform)], waveform)
 
 
 def upsampler(waveform: np.ndarray, sample_rate: int, rng: np.random.Generator) -> np.ndarray:
