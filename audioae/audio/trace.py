@@ -80,11 +80,9 @@ def _bandwidth(power: np.ndarray, sample_rate: int) -> float:
 
 
 def _stft(x: np.ndarray, n_fft: int, hop: int) -> np.ndarray:
-    """(n_fft // 2 + 1, frames) complex64; the phase refers to the middle of each frame."""
+    """(n_fft // 2 + 1, frames) complex64. Where a frame's phase refers to does not matter to second differences."""
     frames = np.lib.stride_tricks.sliding_window_view(x, n_fft)[::hop] * _hann(n_fft)
-    spectrum: np.ndarray = np.asarray(scipy.fft.rfft(frames, axis=1)).T
-    spectrum[1::2] *= -1
-    return spectrum
+    return np.asarray(scipy.fft.rfft(frames, axis=1)).T
 
 
 def _smooth(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
