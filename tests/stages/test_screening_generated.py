@@ -14,7 +14,7 @@ from audioae.errors import ModelError
 from audioae.stages.extraction import Workers
 from audioae.stages.library import Library
 from audioae.stages.residues import measure_residues
-from audioae.stages.screening.generated import GeneratedConfig, eligible, screen_generated
+from audioae.stages.screening.generated import GeneratedConfig, choose_sample, eligible, screen_generated
 from audioae.store.dataset import Store
 from audioae.store.schemas import RESIDUE_DIM
 
@@ -43,7 +43,7 @@ def library(chain, tmp_path_factory: pytest.TempPathFactory) -> Library:
 def screened(library: Library, tmp_path_factory: pytest.TempPathFactory) -> Screened:
     path = tmp_path_factory.mktemp("decoder") / "coarse.pt"
     torch.jit.save(torch.jit.script(Coarse()), str(path))
-    config = GeneratedConfig(max_sections=1, sample_tracks=8, excerpt_s=3.0, decoders=(str(path),))
+    config = GeneratedConfig(max_sections=1, sample_s=24.0, excerpt_s=3.0, decoders=(str(path),))
     return screen_generated(library, config, WORKERS, quiet)
 
 
@@ -57,6 +57,20 @@ def test_every_track_gets_one_of_three_answers(library: Library, screened: Scree
     shown = [screened.evidence[row] for row in screened.evidence]
     assert all(entry["why"] for entry in shown)
     assert all(set(rule) == {"rule", "value", "limit", "unit"} for entry in shown for rule in entry.get("rules", []))
+
+
+def test_sample_takes_artists_in_turn_until_it_is_long_enough():
+    residues = np.ones((40, RESIDUE_DIM), np.float32)
+    residues[:, 0], residues[:, 1] = 18.0, 16_000.0
+    residues[:3, 1], residues[3, 2:] = 4_000.0, np.nan
+    group = np.array([f"artist {i % 5}" for i in range(40)], object)
+    rows = choose_sample(residues, group, GeneratedConfig(sample_s=60.0))
+    assert len(rows) == 10
+    assert not set(rows) & {0, 1, 2, 3}
+    assert sorted(group[rows[:5]].tolist()) == sorted(set(group.tolist()))
+    residues[:, 0] = 3.0
+    assert len(choose_sample(residues, group, GeneratedConfig(sample_s=60.0))) == 20
+    assert len(choose_sample(residues, group, GeneratedConfig(sample_s=1e3))) == 36
 
 
 def test_it_measures_itself(screened: Screened):

@@ -21,7 +21,7 @@ from audioae.apps.detector import N_FOLDS
 from audioae.apps.findings import Screened
 from audioae.apps.generated import MIN_BANDWIDTH_HZ, MIN_TRACKS, THRESHOLD, Judged, can_learn, judge_tracks, rules
 from audioae.audio.perturb import ORIGINAL
-from audioae.audio.residue import ABOUT
+from audioae.audio.residue import ABOUT, SECTION_S
 from audioae.model.decoding import WaveformDecoder
 from audioae.stages.descriptions import Report
 from audioae.stages.extraction import Workers
@@ -36,11 +36,12 @@ _SHOWN = 20  # of what is no issue
 class GeneratedConfig(RemakeConfig):
     """How much is measured of a track, how much is made again, and how many real tracks may be called generated.
 
-    `decoders` are TorchScript files from waveform to waveform (`model.decoding`), each a family of its own.
+    `sample_s` is the sum of the excerpts: 24 of 6 s, or 48 where tracks are so short that 3 s is taken. `decoders` are
+    TorchScript files from waveform to waveform (`model.decoding`), each a family of its own.
     """
 
     max_sections: int = Field(default=6, ge=1, le=1000)
-    sample_tracks: int = Field(default=24, ge=MIN_TRACKS, le=10_000)
+    sample_s: float = Field(default=144.0, gt=0, le=1e6)
     false_positive_rate: float = Field(default=0.01, gt=0, lt=0.5)
     decoders: tuple[str, ...] = ()
 
@@ -78,14 +79,16 @@ def eligible(library: Library) -> tuple[np.ndarray, list[str], np.ndarray]:
 
 
 def choose_sample(residues: np.ndarray, group: np.ndarray, config: GeneratedConfig) -> list[int]:
-    """Rows to make again: with sound enough, by chance, artists in turn."""
+    """Rows to make again: with sound enough, by chance, artists in turn, until their excerpts add up."""
     usable = np.flatnonzero((residues[:, 1] >= MIN_BANDWIDTH_HZ) & ~np.isnan(residues[:, len(ABOUT) :]).all(axis=1))
     taken: Counter[str] = Counter()
     turns = []
     for row in np.random.default_rng(config.seed).permutation(usable).tolist():
         turns.append((taken[str(group[row])], len(turns), row))
         taken[str(group[row])] += 1
-    return [row for _, _, row in sorted(turns)[: config.sample_tracks]]
+    rows = [row for _, _, row in sorted(turns)]
+    lengths = np.where(residues[rows, 0] >= config.excerpt_s, config.excerpt_s, SECTION_S)
+    return rows[: int(np.searchsorted(np.cumsum(lengths), config.sample_s)) + 1]
 
 
 def _no_answer(ids: np.ndarray, sample: list[tuple[str, str]], omitted: tuple[str, ...]) -> Screened:
