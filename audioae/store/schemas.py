@@ -176,6 +176,16 @@ TEMPOS = pa.schema(
     ]
 )
 
+RESIDUE_DIM = 83
+
+# What the making of a track left in its waveform. What the numbers mean: `audio/residue.py`; NaN: nothing to measure.
+RESIDUES = pa.schema(
+    [
+        _required("track_id", pa.string()),
+        _required("residue", pa.list_(pa.field("element", pa.float32(), nullable=False), RESIDUE_DIM)),
+    ]
+)
+
 DATASETS: dict[str, Dataset] = {
     "tracks": Dataset(1, TRACKS),
     "mels": Dataset(1, MELS),
@@ -187,6 +197,7 @@ DATASETS: dict[str, Dataset] = {
     "screenings": Dataset(1, SCREENINGS),
     "similar": Dataset(1, SIMILAR),
     "tempos": Dataset(1, TEMPOS),
+    "residues": Dataset(1, RESIDUES),
 }
 
 
