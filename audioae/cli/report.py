@@ -11,7 +11,7 @@ from audioae.errors import StoreError
 
 def report(
     out: Annotated[str, typer.Option(help="The HTML file to write; its folder is made.")] = "report/report.html",
-    budget: Annotated[int, typer.Option(min=0, help="Findings to show per check, the worst first.")] = 10,
+    budget: Annotated[int, typer.Option(min=1, help="Findings to show per check, the worst first.")] = 10,
     store: StoreOption = "data",
     as_json: JsonOption = False,
 ) -> None:

@@ -263,7 +263,9 @@ def test_help_teaches():
     assert "A stage whose result is there is looked up, not computed" in run.stdout
 
 
-@pytest.mark.parametrize("stage", ["catalog", "mels", "train", "embed", "index", "screen", "similar", "recommend", "pipeline"])
+@pytest.mark.parametrize(
+    "stage", ["catalog", "mels", "train", "embed", "index", "screen", "similar", "recommend", "pipeline"]
+)
 def test_every_flow_says_what_it_does(stage):
     flow = getattr(importlib.import_module(f"flows.{stage}"), stage)
     assert flow.name == stage

@@ -189,7 +189,7 @@ def test_findings_of_another_version_are_named_as_such(chain, tmp_path: Path):
     shutil.copytree(chain[1].store, root)
     store = Store(str(root))
     screen(store, DatasetRef("embeddings", "0123456789ab"))
-    data = make_report(store, budget=0)
+    data = make_report(store, budget=1)
     assert re.search(r"findings@\w+ was made from embeddings@0123456789ab, not from embeddings@", data.omitted[0])
     assert "screen again" in sections(render_report(data))["omitted"]
 
