@@ -14,8 +14,11 @@ percentile: the 99th would call one in a hundred generated however clean the cat
 and nothing in a catalog of fewer than a hundred. What share of the catalog lies above it is stated, not assumed. It
 takes for granted that most of the catalog is real: where a sixth or more is generated, the limit rises with them.
 
-It fails where a decoder leaves none of the traces that those at hand leave: what a family that it has not met gives is
-in `measured` (`left_out`), and a generator of whole songs, trained to be told from nothing, may well be called real.
+It fails where a decoder leaves none of the traces that those at hand leave. By `python -m tests.bench generated` on the
+demo, families known are told with an AUROC of .97, families left out with .78 (one that keeps the low frequencies
+as they are) to 1.00; at a false-positive rate of 1 %, 4 % of such a one are caught. 3 s of a recording are told
+with .94, after AAC with .85, and 1.3 % of them stand above a limit that was set for 1 %. No generator of whole songs
+was at hand: it may well be called real.
 """
 
 from collections.abc import Mapping, Sequence

@@ -118,7 +118,7 @@ def strided(waveform: np.ndarray, sample_rate: int, rng: np.random.Generator) ->
     frames = np.lib.stride_tricks.sliding_window_view(tilted, n)[::stride] * window
     basis = np.linalg.eigh(frames.T @ frames)[1][:, -kept:]
     codes = frames @ basis
-    step = codes.std(axis=0) / 8
+    step = np.maximum(codes.std(axis=0) / 8, 1e-9)
     frames = (np.round(codes / step) * step) @ basis.T * window
     made = np.zeros(len(frames) * stride + n)
     for half in (0, 1):
