@@ -74,7 +74,7 @@ class Detector:
     def __init__(self, features: np.ndarray, kinds: np.ndarray, trees: int = _TREES):
         clean = kinds == CLEAN
         self._low, self._middle, self._high = _quantiles(features[clean])
-        weights = np.where(clean, (~clean).sum() / clean.sum(), 1.0)
+        weights = np.where(clean, max((~clean).sum(), 1) / clean.sum(), 1.0)
         share: Any = 0.4  # scikit-learn's hints know only "sqrt" and "log2"
         self._forest = ExtraTreesClassifier(trees, min_samples_leaf=2, max_features=share, random_state=0)
         self._forest.fit(self._inputs(features), kinds, sample_weight=weights)

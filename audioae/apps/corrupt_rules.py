@@ -58,7 +58,7 @@ RULES: tuple[Rule, ...] = (
     Rule("noise", "hiss_db", "dB", -18, 3, 3, "white noise {value:.0f} dB from the mean level fills its pauses"),
     Rule("clicks", "click_db", "dB", 36, 200, 4, "a click stands {value:.0f} dB above what is around it"),
     Rule("bursts", "burst_db", "dB", 55, 200, 5, "a sound ends by {value:.0f} dB within 12 ms"),
-    Rule("stutter", "repeat", "", 0.6, 1.0, 0.1, "a piece of 16 to 81 ms repeats with a likeness of {value:.2f}"),
+    Rule("stutter", "repeat", "", 0.78, 1.0, 0.1, "a piece of 16 to 81 ms repeats with a likeness of {value:.2f}"),
     Rule(
         "few levels", "distinct_fraction", "", 0.1, 0.02, 0.03, "{value:.1%} of the samples differ in value", low=True
     ),

@@ -13,7 +13,8 @@ Columns of `health.HEALTH_COLUMNS` that are measured here:
 - burst_db [dB]: the same of the power of the steps from sample to sample: bursts end as nothing else does
 - click_db [dB]: how far 1.5 to 6 ms of steps stand above the 6 ms on both sides
 - repeat: likeness of fine frames (powers of samples and steps, means) in 0.28 s to themselves 16 to 81 ms later, less
-  half of what it is after less than 0.7 of that, as a note repeats: above 0.6 where a buffer was played again
+  half of what it is after less than 0.7 of that, as a note repeats: 0.5 to 0.9 where a buffer was played again, and
+  up to 0.7 in music that repeats itself
 - hum_line_db [dB]: how far the lines of 50 or 60 Hz, within 0.5 Hz, stand above their surroundings, in the median of
   windows of 3 s: the mean of the three clearest of four harmonics. Notes are beside the mains, and do not last
 

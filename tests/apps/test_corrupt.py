@@ -153,6 +153,13 @@ def test_what_is_learned_is_never_judged():
     assert measure(held, np.repeat(kinds, 2), np.repeat(kinds, 2) == CLEAN)["hum"]["seen"] < 0.7
 
 
+def test_a_fold_without_any_fault_to_learn_from():
+    features, kinds, groups = versions()
+    kinds[np.flatnonzero(kinds != CLEAN)[3:]] = CLEAN
+    groups[kinds != CLEAN] = 0
+    assert np.isfinite(judge_held_out(features, kinds, groups, trees=10).seen).all()
+
+
 def test_a_column_that_only_versions_have_does_not_break_the_detector():
     features, kinds, _ = versions()
     features[:200, FEATURES.index("correlation")] = np.nan

@@ -22,7 +22,7 @@ from audioae.store.dataset import Store
 from tests.audio.made import write
 from tests.chain import run_chain
 
-CONFIG = CorruptConfig(n_sample=6, n_faults=len(FAULTS) - 1, leave_out=False)
+CONFIG = CorruptConfig(n_sample=4, n_faults=len(FAULTS) - 1, leave_out=False)
 
 
 def screen(library: Library, config: CorruptConfig = CONFIG):
@@ -80,7 +80,7 @@ def test_what_it_says_of_itself(screened):
     assert 0.7 < found.measured["seen"] <= 1
     assert found.measured["false_positive_rate"] <= 0.1
     assert found.measured["types"]["dropouts"]["seen"] > 0.9
-    assert steps[-1] == ("faults", 6, 6)
+    assert steps[-1] == ("faults", 4, 4)
     assert list(found.omitted) == []
 
 
@@ -144,7 +144,7 @@ def test_health_of_version_1_and_no_labels(harmed):
     for name in ("label", "artist"):
         tracks = tracks.set_column(tracks.column_names.index(name), name, nothing)
     old.__dict__["tracks"] = tracks
-    found, _ = screen(old, CorruptConfig(n_sample=4, n_faults=4, leave_out=False))
+    found, _ = screen(old, CorruptConfig(n_sample=2, n_faults=2, leave_out=False))
     assert "measured by an older version" in found.omitted[0]
     offset = next(row for row, t in enumerate(found.track_ids) if done.get(library.find(t)["uri"]) == "offset")
     assert found.is_issue[offset]
