@@ -10,7 +10,13 @@ from pathlib import Path
 
 import pytest
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # two tests run at a time; more threads than cores make both slow
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The flows first: they take longest, and would be alone at the end."""
+    items.sort(key=lambda item: "tests/flows/" not in item.nodeid)
 
 
 @pytest.fixture(scope="session")

@@ -117,9 +117,10 @@ def _told(found: Any, rows: list[dict[str, Any]]) -> list[str]:
 
 
 def _figures(measured: Any, name: str = "") -> list[str]:
-    """Numbers of nested figures, each with where it stands."""
+    """Numbers of nested figures, each with where it stands; those of the whole before those of its parts."""
     if isinstance(measured, dict):
-        return [line for key, value in measured.items() for line in _figures(value, f"{name} {key}".strip())]
+        ordered = sorted(measured.items(), key=lambda item: isinstance(item[1], dict))
+        return [line for key, value in ordered for line in _figures(value, f"{name} {key}".strip())]
     return [f"{name} {measured:.3g}"] if isinstance(measured, (int, float)) else []
 
 
