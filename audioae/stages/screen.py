@@ -10,6 +10,7 @@ Conventions
 """
 
 import hashlib
+import io
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -72,13 +73,19 @@ def screen_store(
     Raises
     ------
     ConfigError
-        If no check is wanted, or a file of verdicts cannot be used; nothing was computed then.
+        If no check is wanted, or a file of verdicts cannot be used or judges a check that is not wanted; nothing was
+        computed then.
     """
     if not config.checks:
         raise ConfigError(
             f"screen: no check is wanted; give one of {', '.join(CHECKS)} a section, such as duplicate: {{}}"
         )
     judged = load_verdicts(config.verdicts)
+    if unasked := next((check for check in judged if check not in config.checks), None):
+        raise ConfigError(
+            f"screen.verdicts: {len(judged[unasked])} are of {unasked}, which is not asked; give it a section "
+            f"(screen.{unasked}={{}}), or leave them out"
+        )
     library = Library(store, index)
     names = []
     for check, settings in config.checks.items():
@@ -106,7 +113,8 @@ def load_verdicts(paths: str | tuple[str, ...]) -> dict[str, dict[str, bool]]:
             text = Path(path).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"screen.verdicts: {path} cannot be read ({error}); wanted a CSV in UTF-8") from error
-        add_verdicts(known, read_verdicts(text.splitlines(keepends=True), path))
+        # by line feeds only: a title may hold other characters that `splitlines` takes for the end of a line
+        add_verdicts(known, read_verdicts(io.StringIO(text), path))
     judged: dict[str, dict[str, bool]] = {}
     for (check, track_id), (is_issue, _) in known.items():
         judged.setdefault(check, {})[track_id] = is_issue

@@ -254,6 +254,30 @@ def test_verdicts_come_back_without_the_check_being_asked_again(store, fake, tmp
     assert run(store) == before, "without verdicts all is as it was"
 
 
+def test_a_list_survives_whatever_stands_in_tags(store, fake, tmp_path):
+    """Line breaks that only some call one, and what a spreadsheet would compute."""
+    run(store)
+    found = open_findings(store).worst("corrupt", 2)[0][1:]
+    found[0]["members"][0] |= {"title": "one\u2028two\x0bthree\x85", "artist": "=1+1", "album": "@A", "label": "-3"}
+    path = tmp_path / "worst.csv"
+    write_list(found, str(path))
+    with path.open(newline="", encoding="utf-8") as stream:
+        (row,) = csv.DictReader(stream)
+    assert [row[name] for name in ("artist", "album", "label")] == ["'=1+1", "'@A", "'-3"]
+    assert row["title"] == "one\u2028two\x0bthree\x85"
+    fill(path, {"t13": "fine"})
+    run(store, TWO.model_copy(update={"verdicts": str(path)}))
+    assert "t13" not in listed(store)
+
+
+def test_verdicts_on_a_check_that_is_not_asked_are_not_lost_in_silence(store, fake, tmp_path):
+    path = tmp_path / "worst.csv"
+    path.write_text("check,track_id,verdict\ncorrupt,t10,fine\ngenerated,t1,fine\ngenerated,t2,issue\n")
+    with pytest.raises(ConfigError, match=r"screen\.verdicts: 2 are of generated, which is not asked; give it a section"):
+        run(store, TWO.model_copy(update={"verdicts": str(path)}))
+    assert fake == [], "nothing is computed first"
+
+
 def test_a_group_is_listed_as_long_as_one_of_it_is_an_issue(store, fake, tmp_path):
     path = tmp_path / "worst.csv"
     path.write_text("check,track_id,verdict\ncorrupt,t10,fine\n")
