@@ -1,4 +1,4 @@
-"""What strangers wrote into tags is shown as it is, by every command that shows tracks: it is no markup of the terminal."""
+"""Tags are written by strangers: every command that shows tracks shows them as they are, and not as markup."""
 
 from pathlib import Path
 

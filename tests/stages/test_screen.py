@@ -273,7 +273,7 @@ def test_a_list_survives_whatever_stands_in_tags(store, fake, tmp_path):
 def test_verdicts_on_a_check_that_is_not_asked_are_not_lost_in_silence(store, fake, tmp_path):
     path = tmp_path / "worst.csv"
     path.write_text("check,track_id,verdict\ncorrupt,t10,fine\ngenerated,t1,fine\ngenerated,t2,issue\n")
-    with pytest.raises(ConfigError, match=r"screen\.verdicts: 2 are of generated, which is not asked; give it a section"):
+    with pytest.raises(ConfigError, match=r"screen\.verdicts: 2 are of generated, which is not asked; give it"):
         run(store, TWO.model_copy(update={"verdicts": str(path)}))
     assert fake == [], "nothing is computed first"
 

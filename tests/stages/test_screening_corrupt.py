@@ -148,3 +148,14 @@ def test_health_of_version_1_and_no_labels(harmed):
     assert "measured by an older version" in found.omitted[0]
     offset = next(row for row, t in enumerate(found.track_ids) if done.get(library.find(t)["uri"]) == "offset")
     assert found.is_issue[offset]
+
+
+def test_one_artist_for_all_is_no_reason_to_learn_nothing(harmed):
+    library, _ = harmed
+    alone = Library(library.store)
+    tracks = library.tracks
+    artist = pa.array(["Various Artists"] * len(tracks), pa.string())
+    alone.__dict__["tracks"] = tracks.set_column(tracks.column_names.index("artist"), "artist", artist)
+    found, _ = screen(alone, CorruptConfig(n_sample=2, n_faults=2, leave_out=True))
+    assert len(found.measured["types"]) == 4
+    assert np.isfinite(found.score).all()
