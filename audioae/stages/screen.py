@@ -6,7 +6,8 @@ Conventions
   after its code, its settings and what it looked at. A part that is there is not computed again: after a kill the
   check that was at work is repeated, those before it are not.
 - Verdicts are applied to such a part, which makes another one: giving verdicts back costs no decoding.
-- A check that cannot run gives no rows, and says why in `omitted`.
+- A check that cannot run gives no rows, and says why in `omitted`. One whose audio could not be read is asked again by
+  the next run: its part is named after what it lacked besides.
 """
 
 import hashlib
@@ -92,7 +93,10 @@ def screen_store(
         looked_at = {"index": index, "embeddings": library.embeddings_ref}[LOOKS_AT[check]]
         raw = _part_name(check, [CODE[check], settings, _hashes(settings), str(looked_at)])
         if not _is_there(store, raw):
-            _write(store, raw, *_tables(*_undisturbed(_run(library, check, settings, workers, report or _silent))))
+            screened = _run(library, check, settings, workers, report or _silent)
+            if not screened.settled:
+                raw = _part_name(check, [raw, list(screened.omitted)])
+            _write(store, raw, *_tables(*_undisturbed(screened)))
         names.append(raw)
         if own := judged.get(check):
             names[-1] = _part_name(check, [raw, DECIDING, sorted(own.items())])

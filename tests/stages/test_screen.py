@@ -158,6 +158,23 @@ def test_after_a_kill_the_checks_that_were_finished_stay(store, fake, monkeypatc
     assert fake == ["corrupt"]
 
 
+def test_a_check_that_lacked_audio_is_asked_again(store, fake, monkeypatch):
+    works, calls = screen.SCREEN["corrupt"], []
+
+    def lacks(library, *arguments) -> Screened:
+        calls.append("lacks")
+        return Screened("corrupt", np.array(["t1"]), np.ones(1), 0.5, omitted=["audio cannot be read"], settled=False)
+
+    monkeypatch.setitem(screen.SCREEN, "corrupt", lacks)
+    ref, parts = run(store), store.part_fingerprints("findings")
+    assert run(store) == ref
+    assert (calls, store.part_fingerprints("findings")) == (["lacks"] * 2, parts)
+    monkeypatch.setitem(screen.SCREEN, "corrupt", works)
+    assert run(store) != ref
+    run(store)
+    assert fake == ["corrupt"]
+
+
 def test_a_check_that_cannot_run_says_so_and_the_others_go_on(store, monkeypatch):
     def cannot(*_):
         raise EvaluationError("one label only; two are wanted")

@@ -82,6 +82,7 @@ def test_what_it_says_of_itself(screened):
     assert found.measured["types"]["dropouts"]["seen"] > 0.9
     assert steps[-1] == ("faults", 4, 4)
     assert list(found.omitted) == []
+    assert found.settled
 
 
 def test_the_order_is_the_catalogs_and_scores_are_in_range(harmed, screened):
@@ -122,6 +123,7 @@ def test_files_that_are_gone_leave_the_rules(harmed, tmp_path: Path):
     gone.__dict__["tracks"] = tracks.set_column(tracks.column_names.index("uri"), "uri", uris)
     found, _ = screen(gone)
     assert "cannot be read again, rules only" in found.omitted[0]
+    assert not found.settled
     assert found.is_issue.sum() >= len(done)
 
 

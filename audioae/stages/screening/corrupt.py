@@ -89,7 +89,8 @@ def screen_corrupt(library: Library, config: CorruptConfig, workers: Workers, re
     elif config.n_sample:
         omitted.append(f"{len(clean)} clean tracks are too few to learn from, wanted {MIN_CLEAN}: rules only")
     score, answers, measured = np.ones(len(broken)), {}, {"broken": float(broken.mean())}
-    if versions is not None and set(versions.kinds) - {CLEAN}:
+    learned = versions is not None and bool(set(versions.kinds) - {CLEAN})
+    if versions is not None and learned:
         score, answers, measured = _learn(evidence, versions, limits, broken, config)
     score = _with_rules(score, excess).astype(np.float32)
     shown = np.flatnonzero(score < THRESHOLD).tolist()
@@ -103,6 +104,7 @@ def screen_corrupt(library: Library, config: CorruptConfig, workers: Workers, re
         evidence={row: _explain(row, evidence, excess, limits, answers, heard) for row in shown},
         measured=measured,
         omitted=omitted,
+        settled=learned or versions is None,
     )
 
 

@@ -107,7 +107,7 @@ def _no_answer(ids: np.ndarray, sample: list[tuple[str, str]], omitted: tuple[st
     )
     evidence = {row: {"answer": "cannot tell", "why": "too few tracks to learn from"} for row in range(len(ids))}
     score = np.full(len(ids), np.nan, np.float32)
-    return Screened("generated", ids, score, THRESHOLD, evidence, omitted=(*omitted, why))
+    return Screened("generated", ids, score, THRESHOLD, evidence, omitted=(*omitted, why), settled=not omitted)
 
 
 def _screened(
