@@ -103,6 +103,20 @@ def test_near_false_leaves_it_at_the_same_bytes(store):
     assert [row["track_id"] for row in rows if row["is_issue"]] == ["t1", "t4"]
 
 
+def test_a_bucket_is_screened_like_a_folder(store_root, fake, tmp_path):
+    store = make_store(store_root, N, copies={1: 0}, near=[(0, 5)])
+    ref = run(store)
+    parts = store.part_fingerprints("findings")
+    assert run(store) == ref
+    assert (fake, store.part_fingerprints("findings")) == (["corrupt"], parts)
+    path = tmp_path / "worst.csv"
+    write_list(open_findings(store).worst("corrupt", 1)[0], str(path))
+    fill(path, {"t10": "fine"})
+    run(store, TWO.model_copy(update={"verdicts": str(path)}))
+    assert "t10" not in listed(store)
+    assert "duplicate" in audioae(store).stdout
+
+
 def test_a_part_is_made_once_and_anew_only_for_the_check_that_changed(store, fake, monkeypatch):
     ref, parts = run(store), store.part_fingerprints("findings")
     assert {name.split("-")[0] for name in parts} == {"corrupt", "duplicate"}
