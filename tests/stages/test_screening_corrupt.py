@@ -12,12 +12,10 @@ import pytest
 
 from audioae.audio.faults import FAULTS, INTACT
 from audioae.audio.perturb import read_whole
-from audioae.config import load_config
 from audioae.stages.extraction import Workers
 from audioae.stages.library import Library
 from audioae.stages.screening.corrupt import CorruptConfig, screen_corrupt
 from audioae.stages.screening.evidence import oddest_clips, read_evidence
-from audioae.stages.settings import PipelineConfig
 from audioae.store.dataset import Store
 from tests.audio.made import write
 from tests.chain import run_chain
@@ -33,8 +31,8 @@ def screen(library: Library, config: CorruptConfig = CONFIG):
 
 
 @pytest.fixture(scope="module")
-def harmed(tiny_audio: Path, tiny_config, tmp_path_factory: pytest.TempPathFactory) -> tuple[Library, dict[str, str]]:
-    """The catalog of 24 tracks, three of them harmed; which fault each has."""
+def harmed(chain, tiny_audio: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Library, dict[str, str]]:
+    """The catalog of 24 tracks, three of them harmed since it was trained on; which fault each has."""
     folder = tmp_path_factory.mktemp("harmed")
     catalog = folder / "catalog"
     shutil.copytree(tiny_audio, catalog)
@@ -45,13 +43,12 @@ def harmed(tiny_audio: Path, tiny_config, tmp_path_factory: pytest.TempPathFacto
         changed, _ = FAULTS[fault].change(planes, rate)
         write(path, changed.T, rate)
         done[str(path)] = fault
-    config, overrides = tiny_config
-    overrides = [o for o in overrides if not o.startswith("catalog")]
-    settings = load_config(
-        PipelineConfig, config, [*overrides, f"catalog.source={catalog}", f"store={folder / 'store'}"]
-    )
-    run_chain(settings)
-    return Library(Store(settings.store)), done
+    store, config = chain
+    root = folder / "store"
+    shutil.copytree(store.root, root)
+    moved = config.catalog.model_copy(update={"source": str(catalog)})
+    run_chain(config.model_copy(update={"store": str(root), "catalog": moved}), store.require("model"))
+    return Library(Store(str(root))), done
 
 
 @pytest.fixture(scope="module")
