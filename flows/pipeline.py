@@ -47,7 +47,8 @@ def pipeline(config_path: str, overrides: list[str] | None = None) -> str:
     index_ref = timed(index, embeddings)
     findings = DatasetRef.parse(timed(screen, index_ref)) if config.screen else None
     store, ref = Store(config.store), DatasetRef.parse(index_ref)
-    Console().print(summary_table(summarize(store, ref, seconds, findings), write_pictures(store, ref)))
+    table = summary_table(summarize(store, ref, seconds, findings), write_pictures(store, ref))
+    Console(markup=False, emoji=False).print(table)  # a path or the detail of a rejection may look like markup
     return index_ref
 
 

@@ -24,7 +24,7 @@ def screen(config_path: str, overrides: list[str] | None = None, index: str | No
         raise ConfigError(f"{config_path}: screen is null; give it a section, such as screen: {{}}")
     store = Store(config.store)
     index_ref = DatasetRef.parse(index) if index else store.require("index")
-    ref = screen_store(store, config.screen, index_ref, config.run.decode_workers, logged())
+    ref = screen_store(store, config.screen, index_ref, config.run.local_workers, logged())
     rows = Findings(store, ref).overview()
     counts = {row["check"]: f"{row['issues']} issues, {row['screened']} tracks screened" for row in rows}
     publish_artifact("screen", str(ref), {**counts, "of": str(index_ref)})

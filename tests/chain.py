@@ -11,13 +11,13 @@ from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 
 
-def run_chain(config: PipelineConfig) -> DatasetRef:
-    """catalog -> mels -> train -> embed -> index; returns the index."""
+def run_chain(config: PipelineConfig, model: DatasetRef | None = None) -> DatasetRef:
+    """catalog -> mels -> train -> embed -> index; returns the index. With a `model`, none is trained."""
     store, workers = Store(config.store), config.run.decode_workers
     tracks = update_tracks(store, config.catalog)
     compute_mels(store, config.mels, tracks, pending_mels(store, config.mels, tracks), workers)
     mels = commit_mels(store, config.mels, tracks, max_reject_rate=config.max_reject_rate)
-    model = train_model(store, config.model, config.train, mels)
+    model = model or train_model(store, config.model, config.train, mels)
     pending = pending_embeddings(store, config.mels, tracks, model)
     compute_embeddings(store, config.mels, tracks, model, pending, workers)
     embeddings = commit_embeddings(store, config.mels, tracks, model, max_reject_rate=config.max_reject_rate)

@@ -55,6 +55,7 @@ FEATURES = (
 )
 CLEAN = ""
 MAX_CLEAN = 4000
+MAX_SHARE = 0.2  # of the clean tracks: more of one artist ("Various Artists") do not belong together
 FOLDS = 4
 _TREES, _FEWER_TREES = 150, 50  # fewer where there is one detector per fault and fold
 _NONE = -999.0
@@ -159,14 +160,21 @@ def measure(held: Held, kinds: np.ndarray, clean: np.ndarray) -> dict[str, dict[
     return found
 
 
-def number_groups(names: Sequence[str]) -> np.ndarray:
-    """Numbers 0 to n - 1 of groups, dealt so that folds by remainder are mixed, shape (len(names),), int.
+def number_groups(artists: Sequence[str | None], track_ids: Sequence[str], clean: np.ndarray) -> np.ndarray:
+    """Numbers of groups, dealt so that folds by remainder are mixed, shape (n,), int: an artist's tracks are one.
 
-    >>> number_groups(["b", "a", "b"]).tolist() in ([0, 1, 0], [1, 0, 1])
-    True
+    A track stands alone where its artist is not known, or has more than `MAX_SHARE` of the `clean` tracks, shape (n,):
+    who learns from all others would have nothing to learn from.
+
+    >>> len(set(number_groups(["b"] * 3, ["t0", "t1", "t2"], np.ones(3, bool)).tolist()))
+    3
     """
-    unique, place = np.unique(np.array(names, str), return_inverse=True)
-    return np.random.default_rng(0).permutation(len(unique))[place]
+    names = np.array([artist or "" for artist in artists], str)
+    place = np.unique(names, return_inverse=True)[1]
+    counts = np.bincount(place[clean], minlength=len(names))
+    alone = (names == "") | (counts[place] > MAX_SHARE * clean.sum())
+    unique, group = np.unique(np.where(alone, np.array(track_ids, str), names), return_inverse=True)
+    return np.random.default_rng(0).permutation(len(unique))[group]
 
 
 def to_scores(badness: np.ndarray, limit: float, spread: float) -> np.ndarray:

@@ -45,6 +45,8 @@ class Screened:
         What the check found out about itself in this run (planted swaps, held-out faults), as JSON.
     omitted : sequence of str
         What could not be looked at, a sentence each.
+    settled : bool
+        False where audio that could not be read kept the check from its work: asked again, it may say more.
 
     Raises
     ------
@@ -62,6 +64,7 @@ class Screened:
     confidence: np.ndarray | None = None
     measured: Mapping[str, Any] = field(default_factory=dict)
     omitted: Sequence[str] = ()
+    settled: bool = True
 
     def __post_init__(self):
         n = len(self.track_ids)

@@ -3,7 +3,6 @@
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from audioae.cli.show import JsonOption, StoreOption, open_store, plain, rows_table, show
 from audioae.errors import SearchError
@@ -82,7 +81,7 @@ def _told_in_lines(row: dict[str, Any]) -> str:
         " ".join(member["track_id"] for member in row["members"][:MEMBERS])
         + (" ..." if row["tracks"] > MEMBERS else ""),
     ]
-    return escape("\n".join(line for line in lines if line))
+    return "\n".join(line for line in lines if line)
 
 
 def _places(evidence: dict[str, Any]) -> str:
@@ -112,7 +111,7 @@ def _show_overview(found: Any, as_json: bool) -> None:
 
 
 def _told(found: Any, rows: list[dict[str, Any]]) -> list[str]:
-    lines = [escape(f"{row['check']}, left out: {sentence}") for row in rows for sentence in row["omitted"]]
+    lines = [f"{row['check']}, left out: {sentence}" for row in rows for sentence in row["omitted"]]
     return [*lines, found.outdated] if found.outdated else lines
 
 
@@ -129,7 +128,7 @@ def _show_track(found: Any, query: str, as_json: bool) -> None:
 
     track = Library(found.store, found.index_ref).find(query)
     rows = found.of_track(track["track_id"])
-    lines: list[Any] = [escape(f"{track['title']} - {track['artist']}: {track['uri']}")]
+    lines: list[Any] = [f"{track['title']} - {track['artist'] or 'no artist'}: {track['uri']}"]
     for row in rows:
         evidence = {name: value for name, value in row["evidence"].items() if name not in ("why", "rules", "neighbors")}
         told = {name: row[name] for name in ("is_issue", "score", "group", "suggestion", "confidence", "why")}
@@ -148,5 +147,5 @@ def _show_track(found: Any, query: str, as_json: bool) -> None:
 
 
 def _readable(value: Any) -> Any:
-    """Hertz and samples without exponents; texts as they are, whatever brackets stand in them."""
-    return f"{value:.6g}" if isinstance(value, float) else escape(value) if isinstance(value, str) else value
+    """Hertz and samples without exponents."""
+    return f"{value:.6g}" if isinstance(value, float) else value

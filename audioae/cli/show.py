@@ -1,4 +1,8 @@
-"""What every command of `audioae` shares: its options, the store, and how results are shown."""
+"""What every command of `audioae` shares: its options, the store, and how results are shown.
+
+Convention: nothing that is shown is markup of the terminal. Tags, paths and names are written by strangers, and a title
+such as `[/b]` would end the command. So nobody escapes, and nobody writes `[bold]`; what must stand out is a `Text`.
+"""
 
 import json
 import os
@@ -10,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from audioae.stages.descriptions import Report
@@ -37,7 +42,7 @@ def show(as_json: bool, result: Any, lines: list[Any]) -> None:
     if as_json:
         print(json.dumps(result, indent=1, default=str))
         return
-    console = Console()
+    console = Console(markup=False, emoji=False)
     for line in lines:
         console.print(line, soft_wrap=not isinstance(line, Table))
 
@@ -81,7 +86,7 @@ def local_workers() -> "Workers":
 @contextmanager
 def reporting() -> Iterator["Report"]:
     """A line on stderr that says what is being done, how far, and for how long yet."""
-    console = Console(stderr=True)
+    console = Console(stderr=True, markup=False, emoji=False)
     with console.status("starting") as status:
         started: dict[str, float] = {}
 
@@ -90,7 +95,7 @@ def reporting() -> Iterator["Report"]:
             began = started.setdefault(key, time.monotonic())
             rate = done / max(time.monotonic() - began, 1e-9)
             eta = f", {done}/{total}, ETA {(total - done) / rate:.0f} s" if 0 < done < total else ""
-            status.update(f"{what}{eta}")
+            status.update(Text(f"{what}{eta}"))  # of a text it would take the markup, whatever the console says
             if done == total:
                 console.print(f"{what}: done", style="dim")
 

@@ -31,6 +31,7 @@ CSV_COLUMNS = (
     *("rank", "check", "track_id", "title", "artist", "album", "label"),
     *("score", "suggestion", "confidence", "why", "uri", "verdict"),
 )
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that a spreadsheet computes
 
 
 @dataclass(frozen=True)
@@ -155,6 +156,8 @@ def open_findings(store: Store) -> Findings:
 def write_list(findings: Sequence[Mapping[str, Any]], path: str) -> int:
     """Write findings as the CSV in which a person fills in `verdict`, a row per track; returns the number of rows.
 
+    A text that a spreadsheet would compute ("=1+1") gets an apostrophe before it.
+
     Raises
     ------
     StoreError
@@ -163,11 +166,9 @@ def write_list(findings: Sequence[Mapping[str, Any]], path: str) -> int:
     rows = [row for finding in findings for row in finding["members"]]
     try:
         with Path(path).open("w", encoding="utf-8", newline="") as stream:
-            writer = csv.DictWriter(stream, CSV_COLUMNS, extrasaction="ignore")
+            writer = csv.DictWriter(stream, CSV_COLUMNS)
             writer.writeheader()
-            writer.writerows(
-                {**row, "score": _short(row["score"]), "confidence": _short(row["confidence"])} for row in rows
-            )
+            writer.writerows({name: _cell(name, row.get(name)) for name in CSV_COLUMNS} for row in rows)
     except OSError as error:
         raise StoreError(
             f"{path}: cannot be written ({error.strerror}); name a file in a folder that exists"
@@ -210,5 +211,8 @@ def _judged_fine(evidence: pa.ChunkedArray) -> np.ndarray:
     return fine
 
 
-def _short(number: float | None) -> str:
-    return "" if number is None else f"{number:.4g}"
+def _cell(name: str, value: Any) -> Any:
+    """Tags are written by strangers, and a spreadsheet runs what looks like a formula; track_ids are read back."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return f"'{value}" if name != "track_id" and isinstance(value, str) and value.startswith(FORMULA) else value

@@ -6,10 +6,12 @@ Conventions
   after its code, its settings and what it looked at. A part that is there is not computed again: after a kill the
   check that was at work is repeated, those before it are not.
 - Verdicts are applied to such a part, which makes another one: giving verdicts back costs no decoding.
-- A check that cannot run gives no rows, and says why in `omitted`.
+- A check that cannot run gives no rows, and says why in `omitted`. One whose audio could not be read is asked again by
+  the next run: its part is named after what it lacked besides.
 """
 
 import hashlib
+import io
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -34,7 +36,7 @@ from audioae.store.manifest import DatasetRef
 from audioae.store.schemas import FINDINGS, SCREENINGS
 
 # Raise a check's number when it would find something else in the same catalog.
-CODE = {"mislabeled": 1, "corrupt": 1, "generated": 1, "duplicate": 1}
+CODE = {"mislabeled": 1, "corrupt": 2, "generated": 1, "duplicate": 1}
 # What a check's answer changes with: another index over the same embeddings does not make the audio decode again.
 LOOKS_AT = {"mislabeled": "index", "corrupt": "embeddings", "generated": "embeddings", "duplicate": "index"}
 DECIDING = 1  # raise it when the same scores and verdicts would give other decisions
@@ -72,20 +74,29 @@ def screen_store(
     Raises
     ------
     ConfigError
-        If no check is wanted, or a file of verdicts cannot be used; nothing was computed then.
+        If no check is wanted, or a file of verdicts cannot be used or judges a check that is not wanted; nothing was
+        computed then.
     """
     if not config.checks:
         raise ConfigError(
             f"screen: no check is wanted; give one of {', '.join(CHECKS)} a section, such as duplicate: {{}}"
         )
     judged = load_verdicts(config.verdicts)
+    if unasked := next((check for check in judged if check not in config.checks), None):
+        raise ConfigError(
+            f"screen.verdicts: {len(judged[unasked])} are of {unasked}, which is not asked; give it a section "
+            f"(screen.{unasked}={{}}), or leave them out"
+        )
     library = Library(store, index)
     names = []
     for check, settings in config.checks.items():
         looked_at = {"index": index, "embeddings": library.embeddings_ref}[LOOKS_AT[check]]
         raw = _part_name(check, [CODE[check], settings, _hashes(settings), str(looked_at)])
         if not _is_there(store, raw):
-            _write(store, raw, *_tables(*_undisturbed(_run(library, check, settings, workers, report or _silent))))
+            screened = _run(library, check, settings, workers, report or _silent)
+            if not screened.settled:
+                raw = _part_name(check, [raw, list(screened.omitted)])
+            _write(store, raw, *_tables(*_undisturbed(screened)))
         names.append(raw)
         if own := judged.get(check):
             names[-1] = _part_name(check, [raw, DECIDING, sorted(own.items())])
@@ -106,7 +117,8 @@ def load_verdicts(paths: str | tuple[str, ...]) -> dict[str, dict[str, bool]]:
             text = Path(path).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"screen.verdicts: {path} cannot be read ({error}); wanted a CSV in UTF-8") from error
-        add_verdicts(known, read_verdicts(text.splitlines(keepends=True), path))
+        # by line feeds only: a title may hold other characters that `splitlines` takes for the end of a line
+        add_verdicts(known, read_verdicts(io.StringIO(text), path))
     judged: dict[str, dict[str, bool]] = {}
     for (check, track_id), (is_issue, _) in known.items():
         judged.setdefault(check, {})[track_id] = is_issue

@@ -40,7 +40,16 @@ class RunConfig(Config):
     @property
     def decode_workers(self) -> Workers:
         """On Dask every worker decodes one file at a time; the cluster is what runs in parallel."""
-        return Workers(n=1 if self.runner == "dask" else self.n_workers, timeout_s=self.decode_timeout_s)
+        return Workers(n=1, timeout_s=self.decode_timeout_s) if self.runner == "dask" else self.local_workers
+
+    @property
+    def local_workers(self) -> Workers:
+        """Of a stage that no cluster takes part in.
+
+        >>> RunConfig(runner="dask", workers=3).local_workers.n
+        3
+        """
+        return Workers(n=self.n_workers, timeout_s=self.decode_timeout_s)
 
 
 class PipelineConfig(Config):

@@ -166,10 +166,13 @@ def test_a_column_that_only_versions_have_does_not_break_the_detector():
     assert np.isfinite(Detector(features, kinds, trees=20).badness(features)).all()
 
 
-def test_groups_are_numbered_by_name():
-    numbers = number_groups(["a", "b", "a", "c"])
+def test_groups_are_artists_but_for_one_of_too_many_tracks():
+    artists, ids = ["a", None, "a", "b", *["various"] * 8], [f"t{i}" for i in range(12)]
+    numbers = number_groups(artists, ids, np.ones(12, bool))
     assert numbers[0] == numbers[2]
-    assert sorted(set(numbers.tolist())) == [0, 1, 2]
+    assert sorted(set(numbers.tolist())) == list(range(11)), "all but these two stand alone"
+    few_are_clean = number_groups(artists, ids, np.arange(12) < 4)
+    assert few_are_clean[0] != few_are_clean[2], "two of four is too many"
 
 
 def test_scores_fall_with_badness():

@@ -103,6 +103,20 @@ def test_near_false_leaves_it_at_the_same_bytes(store):
     assert [row["track_id"] for row in rows if row["is_issue"]] == ["t1", "t4"]
 
 
+def test_a_bucket_is_screened_like_a_folder(store_root, fake, tmp_path):
+    store = make_store(store_root, N, copies={1: 0}, near=[(0, 5)])
+    ref = run(store)
+    parts = store.part_fingerprints("findings")
+    assert run(store) == ref
+    assert (fake, store.part_fingerprints("findings")) == (["corrupt"], parts)
+    path = tmp_path / "worst.csv"
+    write_list(open_findings(store).worst("corrupt", 1)[0], str(path))
+    fill(path, {"t10": "fine"})
+    run(store, TWO.model_copy(update={"verdicts": str(path)}))
+    assert "t10" not in listed(store)
+    assert "duplicate" in audioae(store).stdout
+
+
 def test_a_part_is_made_once_and_anew_only_for_the_check_that_changed(store, fake, monkeypatch):
     ref, parts = run(store), store.part_fingerprints("findings")
     assert {name.split("-")[0] for name in parts} == {"corrupt", "duplicate"}
@@ -154,6 +168,23 @@ def test_after_a_kill_the_checks_that_were_finished_stay(store, fake, monkeypatc
         run(store)
     assert store.latest("findings") is None
     monkeypatch.setitem(screen.SCREEN, "duplicate", works)
+    run(store)
+    assert fake == ["corrupt"]
+
+
+def test_a_check_that_lacked_audio_is_asked_again(store, fake, monkeypatch):
+    works, calls = screen.SCREEN["corrupt"], []
+
+    def lacks(library, *arguments) -> Screened:
+        calls.append("lacks")
+        return Screened("corrupt", np.array(["t1"]), np.ones(1), 0.5, omitted=["audio cannot be read"], settled=False)
+
+    monkeypatch.setitem(screen.SCREEN, "corrupt", lacks)
+    ref, parts = run(store), store.part_fingerprints("findings")
+    assert run(store) == ref
+    assert (calls, store.part_fingerprints("findings")) == (["lacks"] * 2, parts)
+    monkeypatch.setitem(screen.SCREEN, "corrupt", works)
+    assert run(store) != ref
     run(store)
     assert fake == ["corrupt"]
 
@@ -252,6 +283,30 @@ def test_verdicts_come_back_without_the_check_being_asked_again(store, fake, tmp
     run(store, TWO.model_copy(update={"verdicts": (str(path), str(second))}))
     assert listed(store, budget=2) == ["t14", "t16"], "both files count, and t14 stands in both"
     assert run(store) == before, "without verdicts all is as it was"
+
+
+def test_a_list_survives_whatever_stands_in_tags(store, fake, tmp_path):
+    """Line breaks that only some call one, and what a spreadsheet would compute."""
+    run(store)
+    found = open_findings(store).worst("corrupt", 2)[0][1:]
+    found[0]["members"][0] |= {"title": "one\u2028two\x0bthree\x85", "artist": "=1+1", "album": "@A", "label": "-3"}
+    path = tmp_path / "worst.csv"
+    write_list(found, str(path))
+    with path.open(newline="", encoding="utf-8") as stream:
+        (row,) = csv.DictReader(stream)
+    assert [row[name] for name in ("artist", "album", "label")] == ["'=1+1", "'@A", "'-3"]
+    assert row["title"] == "one\u2028two\x0bthree\x85"
+    fill(path, {"t13": "fine"})
+    run(store, TWO.model_copy(update={"verdicts": str(path)}))
+    assert "t13" not in listed(store)
+
+
+def test_verdicts_on_a_check_that_is_not_asked_are_not_lost_in_silence(store, fake, tmp_path):
+    path = tmp_path / "worst.csv"
+    path.write_text("check,track_id,verdict\ncorrupt,t10,fine\ngenerated,t1,fine\ngenerated,t2,issue\n")
+    with pytest.raises(ConfigError, match=r"screen\.verdicts: 2 are of generated, which is not asked; give it"):
+        run(store, TWO.model_copy(update={"verdicts": str(path)}))
+    assert fake == [], "nothing is computed first"
 
 
 def test_a_group_is_listed_as_long_as_one_of_it_is_an_issue(store, fake, tmp_path):

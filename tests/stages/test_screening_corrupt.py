@@ -12,12 +12,10 @@ import pytest
 
 from audioae.audio.faults import FAULTS, INTACT
 from audioae.audio.perturb import read_whole
-from audioae.config import load_config
 from audioae.stages.extraction import Workers
 from audioae.stages.library import Library
 from audioae.stages.screening.corrupt import CorruptConfig, screen_corrupt
 from audioae.stages.screening.evidence import oddest_clips, read_evidence
-from audioae.stages.settings import PipelineConfig
 from audioae.store.dataset import Store
 from tests.audio.made import write
 from tests.chain import run_chain
@@ -33,8 +31,8 @@ def screen(library: Library, config: CorruptConfig = CONFIG):
 
 
 @pytest.fixture(scope="module")
-def harmed(tiny_audio: Path, tiny_config, tmp_path_factory: pytest.TempPathFactory) -> tuple[Library, dict[str, str]]:
-    """The catalog of 24 tracks, three of them harmed; which fault each has."""
+def harmed(chain, tiny_audio: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Library, dict[str, str]]:
+    """The catalog of 24 tracks, three of them harmed since it was trained on; which fault each has."""
     folder = tmp_path_factory.mktemp("harmed")
     catalog = folder / "catalog"
     shutil.copytree(tiny_audio, catalog)
@@ -45,13 +43,12 @@ def harmed(tiny_audio: Path, tiny_config, tmp_path_factory: pytest.TempPathFacto
         changed, _ = FAULTS[fault].change(planes, rate)
         write(path, changed.T, rate)
         done[str(path)] = fault
-    config, overrides = tiny_config
-    overrides = [o for o in overrides if not o.startswith("catalog")]
-    settings = load_config(
-        PipelineConfig, config, [*overrides, f"catalog.source={catalog}", f"store={folder / 'store'}"]
-    )
-    run_chain(settings)
-    return Library(Store(settings.store)), done
+    store, config = chain
+    root = folder / "store"
+    shutil.copytree(store.root, root)
+    moved = config.catalog.model_copy(update={"source": str(catalog)})
+    run_chain(config.model_copy(update={"store": str(root), "catalog": moved}), store.require("model"))
+    return Library(Store(str(root))), done
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +79,7 @@ def test_what_it_says_of_itself(screened):
     assert found.measured["types"]["dropouts"]["seen"] > 0.9
     assert steps[-1] == ("faults", 4, 4)
     assert list(found.omitted) == []
+    assert found.settled
 
 
 def test_the_order_is_the_catalogs_and_scores_are_in_range(harmed, screened):
@@ -122,6 +120,7 @@ def test_files_that_are_gone_leave_the_rules(harmed, tmp_path: Path):
     gone.__dict__["tracks"] = tracks.set_column(tracks.column_names.index("uri"), "uri", uris)
     found, _ = screen(gone)
     assert "cannot be read again, rules only" in found.omitted[0]
+    assert not found.settled
     assert found.is_issue.sum() >= len(done)
 
 
@@ -148,3 +147,14 @@ def test_health_of_version_1_and_no_labels(harmed):
     assert "measured by an older version" in found.omitted[0]
     offset = next(row for row, t in enumerate(found.track_ids) if done.get(library.find(t)["uri"]) == "offset")
     assert found.is_issue[offset]
+
+
+def test_one_artist_for_all_is_no_reason_to_learn_nothing(harmed):
+    library, _ = harmed
+    alone = Library(library.store)
+    tracks = library.tracks
+    artist = pa.array(["Various Artists"] * len(tracks), pa.string())
+    alone.__dict__["tracks"] = tracks.set_column(tracks.column_names.index("artist"), "artist", artist)
+    found, _ = screen(alone, CorruptConfig(n_sample=2, n_faults=2, leave_out=True))
+    assert len(found.measured["types"]) == 4
+    assert np.isfinite(found.score).all()

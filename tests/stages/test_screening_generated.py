@@ -14,7 +14,7 @@ from audioae.errors import ModelError
 from audioae.stages.extraction import Workers
 from audioae.stages.library import Library
 from audioae.stages.residues import measure_residues
-from audioae.stages.screening.generated import GeneratedConfig, choose_sample, eligible, screen_generated
+from audioae.stages.screening.generated import GeneratedConfig, choose_sample, eligible, load_decoders, screen_generated
 from audioae.store.dataset import Store
 from audioae.store.schemas import RESIDUE_DIM
 
@@ -121,6 +121,18 @@ def test_three_tracks_are_too_few(library: Library):
     assert np.isnan(found.score).all()
     assert {entry["answer"] for entry in found.evidence.values()} == {"cannot tell"}
     assert found.omitted[-1].startswith("nothing can be said: 3 tracks of")
+
+
+def test_decoders_of_one_name_are_two_families(tmp_path: Path):
+    paths = [tmp_path / "a" / "net.pt", tmp_path / "b" / "net.pt", tmp_path / "other.pt"]
+    for path in paths:
+        path.parent.mkdir(exist_ok=True)
+        torch.jit.save(torch.jit.script(Coarse()), str(path))
+    assert list(load_decoders([str(path) for path in paths])) == [
+        f"given: {paths[0]}",
+        f"given: {paths[1]}",
+        "given: other",
+    ]
 
 
 def test_a_damaged_decoder_is_one_error(library: Library, tmp_path: Path):

@@ -29,8 +29,6 @@ NOTE = (
 )
 
 Entry = Mapping[str, Any]
-
-
 Tracks = Mapping[Key, Shown]
 
 
@@ -97,8 +95,13 @@ def _card(finding: Entry, tracks: Tracks) -> str:
 
 
 def _clock(seconds: float) -> str:
-    """Minutes and seconds."""
-    return f"{int(seconds // 60)}:{seconds % 60:04.1f}"
+    """Minutes and seconds.
+
+    >>> _clock(59.96), _clock(61.5)
+    ('1:00.0', '1:01.5')
+    """
+    minutes, tenths = divmod(round(10 * seconds), 600)
+    return f"{minutes}:{tenths / 10:04.1f}"
 
 
 def _answer(finding: Entry, score: float | None) -> str:

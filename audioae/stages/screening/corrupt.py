@@ -89,7 +89,8 @@ def screen_corrupt(library: Library, config: CorruptConfig, workers: Workers, re
     elif config.n_sample:
         omitted.append(f"{len(clean)} clean tracks are too few to learn from, wanted {MIN_CLEAN}: rules only")
     score, answers, measured = np.ones(len(broken)), {}, {"broken": float(broken.mean())}
-    if versions is not None and set(versions.kinds) - {CLEAN}:
+    learned = versions is not None and bool(set(versions.kinds) - {CLEAN})
+    if versions is not None and learned:
         score, answers, measured = _learn(evidence, versions, limits, broken, config)
     score = _with_rules(score, excess).astype(np.float32)
     shown = np.flatnonzero(score < THRESHOLD).tolist()
@@ -103,6 +104,7 @@ def screen_corrupt(library: Library, config: CorruptConfig, workers: Workers, re
         evidence={row: _explain(row, evidence, excess, limits, answers, heard) for row in shown},
         measured=measured,
         omitted=omitted,
+        settled=learned or versions is None,
     )
 
 
@@ -118,7 +120,8 @@ def _learn(
         np.stack([columns[name] for name in FEATURES], axis=1) for columns in (evidence.columns, versions.columns)
     )
     learned = np.sort(np.random.default_rng(1).permutation(np.flatnonzero(~broken))[:MAX_CLEAN])
-    numbers = number_groups([track["artist"] or track["track_id"] for track in evidence.tracks])
+    artists, ids = ([track[name] for track in evidence.tracks] for name in ("artist", "track_id"))
+    numbers = number_groups(artists, ids, ~broken)
     features = np.concatenate([own[learned], made])
     kinds = np.concatenate([np.full(len(learned), CLEAN, object), versions.kinds]).astype(str)
     groups = np.concatenate([numbers[learned], numbers[versions.track]])

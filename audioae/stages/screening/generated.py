@@ -11,6 +11,7 @@ What it cannot do stands in `apps.generated`, and in figures in what it measures
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def screen_generated(library: Library, config: GeneratedConfig, workers: Workers
     ModelError
         If one of `config.decoders` cannot be loaded, before anything is decoded; or fails on a waveform.
     """
-    decoders = {f"given: {Path(path).stem}": WaveformDecoder(path) for path in config.decoders}
+    decoders = load_decoders(config.decoders)
     ids, uris, group = eligible(library)
     residues, omitted = measure_residues(library, ids, config.max_sections, workers, report)
     sample = [(uris[row], str(group[row])) for row in choose_sample(residues, group, config)]
@@ -66,6 +67,13 @@ def screen_generated(library: Library, config: GeneratedConfig, workers: Workers
         return _no_answer(ids, sample, omitted)
     judged = judge_tracks(examples, residues, group, config.false_positive_rate, config.seed)
     return _screened(ids, residues, judged, config, omitted)
+
+
+def load_decoders(paths: Sequence[str]) -> dict[str, WaveformDecoder]:
+    """The given decoders by family: the name of the file, or its path where several have that name."""
+    stems = [Path(path).stem for path in paths]
+    names = [stem if stems.count(stem) == 1 else path for path, stem in zip(paths, stems, strict=True)]
+    return {f"given: {name}": WaveformDecoder(path) for path, name in zip(paths, names, strict=True)}
 
 
 def eligible(library: Library) -> tuple[np.ndarray, list[str], np.ndarray]:
@@ -99,7 +107,7 @@ def _no_answer(ids: np.ndarray, sample: list[tuple[str, str]], omitted: tuple[st
     )
     evidence = {row: {"answer": "cannot tell", "why": "too few tracks to learn from"} for row in range(len(ids))}
     score = np.full(len(ids), np.nan, np.float32)
-    return Screened("generated", ids, score, THRESHOLD, evidence, omitted=(*omitted, why))
+    return Screened("generated", ids, score, THRESHOLD, evidence, omitted=(*omitted, why), settled=not omitted)
 
 
 def _screened(

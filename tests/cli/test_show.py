@@ -1,0 +1,67 @@
+"""Tags are written by strangers: every command that shows tracks shows them as they are, and not as markup."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from audioae.cli import app
+from audioae.cli.show import reporting, rows_table, show
+from audioae.store.dataset import Store
+from tests.stages.made import made_store
+
+N = 12
+TITLE = "[/b] :fire: [red]9"
+TAGS = {
+    "title": [TITLE] * N,
+    "artist": [f"[/i] {i}" for i in range(N)],
+    "album": ["[link=x]"] * N,
+    "label": ["[/]"] * 6 + ["[/u]"] * 6,
+}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    root = tmp_path_factory.mktemp("tags") / "[/store]"
+    store = made_store(root, N, columns=TAGS)
+    (root / "plays.csv").write_text("listener_id,track_id\n[/anna],t00\n[/anna],t01\n")
+    return store
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("similar", "t00"),
+        ("explain", "t00"),
+        ("playlist", "t00", "t05", "-n", "4"),
+        ("recommend", "tracks", "[/anna]", "PLAYS"),
+        ("recommend", "audience", "t05", "PLAYS"),
+    ],
+)
+def test_tags_are_shown_as_they_are(store: Store, arguments: tuple[str, ...], monkeypatch):
+    monkeypatch.setenv("COLUMNS", "400")
+    given = [f"{store.root}/plays.csv" if word == "PLAYS" else word for word in arguments]
+    done = CliRunner().invoke(app, [*given, "--store", store.root])
+    assert done.exception is None, repr(done.exception)
+    assert TITLE in done.stdout
+    assert "[/i]" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["coverage", "versions"])
+def test_so_is_the_name_of_a_store(store: Store, command: str, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "400")
+    assert "[/store]" in CliRunner().invoke(app, [command, "--store", store.root]).stdout
+
+
+def test_title_columns_cells_and_lines(capsys):
+    show(False, {}, [rows_table([{"[/c]": ["[/x]"]}], ("[/c]",), "[/t]"), "left out: [/l] :fire:"])
+    shown = capsys.readouterr().out
+    for words in ("[/c]", "['[/x]']", "[/t]", "[/l] :fire:"):
+        assert words in shown, words
+
+
+def test_progress_names_a_file_as_it_is(capsys, tmp_path: Path):
+    with reporting() as said:
+        said("[/b] of a", 1, 2)
+        said("[/b] of a", 2, 2)
+    assert "[/b] of a: done" in capsys.readouterr().err
