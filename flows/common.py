@@ -103,6 +103,17 @@ def progress(unit: str) -> Callable[..., None]:
     return report
 
 
+def logged() -> Callable[[str, int, int], None]:
+    """A callback `(what, done, total)` that logs each thing that is being done, with rate and ETA."""
+    meters = {}
+
+    def report(what: str, done: int, total: int) -> None:
+        unit = what.split(":")[0]
+        meters.setdefault(unit, progress(unit))(done, total)
+
+    return report
+
+
 def publish_artifact(stage: str, ref: str, lines: dict[str, Any]) -> None:
     """Leave a stage's result in Prefect's UI."""
     rows = "\n".join(f"| {name} | {value} |" for name, value in lines.items())

@@ -4,13 +4,12 @@ from prefect import flow
 
 from audioae.config import load_config
 from audioae.errors import ConfigError
-from audioae.stages.descriptions import Report
 from audioae.stages.findings import Findings
 from audioae.stages.screen import screen_store
 from audioae.stages.settings import PipelineConfig
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
-from flows.common import main, progress, publish_artifact
+from flows.common import logged, main, publish_artifact
 
 
 @flow(name="screen", persist_result=False)
@@ -29,17 +28,6 @@ def screen(config_path: str, overrides: list[str] | None = None, index: str | No
     counts = {row["check"]: f"{row['issues']} issues, {row['screened']} tracks screened" for row in rows}
     publish_artifact("screen", str(ref), {**counts, "of": str(index_ref)})
     return str(ref)
-
-
-def logged() -> Report:
-    """Reports go to the flow's log, with rate and ETA for each thing that is being done."""
-    meters = {}
-
-    def report(what: str, done: int, total: int) -> None:
-        unit = what.split(":")[0]
-        meters.setdefault(unit, progress(unit))(done, total)
-
-    return report
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from audioae.config import Config
 from audioae.model.autoencoder import ModelConfig
 from audioae.search.factory import IndexConfig
 from audioae.stages.extraction import MelsConfig, Workers
+from audioae.stages.playlist_table import PlaylistRequest
 from audioae.stages.recommend import RecommendConfig
 from audioae.stages.screen import ScreenConfig
 from audioae.stages.similar_table import SimilarConfig
@@ -72,6 +73,7 @@ class PipelineConfig(Config):
     screen: ScreenConfig | None = ScreenConfig()
     similar: SimilarConfig = SimilarConfig()
     recommend: RecommendConfig | None = None
+    playlists: tuple[PlaylistRequest, ...] = ()
     max_reject_rate: float = Field(default=0.2, ge=0, le=1)
     run: RunConfig = RunConfig()
 

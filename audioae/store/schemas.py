@@ -168,6 +168,18 @@ SIMILAR = pa.schema(
     ]
 )
 
+# The playlists of a config, in their order.
+PLAYLISTS = pa.schema(
+    [
+        _required("playlist", pa.string()),
+        _required("position", pa.int32()),  # from 1
+        _required("track_id", pa.string()),
+        pa.field("step", pa.float32()),  # angle to the track before, radians; null for the first
+        _required("waypoint", pa.bool_()),
+        _required("gave_way", pa.list_(pa.field("element", pa.string(), nullable=False))),  # rules, of the playlist
+    ]
+)
+
 # Tempos by librosa's estimate, of what was listened to: see `stages/tempos.py`.
 TEMPOS = pa.schema(
     [
@@ -196,6 +208,7 @@ DATASETS: dict[str, Dataset] = {
     "findings": Dataset(1, FINDINGS),
     "screenings": Dataset(1, SCREENINGS),
     "similar": Dataset(1, SIMILAR),
+    "playlists": Dataset(1, PLAYLISTS),
     "tempos": Dataset(1, TEMPOS),
     "residues": Dataset(1, RESIDUES),
 }

@@ -274,7 +274,8 @@ def test_help_teaches():
 
 
 @pytest.mark.parametrize(
-    "stage", ["catalog", "mels", "train", "embed", "index", "screen", "similar", "recommend", "pipeline"]
+    "stage",
+    ["catalog", "mels", "train", "embed", "index", "screen", "similar", "recommend", "playlists", "pipeline"],
 )
 def test_every_flow_says_what_it_does(stage):
     flow = getattr(importlib.import_module(f"flows.{stage}"), stage)

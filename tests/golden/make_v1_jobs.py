@@ -1,6 +1,6 @@
 """Add the datasets of the jobs to the golden sample of store format v1: `python -m tests.golden.make_v1_jobs`.
 
-What `make_v1` wrote stays as it is. Like it, this is run once; what it wrote must load forever.
+What stands there already stays as it is, and must load forever: only datasets that are missing are written.
 """
 
 import json
@@ -9,16 +9,16 @@ import pyarrow as pa
 
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
-from audioae.store.schemas import DATASETS
+from audioae.store.schemas import DATASETS, RESIDUE_DIM
 from tests.golden.make_v1 import FOLDER, TRACK_IDS
 
 
 def main() -> None:
     store = Store(str(FOLDER))
-    if store.latest("findings"):
-        raise SystemExit(f"{FOLDER} has findings already; a golden sample is written once")
 
     def commit(dataset: str, rows: list[dict], *parents: DatasetRef) -> DatasetRef:
+        if there := store.latest(dataset):
+            return there
         store.write_part(dataset, "golden", pa.Table.from_pylist(rows, schema=DATASETS[dataset].schema))
         return store.commit(dataset, ["golden"], recipe="golden", config={"golden": 1}, parents=parents)
 
@@ -38,6 +38,17 @@ def main() -> None:
         {"track_id": TRACK_IDS[1], "check": "corrupt", "is_issue": False},
     ]
     commit("findings", rows, index, embeddings, tracks, screenings)
+    pair = {"track_id": TRACK_IDS[0], "rank": 1, "neighbor": TRACK_IDS[1], "score": 0.75}
+    commit("similar", [pair], index, embeddings, tracks)
+    entry = {"playlist": "evening", "waypoint": True, "gave_way": ["energy"]}
+    entries = [
+        {**entry, "position": 1, "track_id": TRACK_IDS[0], "step": None},
+        {**entry, "position": 2, "track_id": TRACK_IDS[1], "step": 0.5},
+    ]
+    commit("playlists", entries, index, embeddings, tracks)
+    commit("tempos", [{"content_hash": "ff" * 16, "tempo": 120.5}, {"content_hash": "fe" * 16, "tempo": None}])
+    residue = [float("nan"), *(i / 4 for i in range(1, RESIDUE_DIM))]
+    commit("residues", [{"track_id": TRACK_IDS[0], "residue": residue}], tracks)
 
 
 if __name__ == "__main__":

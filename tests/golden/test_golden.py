@@ -10,6 +10,7 @@ from audioae.stages.extraction import mel_codes
 from audioae.stages.findings import open_findings
 from audioae.stages.index import load_index
 from audioae.store.dataset import Store
+from audioae.store.schemas import DATASETS
 from audioae.store.upkeep import PUBLISHED
 
 V1 = Path(__file__).parent / "v1"
@@ -59,3 +60,21 @@ def test_v1_of_the_jobs_loads():
     (worst, unknown), _ = found.worst("corrupt", 9)
     assert (worst["track_id"], worst["title"], worst["evidence"]["listen_s"]) == ("00000000000000aa", "A", 1.5)
     assert (worst["group"], worst["suggestion"], unknown["score"]) == ("album: C", "mend it", None)
+
+
+def test_v1_of_the_tables_loads():
+    store = Store(str(V1))
+    refs = {dataset: store.require(dataset) for dataset in ("similar", "playlists", "tempos", "residues")}
+    for ref in refs.values():
+        store.verify(ref)
+    rows = {dataset: store.read(ref).to_pylist() for dataset, ref in refs.items()}
+    pair = {"track_id": "00000000000000aa", "rank": 1, "neighbor": "00000000000000ab", "score": 0.75}
+    assert rows["similar"] == [pair]
+    assert [(row["position"], row["step"], row["gave_way"]) for row in rows["playlists"]] == [
+        (1, None, ["energy"]),
+        (2, 0.5, ["energy"]),
+    ]
+    assert [row["tempo"] for row in rows["tempos"]] == [120.5, None]
+    assert rows["residues"][0]["residue"][1:] == [i / 4 for i in range(1, 83)]
+    assert np.isnan(rows["residues"][0]["residue"][0])
+    assert {*DATASETS} <= {path.name for path in V1.iterdir()}, "every dataset of the contract has its sample"
