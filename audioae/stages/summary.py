@@ -149,12 +149,12 @@ def summary_table(summary: Summary, pictures: dict[str, str]) -> Table:
     if summary.label_agreement:
         agreement, chance = summary.label_agreement
         table.add_row("neighbors", f"{agreement:.0%} of the {K} nearest have the query's label (by lot: {chance:.0%})")
+    if summary.screened:
+        table.add_row("findings", f"audioae findings --store {summary.root}")
     for row in summary.screened:
         cannot = f", {row['cannot tell']} cannot be told" if row["cannot tell"] else ""
         left_out = f"; {row['omitted'][0]}" if row["omitted"] and not row["screened"] else ""
         table.add_row(f"  {row['check']}", f"{row['issues']} of {row['screened']} tracks{cannot}{left_out}")
-    if summary.screened:
-        table.add_row("findings", f"audioae findings --store {summary.root}")
     table.add_row("versions", ", ".join(summary.refs.values()))
     table.add_row("store", summary.root)
     for name, path in pictures.items():
