@@ -36,7 +36,7 @@ from audioae.store.manifest import DatasetRef
 from audioae.store.schemas import FINDINGS, SCREENINGS
 
 # Raise a check's number when it would find something else in the same catalog.
-CODE = {"mislabeled": 1, "corrupt": 2, "generated": 1, "duplicate": 1}
+CODE = {"mislabeled": 1, "corrupt": 2, "generated": 2, "duplicate": 1}
 # What a check's answer changes with: another index over the same embeddings does not make the audio decode again.
 LOOKS_AT = {"mislabeled": "index", "corrupt": "embeddings", "generated": "embeddings", "duplicate": "index"}
 DECIDING = 1  # raise it when the same scores and verdicts would give other decisions

@@ -20,7 +20,16 @@ from pydantic import Field
 
 from audioae.apps.detector import N_FOLDS
 from audioae.apps.findings import Screened
-from audioae.apps.generated import MIN_BANDWIDTH_HZ, MIN_TRACKS, THRESHOLD, Judged, can_learn, judge_tracks, rules
+from audioae.apps.generated import (
+    MIN_BANDWIDTH_HZ,
+    MIN_TRACKS,
+    MISSED,
+    THRESHOLD,
+    Judged,
+    can_learn,
+    judge_tracks,
+    rules,
+)
 from audioae.audio.perturb import ORIGINAL
 from audioae.audio.residue import ABOUT, SECTION_S
 from audioae.model.decoding import WaveformDecoder
@@ -120,10 +129,9 @@ def _screened(
     lowest = np.argsort(np.where(np.isnan(score), 2.0, score))[: _SHOWN + int((score < THRESHOLD).sum())]
     for row in lowest[~np.isnan(score[lowest])].tolist():
         is_issue = bool(score[row] < THRESHOLD)
-        limit = judged.limit if is_issue else judged.real_limit
         evidence[row] = {
             "answer": "generated" if is_issue else "real",
-            "why": f"evidence {judged.evidence[row]:.2f}, {'above' if is_issue else 'below'} {limit:.2f}",
+            "why": _why(judged, row, is_issue, config.false_positive_rate),
             "rules": rules(judged, row, residues),
         }
     rate = judged.measured["false_positive_rate"]
@@ -134,3 +142,10 @@ def _screened(
             "ones: either so many are generated, or real ones differ more than the bulk of them shows",
         )
     return Screened("generated", ids, score, THRESHOLD, evidence, measured=judged.measured, omitted=omitted)
+
+
+def _why(judged: Judged, row: int, is_issue: bool, rate: float) -> str:
+    found = f"traces of a decoder ({judged.evidence[row]:.2f})"
+    if is_issue:
+        return f"more {found} than {1 - rate:.1%} of real tracks should have ({judged.limit:.2f})"
+    return f"fewer {found} than {1 - MISSED:.0%} of the copies made of this catalog ({judged.real_limit:.2f})"
