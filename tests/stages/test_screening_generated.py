@@ -56,6 +56,9 @@ def test_every_track_gets_one_of_three_answers(library: Library, screened: Scree
         assert answer == ("cannot tell" if np.isnan(score) else "generated" if score < 0.5 else "real")
     shown = [screened.evidence[row] for row in screened.evidence]
     assert all(entry["why"] for entry in shown)
+    told = [entry["why"] for entry in shown if entry["answer"] != "cannot tell"]
+    assert told
+    assert all("traces of a decoder (" in why for why in told)
     assert all(set(rule) == {"rule", "value", "limit", "unit"} for entry in shown for rule in entry.get("rules", []))
 
 
