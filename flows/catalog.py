@@ -4,10 +4,10 @@ from pathlib import Path
 
 from prefect import flow
 
-from audioae.audio.synth import synthesize
 from audioae.config import load_config
-from audioae.stages.catalog import update_tracks
-from audioae.stages.settings import PipelineConfig
+from audioae.demo import synthesize
+from audioae.pipeline.tracks import update_tracks
+from audioae.settings import PipelineConfig
 from audioae.store.dataset import Store
 from flows.common import main, progress, publish_artifact
 

@@ -20,8 +20,8 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from audioae.config import load_config
 from audioae.errors import AudioaeError, ConfigError
-from audioae.stages.settings import PipelineConfig, RunConfig
-from audioae.stages.shards import group_shards
+from audioae.pipeline.shards import group_shards
+from audioae.settings import PipelineConfig, RunConfig
 
 # A stage's groups on one machine: a group that fails is retried alone, and its pool of decoders runs dry only so often.
 LOCAL_GROUPS = 8

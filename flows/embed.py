@@ -4,8 +4,8 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
 from audioae.config import load_config
-from audioae.stages.embed import commit_embeddings, compute_embeddings, pending_embeddings
-from audioae.stages.settings import PipelineConfig
+from audioae.pipeline.embed import commit_embeddings, compute_embeddings, pending_embeddings
+from audioae.settings import PipelineConfig
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 from flows.common import main, map_groups, progress, publish_artifact, retry_unless_ours

@@ -3,8 +3,8 @@
 from prefect import flow
 
 from audioae.config import load_config
-from audioae.stages.index import build_index, read_gate
-from audioae.stages.settings import PipelineConfig
+from audioae.pipeline.index import build_index, read_gate
+from audioae.settings import PipelineConfig
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 from flows.common import main, publish_artifact

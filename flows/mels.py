@@ -4,8 +4,8 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
 from audioae.config import load_config
-from audioae.stages.mels import commit_mels, compute_mels, pending_mels
-from audioae.stages.settings import PipelineConfig
+from audioae.pipeline.mels import commit_mels, compute_mels, pending_mels
+from audioae.settings import PipelineConfig
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 from flows.common import main, map_groups, progress, publish_artifact, retry_unless_ours

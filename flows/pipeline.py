@@ -10,8 +10,8 @@ from prefect import flow
 from rich.console import Console
 
 from audioae.config import load_config
-from audioae.stages.settings import PipelineConfig
-from audioae.stages.summary import summarize, summary_table, write_pictures
+from audioae.report.run_summary import summarize, summary_table, write_pictures
+from audioae.settings import PipelineConfig
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 from flows.catalog import catalog

@@ -3,8 +3,8 @@
 from prefect import flow
 
 from audioae.config import load_config
-from audioae.stages.playlist_table import publish_playlists
-from audioae.stages.settings import PipelineConfig
+from audioae.playlists.table import publish_playlists
+from audioae.settings import PipelineConfig
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 from flows.common import logged, main, publish_artifact

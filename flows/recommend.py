@@ -4,8 +4,8 @@ from prefect import flow
 
 from audioae.config import load_config
 from audioae.errors import ConfigError
-from audioae.stages.recommend import recommend_all
-from audioae.stages.settings import PipelineConfig
+from audioae.recommend.recommender import recommend_all
+from audioae.settings import PipelineConfig
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 from flows.common import main, publish_artifact

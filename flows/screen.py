@@ -4,9 +4,9 @@ from prefect import flow
 
 from audioae.config import load_config
 from audioae.errors import ConfigError
-from audioae.stages.findings import Findings
-from audioae.stages.screen import screen_store
-from audioae.stages.settings import PipelineConfig
+from audioae.screening.findings import Findings
+from audioae.screening.run import screen_store
+from audioae.settings import PipelineConfig
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 from flows.common import logged, main, publish_artifact

@@ -3,8 +3,8 @@
 from prefect import flow
 
 from audioae.config import load_config
-from audioae.stages.settings import PipelineConfig
-from audioae.stages.similar_table import publish_similar
+from audioae.settings import PipelineConfig
+from audioae.similarity.table import publish_similar
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 from flows.common import main, publish_artifact

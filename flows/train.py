@@ -5,8 +5,8 @@ from typing import Any
 from prefect import flow
 
 from audioae.config import load_config
-from audioae.stages.settings import PipelineConfig
-from audioae.stages.train import train_model
+from audioae.pipeline.train import train_model
+from audioae.settings import PipelineConfig
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 from flows.common import main, progress, publish_artifact

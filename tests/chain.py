@@ -1,12 +1,12 @@
 """The whole chain without Prefect: the stage functions, one after another, in this process."""
 
 from audioae.config import load_config
-from audioae.stages.catalog import update_tracks
-from audioae.stages.embed import commit_embeddings, compute_embeddings, pending_embeddings
-from audioae.stages.index import build_index
-from audioae.stages.mels import commit_mels, compute_mels, pending_mels
-from audioae.stages.settings import PipelineConfig
-from audioae.stages.train import train_model
+from audioae.pipeline.embed import commit_embeddings, compute_embeddings, pending_embeddings
+from audioae.pipeline.index import build_index
+from audioae.pipeline.mels import commit_mels, compute_mels, pending_mels
+from audioae.pipeline.tracks import update_tracks
+from audioae.pipeline.train import train_model
+from audioae.settings import PipelineConfig
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 

@@ -84,7 +84,7 @@ def store_root(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture(scope="session")
 def tiny_audio(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of 24 short synthesized tracks with tags, in all formats, without faults."""
-    from audioae.audio.synth import SynthConfig, synthesize
+    from audioae.demo import SynthConfig, synthesize
 
     folder = tmp_path_factory.mktemp("tiny") / "catalog"
     synthesize(folder, SynthConfig(n_tracks=24, min_s=6.0, max_s=9.0, faults=False))
@@ -96,3 +96,18 @@ def tiny_config(tiny_audio: Path) -> tuple[str, list[str]]:
     """Config file and overrides of a run over `tiny_audio`; add `store=...`."""
     config = Path(__file__).parents[1] / "configs" / "tiny.yaml"
     return str(config), ["synth=null", f"catalog.source={tiny_audio}"]
+
+
+@pytest.fixture(scope="session")
+def chain(tiny_config, tmp_path_factory: pytest.TempPathFactory):
+    """A finished chain over a small catalog, (store, config), shared by many tests; they must not change it."""
+    from audioae.config import load_config
+    from audioae.settings import PipelineConfig
+    from audioae.store.dataset import Store
+    from tests.chain import run_chain
+
+    path, overrides = tiny_config
+    root = tmp_path_factory.mktemp("chain") / "store"
+    config = load_config(PipelineConfig, path, [*overrides, f"store={root}"])
+    run_chain(config)
+    return Store(config.store), config

@@ -20,6 +20,7 @@ from audioae.config import Config
 SAMPLE_RATE = 22_050
 CLIP_S = 3.0
 CLIP_SAMPLES = 66_150
+RUN_S = 30.0
 
 
 class ClipConfig(Config):
@@ -56,3 +57,17 @@ def plan_clips(duration_s: float, config: ClipConfig) -> np.ndarray:
     middles = (np.arange(n_clips) + 0.5) * (last + CLIP_SAMPLES) / n_clips
     starts = np.clip(np.round(middles - CLIP_SAMPLES / 2), 0, last)
     return starts / SAMPLE_RATE
+
+
+def longest_run(clips: np.ndarray, starts_s: np.ndarray) -> np.ndarray:
+    """The longest run of clips that follow one another without a gap, as one waveform, `RUN_S` at most."""
+    starts = np.round(starts_s * SAMPLE_RATE).astype(int)
+    runs = np.split(np.arange(len(starts)), np.flatnonzero(np.diff(starts) > clips.shape[1]) + 1)
+    run = max(runs, key=len)
+    begin = starts[run[0]]
+    waveform = np.zeros(starts[run[-1]] - begin + clips.shape[1], np.float32)
+    for i in run:
+        waveform[starts[i] - begin : starts[i] - begin + clips.shape[1]] = clips[i]
+    most = int(RUN_S * SAMPLE_RATE)
+    first = max(len(waveform) - most, 0) // 2
+    return waveform[first : first + most]

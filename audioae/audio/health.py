@@ -37,8 +37,8 @@ from typing import Any
 
 import numpy as np
 
-from audioae.audio.course import Course
 from audioae.audio.spectrum import spectral_evidence
+from audioae.audio.transients import TransientMeter
 
 HEALTH_COLUMNS: dict[str, type] = {
     "container": str,
@@ -103,7 +103,7 @@ class HealthMeter:
         self._n_fft = 1 << round(np.log2(sample_rate / _RESOLUTION_HZ))
         self._window = _window(self._n_fft)
         self._frame_powers: list[np.ndarray] = []
-        self._course = Course(sample_rate)
+        self._course = TransientMeter(sample_rate)
         self._distinct: list[float] = []
         self._spectra: list[np.ndarray] = []
         self._next, self._next_look = -1, 0

@@ -30,7 +30,7 @@ def coverage(store: StoreOption = "data", as_json: JsonOption = False) -> None:
     """Where every track of the catalog is: embedded, duplicate, rejected (why), or pending. The sums must come out."""
     from dataclasses import asdict
 
-    from audioae.stages.evidence import account_store
+    from audioae.pipeline.accounting import account_store
 
     sums = account_store(open_store(store))
     rows = [
@@ -57,8 +57,8 @@ def explain(
     as_json: JsonOption = False,
 ) -> None:
     """Everything about one track: its file, rows, parts, clips, evidence, state, and its neighbors."""
-    from audioae.stages.explain import explain_track
-    from audioae.stages.library import Library
+    from audioae.api import Library
+    from audioae.report.explain import explain_track
 
     result = explain_track(Library(open_store(store)), query)
     tables = [
@@ -84,7 +84,7 @@ def export_embeddings(
 
     Columns: track_id, uri, title, artist, album, label, embedding (128 float32), model.
     """
-    from audioae.stages.export import export_embeddings as write
+    from audioae.library.export import export_embeddings as write
 
     n_rows = write(open_store(store), out)
     show(as_json, {"path": out, "rows": n_rows}, [f"{n_rows} embeddings written to {out}"])

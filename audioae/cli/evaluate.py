@@ -51,9 +51,9 @@ def evaluate(
     Examples: `audioae evaluate`, `audioae evaluate --truth truth.csv`, `audioae evaluate mine.parquet`,
     `audioae evaluate --against theirs.npz`
     """
-    from audioae.evaluate.document import metric_table, stability_table
-    from audioae.evaluate.page.page import render_page
-    from audioae.stages.evaluation import evaluate_file, evaluate_store
+    from audioae.evaluation.run import evaluate_file, evaluate_store
+    from audioae.metrics.document import metric_table, stability_table
+    from audioae.pages.evaluation_page import render_page
 
     folder = _folder(out)
     if embeddings is not None and embeddings.lower().endswith(FILES):
@@ -113,10 +113,10 @@ def compare(
     augment.roll_mels=0"`
     """
     from audioae.config import load_config
-    from audioae.evaluate.document import comparison_table
+    from audioae.evaluation.compare_models import compare_models, parse_budget
+    from audioae.metrics.document import comparison_table
     from audioae.model.autoencoder import ModelConfig
     from audioae.model.train_config import TrainConfig
-    from audioae.stages.comparison import compare_models, parse_budget
 
     names = {Path(path).stem: path for path in models}
     if len(names) < len(models):

@@ -10,7 +10,7 @@ import typer
 from audioae.errors import SearchError
 
 if TYPE_CHECKING:
-    from audioae.apps.filters import Filters
+    from audioae.library.filters import Filters
 
 ANY = "repeatable: any of them will do."
 LabelOption = Annotated[list[str] | None, typer.Option(help=f"Only tracks of this label; {ANY}")]
@@ -38,7 +38,7 @@ def make_filters(
     deny: list[str] | None,
 ) -> "Filters":
     """The filters that the options say. Raises `SearchError` for a range or a file that cannot be read."""
-    from audioae.apps.filters import Filters
+    from audioae.library.filters import Filters
 
     return Filters(
         label=label or (),

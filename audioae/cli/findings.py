@@ -31,7 +31,7 @@ def findings(
 
     Examples: `audioae findings`, `audioae findings --check mislabeled --budget 200 --out worst.csv`
     """
-    from audioae.stages.findings import open_findings
+    from audioae.screening.findings import open_findings
 
     found = open_findings(open_store(store))
     if track is not None:
@@ -46,7 +46,7 @@ def findings(
     result = {"findings": str(found.ref), "check": check, "judged_fine": n_fine, "worst": plain_rows(listed)}
     lines = _list(found, check, listed, n_fine)
     if out:
-        from audioae.stages.findings import write_list
+        from audioae.screening.findings import write_list
 
         n_rows = write_list(listed, out)
         lines.append(f"{n_rows} tracks written to {out}: fill in the column verdict with issue or fine")
@@ -124,7 +124,7 @@ def _figures(measured: Any, name: str = "") -> list[str]:
 
 
 def _show_track(found: Any, query: str, as_json: bool) -> None:
-    from audioae.stages.library import Library
+    from audioae.api import Library
 
     track = Library(found.store, found.index_ref).find(query)
     rows = found.of_track(track["track_id"])

@@ -21,9 +21,9 @@ from audioae.cli.show import JsonOption, StoreOption, open_store, reporting, row
 from audioae.errors import SearchError
 
 if TYPE_CHECKING:
-    from audioae.apps.playlist.options import Curve
-    from audioae.stages.library import Library
-    from audioae.stages.playlists import Answer
+    from audioae.api import Library
+    from audioae.playlists.builder import PlaylistAnswer
+    from audioae.playlists.options import Curve
 
 KINDS = (".m3u8", ".csv", ".json", ".png", ".mp3")
 SHOWN = ("position", "title", "artist", "label", "duration_s", "tempo", "energy", "step")
@@ -66,11 +66,11 @@ def playlist(
     Examples: `audioae playlist "Night Drive" "First Snow" -n 15 --out walk.m3u8`,
     `audioae playlist A B C --minutes 60 --tempo monotone --out walk.json --out walk.png`
     """
-    from audioae.apps.playlist.options import PlaylistOptions
+    from audioae.api import Library
     from audioae.config import parse_config
-    from audioae.stages.extraction import Workers
-    from audioae.stages.library import Library
-    from audioae.stages.playlists import Playlists
+    from audioae.pipeline.clips import Workers
+    from audioae.playlists.builder import Playlists
+    from audioae.playlists.options import PlaylistOptions
 
     _check_outputs(out or [])
     settings = {
@@ -113,17 +113,17 @@ def _lines(document: dict[str, Any]) -> list[Any]:
     ]
 
 
-def _write(path: str, answer: "Answer", library: "Library") -> None:
-    from audioae.apps.playlist.export import export_playlist
-    from audioae.apps.playlist.picture import preview_picture, walk_picture
+def _write(path: str, answer: "PlaylistAnswer", library: "Library") -> None:
+    from audioae.playlists.export import export_playlist
+    from audioae.playlists.picture import preview_picture, walk_picture
 
     name = answer.document["name"]
     titles = [entry["title"] for entry in answer.document["entries"]]
     if path.endswith((".mp3", ".preview.png")):
-        from audioae.stages.illustration import illustrate
+        from audioae.playlists.latent_preview import preview_path
 
         ids = [answer.document["entries"][i]["track_id"] for i in answer.playlist.waypoints]
-        made = illustrate(library, [library.find(track_id) for track_id in ids])
+        made = preview_path(library, [library.find(track_id) for track_id in ids])
         content = made.audio if path.endswith(".mp3") else preview_picture(made.mels, made.shares.tolist(), name)
     elif path.endswith(".png"):
         content = walk_picture(answer.playlist, answer.embeddings, titles, name)
@@ -151,7 +151,7 @@ def _check_outputs(paths: list[str]) -> None:
 
 
 def _curve(option: str, text: str | None) -> "Curve":
-    from audioae.apps.playlist.options import Curve
+    from audioae.playlists.options import Curve
 
     monotone, step = False, None
     for word in (text or "").split(",") if text else []:

@@ -108,7 +108,7 @@ def vectors(
     """
     from dataclasses import asdict
 
-    from audioae.stages.recommend import estimate_vectors
+    from audioae.recommend.recommender import estimate_vectors
 
     n_known, n_estimated, held_out = estimate_vectors(open_library(store), known, out)
     result = {"path": out, "known": n_known, "estimated": n_estimated, "held_out": asdict(held_out)}
@@ -135,7 +135,7 @@ def simulate(
 
     Example: `audioae recommend simulate plays.parquet --truth data/demo-catalog/truth.csv`
     """
-    from audioae.stages.coldstart import write_simulated
+    from audioae.recommend.offline_eval import write_simulated
 
     n_plays = write_simulated(open_library(store), truth, out, n_listeners=listeners, seed=seed)
     show(
@@ -162,7 +162,7 @@ def measure(
 
     Example: `audioae recommend measure --truth data/demo-catalog/truth.csv`
     """
-    from audioae.stages.coldstart import measure_coldstart
+    from audioae.recommend.offline_eval import measure_coldstart
 
     with reporting() as report:
         document = measure_coldstart(
@@ -209,7 +209,7 @@ def _rows(metrics: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _open(store: str, plays: str, half_life_days: float):
-    from audioae.stages.recommend import Recommender
+    from audioae.recommend.recommender import Recommender
 
     return Recommender(open_library(store), plays, half_life_days)
 

@@ -22,8 +22,8 @@ def report(
 
     Example: `audioae report --store data/demo --out report/report.html`
     """
-    from audioae.evaluate.page.report import render_report
-    from audioae.stages.report import make_report
+    from audioae.pages.report_page import render_report
+    from audioae.report.build import make_report
 
     path = Path(out)
     try:

@@ -17,9 +17,9 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from audioae.stages.descriptions import Report
-    from audioae.stages.extraction import Workers
-    from audioae.stages.library import Library
+    from audioae.api import Library
+    from audioae.pipeline.clips import Workers
+    from audioae.progress import Progress
     from audioae.store.dataset import Store
 
 StoreOption = Annotated[
@@ -69,7 +69,7 @@ def plain(result: dict[str, Any]) -> dict[str, Any]:
 
 def open_library(root: str, embeddings: str | None = None) -> "Library":
     """The store's current embeddings, or those of one version, whether indexed or not."""
-    from audioae.stages.library import Library
+    from audioae.api import Library
     from audioae.store.manifest import DatasetRef
 
     store = open_store(root)
@@ -78,13 +78,13 @@ def open_library(root: str, embeddings: str | None = None) -> "Library":
 
 def local_workers() -> "Workers":
     """A decoding process for each core."""
-    from audioae.stages.extraction import Workers
+    from audioae.pipeline.clips import Workers
 
     return Workers(n=len(os.sched_getaffinity(0)))
 
 
 @contextmanager
-def reporting() -> Iterator["Report"]:
+def reporting() -> Iterator["Progress"]:
     """A line on stderr that says what is being done, how far, and for how long yet."""
     console = Console(stderr=True, markup=False, emoji=False)
     with console.status("starting") as status:

@@ -53,8 +53,8 @@ def similar(
     Examples: `audioae similar "Night Drive"`, `audioae similar ~/new.mp3 -k 5 --json`,
     `audioae similar "Night Drive:2" ~/new.mp3 --minus "Rain" --label jazz --year 1990: --max-per-artist 1`
     """
-    from audioae.stages.library import Library
-    from audioae.stages.similar import Options
+    from audioae.api import Library
+    from audioae.similarity.search import Options
 
     filters = make_filters(label, artist, album, year, duration, added_after, allow, deny)
     options = Options(filters, diversity, max_per_artist, hub_correction, keep_duplicates)

@@ -26,13 +26,13 @@ import torch
 from torch import Tensor
 
 from audioae.errors import ModelError
+from audioae.model.alarms import Patience, check_codebook, check_finite
 from audioae.model.autoencoder import ConvAutoencoder, ModelConfig, build_model
 from audioae.model.blocks import mel_db
 from audioae.model.checkpoints import Checkpoints, pack, unpack
 from audioae.model.data import ClipSet, PairSampler, spread
 from audioae.model.logs import Logs
 from audioae.model.pca import PcaModel
-from audioae.model.quality import Patience, check_codebook, check_finite
 from audioae.model.threads import cpu_threads
 from audioae.model.train_config import TrainConfig, compiles, learning_rate, precision
 
@@ -57,7 +57,7 @@ class TrainResult:
     reconstructions: np.ndarray
 
 
-Progress = Callable[[dict[str, Any]], None]
+OnRow = Callable[[dict[str, Any]], None]
 
 
 def fit(
@@ -67,7 +67,7 @@ def fit(
     *,
     checkpoints: Checkpoints | None = None,
     log_dir: Path | None = None,
-    on_progress: Progress | None = None,
+    on_progress: OnRow | None = None,
 ) -> TrainResult:
     """Train a model on `clips`, or go on where `checkpoints` left off.
 
@@ -130,7 +130,7 @@ def _train(
     clips: ClipSet,
     checkpoints: Checkpoints | None,
     log_dir: Path | None,
-    on_progress: Progress | None,
+    on_progress: OnRow | None,
 ) -> TrainResult:
     started = time.monotonic()
     train_rows, held_rows = clips.split(config.held_out)
@@ -281,7 +281,7 @@ def _examples(model: ConvAutoencoder | PcaModel, clips: ClipSet, rows: np.ndarra
     return mel_db(mels).numpy(), model.reconstruct(mels).numpy()
 
 
-def _fit_pca(config: TrainConfig, clips: ClipSet, on_progress: Progress | None) -> TrainResult:
+def _fit_pca(config: TrainConfig, clips: ClipSet, on_progress: OnRow | None) -> TrainResult:
     """The baseline needs no loop: statistics, components, and the error on held-out tracks."""
     train_rows, held_rows = clips.split(config.held_out)
     model = PcaModel().eval()

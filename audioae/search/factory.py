@@ -70,7 +70,7 @@ class IndexConfig(Config):
         return {name: value for name, value in values.items() if isinstance(value, int)}
 
 
-class Choice(NamedTuple):
+class FactoryChoice(NamedTuple):
     """A factory string, what it costs, and why it was taken."""
 
     factory: str
@@ -87,11 +87,11 @@ class Family(NamedTuple):
     up_to: float
     reason: str
 
-    def at(self, n: int, dim: int) -> Choice:
+    def at(self, n: int, dim: int) -> FactoryChoice:
         """The factory string and its size for `n` embeddings."""
         factory = fill_in(self.template.format(dim=dim), n)
         size = self.code_bytes(dim) + fixed_bytes(factory, dim) / max(n, 1)
-        return Choice(factory, size, f"{n:,} embeddings of {size:.0f} bytes: {self.reason}")
+        return FactoryChoice(factory, size, f"{n:,} embeddings of {size:.0f} bytes: {self.reason}")
 
 
 FAMILIES = [
@@ -105,7 +105,7 @@ FAMILIES = [
 ]
 
 
-def choose_factory(n: int, dim: int, memory_bytes: int | None, recall_target: float) -> Choice:
+def choose_factory(n: int, dim: int, memory_bytes: int | None, recall_target: float) -> FactoryChoice:
     """Choose an index for `n` embeddings of `dim` floats.
 
     Parameters

@@ -24,9 +24,9 @@ import pyarrow.parquet as pq
 
 from audioae.errors import SearchError
 from audioae.search import engine
-from audioae.search.confined import search_among
 from audioae.search.embeddings import EmbeddingTable
 from audioae.search.factory import POINTS_PER_LIST, IndexConfig, choose_factory, fill_in, n_lists
+from audioae.search.filtered import search_among
 from audioae.search.recall import exact_neighbors, merge_neighbors, recall_at_k
 from audioae.search.tuning import Parameters, parameter_grid, tune
 

@@ -74,7 +74,7 @@ def artifact_part(store: Store, ref: DatasetRef, file_name: str) -> Part:
     return parts[file_name]
 
 
-class Checkpoints:
+class CheckpointFile:
     """Where a training run of one recipe keeps its latest checkpoint, until its model is published."""
 
     def __init__(self, store: Store, recipe: str):

@@ -15,14 +15,14 @@ from pathlib import Path
 
 import numpy as np
 
-from audioae.apps.corrupt import CLEAN, FEATURES, Detector
-from audioae.apps.corrupt_rules import derive, rule_excess, rule_limits
-from audioae.apps.findings import Screened
-from audioae.audio.faults import FAULTS
+from audioae.api import Library
 from audioae.audio.health import HEALTH_COLUMNS
-from audioae.stages.extraction import Workers
-from audioae.stages.library import Library
-from audioae.stages.screening.corrupt import CorruptConfig, screen_corrupt
+from audioae.pipeline.clips import Workers
+from audioae.screening.corrupt.classifier import CLEAN, FEATURES, FaultClassifier
+from audioae.screening.corrupt.faults import FAULTS
+from audioae.screening.corrupt.rules import derive, rule_excess, rule_limits
+from audioae.screening.corrupt.screen import CorruptConfig, screen_corrupt
+from audioae.screening.result import Screened
 from audioae.store.dataset import Store
 from tests.bench.harness import Row
 
@@ -90,9 +90,9 @@ def measure_scale() -> Row:
     ruled = time.perf_counter() - start
     features = np.stack([columns[name] for name in FEATURES], axis=1)
     kinds = np.where(np.arange(4000) % 2, CLEAN, np.array(list(FAULTS))[1 + np.arange(4000) % (len(FAULTS) - 1)])
-    detector = Detector(features[:4000], kinds)
+    detector = FaultClassifier(features[:4000], kinds)
     trained = time.perf_counter() - start - ruled
-    detector.badness(features)
+    detector.fault_score(features)
     seconds = time.perf_counter() - start
     note = f"rules {ruled:.1f} s, learning of 4,000 rows {trained:.1f} s, the rest scores"
     return Row(f"{ROWS:,} tracks judged, without decoding", seconds, 60, "s", note, higher_is_better=False)

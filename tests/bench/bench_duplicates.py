@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from audioae.apps.duplicate import MAX_SECONDS, MIN_COSINE, fingerprint_clips, is_same, sameness
-from audioae.audio.perturb import PERTURBATIONS, read_whole, write_version
-from audioae.stages.library import Library
-from audioae.stages.neighborhood import read_fingerprints, read_neighborhood
+from audioae.api import Library
+from audioae.audio.fingerprint import MAX_SECONDS, MIN_COSINE, fingerprint_clips, is_same, similarity
+from audioae.audio.perturbations import PERTURBATIONS, read_whole, write_version
+from audioae.pipeline.index_neighbors import read_fingerprints, read_index_neighbors
 from audioae.store.dataset import Store
 from tests.bench.harness import Row
 
@@ -49,7 +49,7 @@ def measure_copies(library: Library) -> list[Row]:
             seconds = abs(own.health["duration_s"] - copy.health["duration_s"])
             near = cosine >= MIN_COSINE and seconds <= MAX_SECONDS
             found.setdefault(perturbation.name, []).append(near and is_same(*prints))
-            alike.setdefault(perturbation.name, []).append(sameness(*prints))
+            alike.setdefault(perturbation.name, []).append(similarity(*prints))
     recall = float(np.mean([value for name in REENCODED for value in found[name]]))
     rows = [Row("re-encoded copies found", recall, 0.98, "", f"{TRACKS} tracks, {', '.join(REENCODED)}")]
     for name, values in found.items():
@@ -59,7 +59,7 @@ def measure_copies(library: Library) -> list[Row]:
 
 
 def measure_pairs(library: Library) -> list[Row]:
-    neighborhood = read_neighborhood(library.store, library.index_ref)
+    neighborhood = read_index_neighbors(library.store, library.index_ref)
     table = neighborhood.to_pylist() if neighborhood else []
     group = {row["track_id"]: row["duplicate_group"] or row["track_id"] for row in table}
     artist = dict(zip(library.tracks["track_id"].to_pylist(), library.tracks["artist"].to_pylist(), strict=True))
@@ -69,7 +69,7 @@ def measure_pairs(library: Library) -> list[Row]:
     order = np.random.default_rng(0).permutation(len(pairs))
     chosen = sorted((pairs[i] for i in order), key=lambda pair: artist[pair[0]] != artist[pair[1]])[:PAIRS]
     prints = read_fingerprints(library.store, library.embeddings_ref, {track for pair in chosen for track in pair})
-    values = np.array([sameness(prints[a], prints[b]) for a, b in chosen])
+    values = np.array([similarity(prints[a], prints[b]) for a, b in chosen])
     merged = sum(is_same(prints[a], prints[b]) for (a, b), value in zip(chosen, values, strict=True) if value > 0.4)
     note = (
         f"of {len(chosen):,} pairs; patterns {values.max():.2f} or less, 99.9 % below {np.quantile(values, 0.999):.2f}"

@@ -10,10 +10,10 @@ from typing import NamedTuple
 import numpy as np
 import scipy.stats
 
-from audioae.apps.similar import choose, correct_hubs
-from audioae.stages.index import read_embeddings
-from audioae.stages.library import Library
-from audioae.stages.neighborhood import K, nearest_others
+from audioae.api import Library
+from audioae.pipeline.index import read_embeddings
+from audioae.pipeline.index_neighbors import K, nearest_others
+from audioae.similarity.rerank import choose, correct_hubs
 from audioae.store.dataset import Store
 from tests.bench.harness import Row
 

@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from audioae.apps.copies import LOSSLESS, choose_copy
-from audioae.audio.perturb import PERTURBATIONS, read_whole, write_version
-from audioae.stages.findings import Findings
-from audioae.stages.library import Library
+from audioae.api import Library
+from audioae.audio.perturbations import PERTURBATIONS, read_whole, write_version
+from audioae.screening.duplicate.best_copy import LOSSLESS, choose_copy
+from audioae.screening.findings import Findings
 from audioae.store.dataset import Store
 from audioae.store.schemas import FINDINGS, SCREENINGS
 from tests.bench.harness import Row
-from tests.stages.screened import make_store
+from tests.screening.made import make_store
 
 N = 100_000
 TRACKS = 8

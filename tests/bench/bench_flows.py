@@ -9,10 +9,10 @@ from pathlib import Path
 from prefect import flow
 from prefect.settings import PREFECT_LOGGING_LEVEL, PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS, temporary_settings
 
-from audioae.audio.synth import SynthConfig, synthesize
 from audioae.config import load_config
-from audioae.stages.mels import commit_mels, compute_mels, pending_mels
-from audioae.stages.settings import PipelineConfig
+from audioae.demo import SynthConfig, synthesize
+from audioae.pipeline.mels import commit_mels, compute_mels, pending_mels
+from audioae.settings import PipelineConfig
 from audioae.store.dataset import Store
 from flows.catalog import catalog
 from flows.mels import mels

@@ -14,17 +14,17 @@ import os
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from audioae.apps.detector import N_FOLDS, Detector, Examples, folds_of
-from audioae.apps.generated import MIN_BANDWIDTH_HZ, judge_tracks
-from audioae.audio.perturb import ORIGINAL
-from audioae.audio.resynthesis import REAL, read_excerpt, remade_residues
-from audioae.audio.vocoders import FAMILIES
+from audioae.api import Library
+from audioae.audio.perturbations import ORIGINAL
 from audioae.audio.workers import imap_killable
-from audioae.stages.extraction import Workers
-from audioae.stages.library import Library
-from audioae.stages.remaking import make_examples
-from audioae.stages.residues import measure_residues
-from audioae.stages.screening.generated import VERSIONS, GeneratedConfig, choose_sample, eligible
+from audioae.pipeline.clips import Workers
+from audioae.screening.generated.catalog_artifacts import measure_artifacts
+from audioae.screening.generated.detector import N_FOLDS, Examples, VocoderDetector, folds_of
+from audioae.screening.generated.examples import resynthesize
+from audioae.screening.generated.resynthesis import REAL, read_source, resynthesized_artifacts
+from audioae.screening.generated.scores import MIN_BANDWIDTH_HZ, score_tracks
+from audioae.screening.generated.screen import VERSIONS, GeneratedConfig, choose_sample, eligible
+from audioae.screening.generated.vocoders import FAMILIES
 from audioae.store.dataset import Store
 from tests.bench.harness import Row
 from tests.conftest import SHARED_DATA
@@ -43,12 +43,12 @@ def measure() -> list[Row]:
 def _measure(name: str, library: Library) -> list[Row]:
     config, workers = GeneratedConfig(), Workers(2, timeout_s=300)
     ids, uris, group = eligible(library)
-    residues, _ = measure_residues(library, ids, config.max_sections, workers, _quiet)
+    residues, _ = measure_artifacts(library, ids, config.max_sections, workers, _quiet)
     sample = [(uris[row], str(group[row])) for row in choose_sample(residues, group, config)]
     versions = [(*VERSIONS[turn % 3], UNSEEN[turn // 3 % 3]) for turn in range(9)]
-    examples, _ = make_examples(library, sample, {}, versions, config, workers, _quiet)
+    examples, _ = resynthesize(library, sample, {}, versions, config, workers, _quiet)
     trained = examples[~np.isin(examples.version, UNSEEN)]
-    judged = judge_tracks(trained, residues, group, config.false_positive_rate, config.seed)
+    judged = score_tracks(trained, residues, group, config.false_positive_rate, config.seed)
     found = judged.measured
     counts = f"{trained.n_tracks} tracks made again, {len(ids)} judged"
     rows = [
@@ -65,8 +65,8 @@ def _measure(name: str, library: Library) -> list[Row]:
     rows += _planted(name, trained, (residues, group), [(uris[row], row) for row in _others(residues, uris, sample)])
     if name == "music" and MUSIC.is_dir():
         files = [(str(path), path.name) for path in sorted(MUSIC.iterdir())]
-        elsewhere, _ = make_examples(library, files, {}, [VERSIONS[0]], config, workers, _quiet)
-        evidence = Detector(trained, config.seed).judge(elsewhere.evidence)
+        elsewhere, _ = resynthesize(library, files, {}, [VERSIONS[0]], config, workers, _quiet)
+        evidence = VocoderDetector(trained, config.seed).judge(elsewhere.evidence)
         auroc = float(roc_auc_score(elsewhere.family != REAL, evidence))
         rows.append(Row("music from elsewhere: AUROC", auroc, 0.0, "", f"{len(files)} files, learned on the store"))
     return rows
@@ -84,12 +84,14 @@ def _planted(
     config, (residues, group) = GeneratedConfig(), catalog
     families = list(FAMILIES)
     items = (
-        (row, (read_excerpt(uri, PLANTED_S), (families[i % len(families)],), None, {}, (ORIGINAL,), config.seed))
+        (row, (read_source(uri, PLANTED_S), (families[i % len(families)],), None, {}, (ORIGINAL,), config.seed))
         for i, (uri, row) in enumerate(chosen)
     )
-    made = np.stack([found[1][2] for _, found in imap_killable(remade_residues, items, workers=2, timeout_s=300)])
+    made = np.stack(
+        [found[1][2] for _, found in imap_killable(resynthesized_artifacts, items, workers=2, timeout_s=300)]
+    )
     both = np.concatenate([residues, made]), np.concatenate([group, group[[row for _, row in chosen]]])
-    score = judge_tracks(trained, *both, config.false_positive_rate, config.seed).score
+    score = score_tracks(trained, *both, config.false_positive_rate, config.seed).score
     new, old = score[len(residues) :], score[: len(residues)]
     note = f"called real {(new > 0.5).mean():.0%}, cannot tell {np.isnan(new).mean():.0%}; {len(new)} of {len(score)}"
     return [
@@ -104,7 +106,9 @@ def _unseen(examples: Examples, config: GeneratedConfig) -> dict[str, float]:
     seen, made = ~np.isin(examples.version, UNSEEN), examples.family != REAL
     evidence = np.empty(len(made))
     for f in range(N_FOLDS):
-        evidence[fold == f] = Detector(examples[(fold != f) & seen], config.seed).judge(examples.evidence[fold == f])
+        evidence[fold == f] = VocoderDetector(examples[(fold != f) & seen], config.seed).judge(
+            examples.evidence[fold == f]
+        )
     return {
         version: float(roc_auc_score(made[examples.version == version], evidence[examples.version == version]))
         for version in UNSEEN

@@ -24,17 +24,17 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from audioae.apps.mislabeled import Opinion
-from audioae.apps.swaps import swap_labels
+from audioae.api import Library
 from audioae.config import load_config
+from audioae.pipeline.clips import Workers
+from audioae.pipeline.index import read_embeddings
+from audioae.screening.mislabeled.label_model import LabelScores
+from audioae.screening.mislabeled.label_noise import swap_labels
+from audioae.screening.mislabeled.labels import TrackLabels, read_labels
+from audioae.screening.mislabeled.screen import MislabeledConfig, make_label_model, score_labels, screen_mislabeled
 from audioae.search.factory import IndexConfig
 from audioae.search.index import SearchIndex
-from audioae.stages.extraction import Workers
-from audioae.stages.index import read_embeddings
-from audioae.stages.library import Library
-from audioae.stages.screening.claims import Claims, read_claims
-from audioae.stages.screening.mislabeled import MislabeledConfig, judge_claims, make_jury, screen_mislabeled
-from audioae.stages.settings import PipelineConfig
+from audioae.settings import PipelineConfig
 from audioae.store.dataset import Store
 from tests.bench.bench_quality import RECORDINGS, ROOT, STEPS
 from tests.bench.harness import Row
@@ -44,7 +44,7 @@ from tests.search.made import clustered, make_table
 SHARE, SEEDS, K = 0.08, 10, 30
 N, N_ARTISTS, N_LABELS = 100_000, 5_000, 50
 BARS = {"random": 0.9, "confusable": 0.75, "albums": 0.75}
-VARIANTS: dict[str, Callable[[Opinion], np.ndarray]] = {
+VARIANTS: dict[str, Callable[[LabelScores], np.ndarray]] = {
     "neighbors alone": lambda opinion: opinion.neighbors,
     "classifier alone": lambda opinion: opinion.classifier,
     "both": lambda opinion: np.where(
@@ -82,10 +82,12 @@ def true_labels(library: Library) -> dict[str, str]:
 
 
 def measure_swaps(name: str, library: Library, truth: dict[str, str] | None) -> list[Row]:
-    claims, _ = read_claims(library)
+    claims, _ = read_labels(library)
     right = claims.labels if truth is None else [truth[track_id] for track_id in claims.track_ids]
     names, labels = np.unique(right, return_inverse=True)
-    jury = make_jury(claims, len(names), library.index, read_embeddings(library.store, library.embeddings_ref), K)
+    jury = make_label_model(
+        claims, len(names), library.index, read_embeddings(library.store, library.embeddings_ref), K
+    )
     confusion, n = jury.judge(labels).confusion, round(SHARE * len(labels))
     rows = []
     for kind, bar in BARS.items():
@@ -119,7 +121,7 @@ def measure_swaps(name: str, library: Library, truth: dict[str, str] | None) -> 
     return rows
 
 
-def _logistic(claims: Claims, library: Library, labels: np.ndarray) -> np.ndarray:
+def _logistic(claims: TrackLabels, library: Library, labels: np.ndarray) -> np.ndarray:
     """The margin of cross-validated probabilities, folds by recording."""
     vectors = library.index.embeddings(claims.index_row)
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.03, max_iter=500))
@@ -135,7 +137,7 @@ def _logistic(claims: Claims, library: Library, labels: np.ndarray) -> np.ndarra
 
 def measure_planted(library: Library) -> list[Row]:
     truth = true_labels(library)
-    claims, _ = read_claims(library)
+    claims, _ = read_labels(library)
     wrong = {t for t, label in zip(claims.track_ids, claims.labels, strict=True) if truth[t] != label}
     screened = screen_mislabeled(library, MislabeledConfig(), Workers(), lambda what, done, total: None)
     order = np.argsort(screened.score)
@@ -178,7 +180,7 @@ def run(n: int) -> dict[str, Any]:
         index = SearchIndex.build(table, IndexConfig())
         labels = (vectors @ vectors[:N_LABELS].T).argmax(axis=1)
         artist = np.random.default_rng(1).integers(N_ARTISTS, size=n)
-        claims = Claims(
+        claims = TrackLabels(
             track_ids=np.array(table.track_ids.to_pylist()),
             labels=np.char.add("label ", labels.astype(str)),
             index_row=np.argsort(table.rows_of(index.ids)),
@@ -190,7 +192,7 @@ def run(n: int) -> dict[str, Any]:
         )
         marks = [("", time.perf_counter())]
         config = MislabeledConfig()
-        judge_claims(claims, index, table, config, lambda what, *_: marks.append((what, time.perf_counter())))
+        score_labels(claims, index, table, config, lambda what, *_: marks.append((what, time.perf_counter())))
         marks.append(("", time.perf_counter()))
     names = ["preparing", "neighbors and matrices", *(name or "evidence" for name, _ in marks[3:])]
     seconds: dict[str, float] = {}

@@ -15,8 +15,8 @@ from audioae.audio.clips import CLIP_SAMPLES, SAMPLE_RATE, ClipConfig, plan_clip
 from audioae.audio.decode import DecodeConfig, decode_track
 from audioae.audio.extract import extract
 from audioae.audio.mel import encode_mel, log_mel
-from audioae.audio.synth import SynthConfig, synthesize
 from audioae.config import load_config
+from audioae.demo import SynthConfig, synthesize
 from audioae.model.autoencoder import ConvAutoencoder, ModelConfig, build_model
 from audioae.model.embedder import Embedder, pool_track
 from audioae.store.dataset import Store

@@ -16,11 +16,11 @@ import time
 
 import numpy as np
 
-from audioae.apps.playlist.options import Curve, PlaylistOptions
-from audioae.apps.playlist.pool import Tracks
-from audioae.apps.playlist.walk import make_playlist
-from audioae.stages.library import Library
-from audioae.stages.playlists import Playlists
+from audioae.api import Library
+from audioae.playlists.builder import Playlists
+from audioae.playlists.options import Curve, PlaylistOptions
+from audioae.playlists.pool import Tracks
+from audioae.playlists.walk import make_playlist
 from audioae.store.dataset import Store
 from tests.bench.harness import Row
 from tests.search.made import clustered

@@ -11,14 +11,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from audioae.audio.synth import synthesize
+from audioae.api import Library
 from audioae.config import load_config
+from audioae.demo import synthesize
+from audioae.evaluation.compare_models import compare_models
+from audioae.evaluation.run import evaluate_store
 from audioae.model.train_config import TrainConfig
-from audioae.stages.comparison import compare_models
-from audioae.stages.evaluation import evaluate_store
-from audioae.stages.extraction import Workers
-from audioae.stages.library import Library
-from audioae.stages.settings import PipelineConfig
+from audioae.pipeline.clips import Workers
+from audioae.settings import PipelineConfig
 from audioae.store.dataset import Store
 from tests.bench.harness import Row
 from tests.chain import run_chain

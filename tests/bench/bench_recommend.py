@@ -14,8 +14,8 @@ import numpy as np
 from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits
 
-from audioae.apps.coldstart import BLOCK, ColdStart
-from audioae.apps.description import describe_tracks
+from audioae.recommend.item_features import item_features
+from audioae.recommend.scorer import BLOCK, ColdStartScorer
 from tests.bench.harness import Row
 from tests.search.made import clustered
 
@@ -40,10 +40,10 @@ def run(n: int, n_new: int, n_listeners: int) -> dict[str, Any]:
         plays = made_plays(vectors, n - n_new, n_listeners)
         artists = np.arange(n) % N_ARTISTS
         start = time.perf_counter()
-        described = describe_tracks(vectors, artists.astype(str), (artists % 50).astype(str))
+        described = item_features(vectors, artists.astype(str), (artists % 50).astype(str))
         marks = {"describing": time.perf_counter() - start}
         start = time.perf_counter()
-        cold_start = ColdStart(described, plays, artists)
+        cold_start = ColdStartScorer(described, plays, artists)
         marks["learning"] = time.perf_counter() - start
         start = time.perf_counter()
         for first in range(0, n_listeners, BLOCK):

@@ -16,13 +16,13 @@ import numpy as np
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
-from audioae.apps.filters import Filters
+from audioae.api import Library
+from audioae.library.filters import Filters
+from audioae.pipeline.index import build_index
 from audioae.search.factory import IndexConfig
 from audioae.search.index import SearchIndex
 from audioae.search.recall import exact_neighbors, recall_at_k
-from audioae.stages.index import build_index
-from audioae.stages.library import Library
-from audioae.stages.similar import Options
+from audioae.similarity.search import Options
 from audioae.store.artifacts import commit_artifact
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef

@@ -11,10 +11,10 @@ from pathlib import Path
 import librosa
 import numpy as np
 
-from audioae.audio.synth import SynthConfig
-from audioae.audio.synth.make import make_piece, make_score
-from audioae.audio.synth.plan import Piece, plan_catalog
-from audioae.audio.synth.render import render
+from audioae.demo import SynthConfig
+from audioae.demo.make import make_piece, make_score
+from audioae.demo.plan import Piece, plan_catalog
+from audioae.demo.render import render
 from tests.bench.harness import Row
 
 CONFIG = SynthConfig()

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from audioae.cli import app
 from audioae.cli.show import reporting, rows_table, show
 from audioae.store.dataset import Store
-from tests.stages.made import made_store
+from tests.stores import made_store
 
 N = 12
 TITLE = "[/b] :fire: [red]9"

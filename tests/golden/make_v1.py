@@ -13,10 +13,10 @@ from audioae.config import load_config
 from audioae.model.autoencoder import ModelConfig, build_model
 from audioae.model.embedder import Embedder
 from audioae.model.weights import model_to_bytes
+from audioae.pipeline.embed import embed_tracks
 from audioae.search.embeddings import EmbeddingTable
 from audioae.search.factory import IndexConfig
 from audioae.search.index import SearchIndex
-from audioae.stages.embed import embed_tracks
 from audioae.store.artifacts import commit_artifact
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from audioae.stages.embed import embed_tracks, load_embedder
-from audioae.stages.extraction import mel_codes
-from audioae.stages.findings import open_findings
-from audioae.stages.index import load_index
+from audioae.pipeline.clips import mel_codes
+from audioae.pipeline.embed import embed_tracks, load_embedder
+from audioae.pipeline.index import load_index
+from audioae.screening.findings import open_findings
 from audioae.store.dataset import Store
 from audioae.store.schemas import DATASETS
 from audioae.store.upkeep import PUBLISHED

@@ -15,9 +15,9 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from audioae.errors import ModelError
+from audioae.model.alarms import Patience, check_codebook, check_finite
 from audioae.model.autoencoder import ModelConfig
 from audioae.model.data import ClipSet
-from audioae.model.quality import Patience, check_codebook, check_finite
 from audioae.model.threads import cpu_threads
 from audioae.model.training import TrainConfig, TrainResult, fit
 from audioae.model.weights import model_to_bytes

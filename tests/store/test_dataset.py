@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from audioae.errors import StoreError
-from audioae.store.artifacts import Checkpoints, commit_artifact, read_artifact
+from audioae.store.artifacts import CheckpointFile, commit_artifact, read_artifact
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 from audioae.store.schemas import REJECTS
@@ -122,7 +122,7 @@ def test_artifact_round_trip_and_version_without_derived_files(store_root):
 
 
 def test_checkpoint_is_replaced_and_cleared(store_root):
-    checkpoints = Checkpoints(Store(store_root), "recipe")
+    checkpoints = CheckpointFile(Store(store_root), "recipe")
     assert checkpoints.load() is None
     checkpoints.save(b"1")
     checkpoints.save(b"2")

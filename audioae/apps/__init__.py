@@ -1,1 +1,0 @@
-"""The four jobs: similarity, cold start, screening, playlists."""

@@ -1,0 +1,150 @@
+"""A manifest (CSV, TSV or Parquet) as a listing of tracks; `sources.CatalogConfig` maps its columns to ours."""
+
+import csv
+import difflib
+import logging
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from audioae.catalog.sources import CLAIMS, CatalogConfig, Listing
+from audioae.catalog.tags import clean_text
+from audioae.errors import ConfigError
+
+_log = logging.getLogger(__name__)
+
+
+def read_manifest(config: CatalogConfig) -> Listing:
+    """Read the manifest `config.source`; a path that is listed again is left out, with a warning.
+
+    Raises
+    ------
+    ConfigError
+        If the manifest does not exist or is not what its suffix says, lacks a column, has a row without a path, or
+        gives one track ID to two paths.
+    """
+    manifest = os.path.abspath(os.path.expanduser(config.source))
+    if not os.path.isfile(manifest):
+        raise ConfigError(f"catalog.source: got {config.source}, but there is no file {manifest}")
+    columns = (
+        _read_parquet(manifest) if manifest.lower().endswith(".parquet") else _read_csv(manifest, config.header_rows)
+    )
+    rows = _rows_where(columns, config, manifest)
+    claims = {}
+    for name in ("path", *CLAIMS):
+        if name in config.columns or name in columns:
+            values = columns[_column(columns, config.columns.get(name, name), f"columns.{name}", manifest)]
+            claims[name] = [values[row] for row in rows]
+    if "track_id" in claims:
+        claims["track_id"] = [value and value.zfill(config.id_width) for value in claims["track_id"]]
+    if config.path_template:
+        claims["path"] = [_fill(config.path_template, claims, i, manifest) for i in range(len(rows))]
+    elif "path" not in claims:
+        _column(columns, "path", "columns.path", manifest)
+    root = os.path.abspath(os.path.expanduser(config.root)) if config.root else os.path.dirname(manifest)
+    listing = _without_repeats({**claims, "path": _absolute(claims["path"], root, manifest)}, manifest)
+    below = os.path.join(root, "")
+    listing["relative"] = [path.removeprefix(below).replace(os.sep, "/") for path in listing["path"]]
+    if "track_id" in listing:
+        _check_ids(listing, manifest)
+    return listing
+
+
+def _read_csv(manifest: str, header_rows: int) -> Listing:
+    delimiter = "\t" if manifest.lower().endswith(".tsv") else ","
+    try:
+        with open(manifest, newline="", encoding="utf-8-sig") as file:
+            rows = [row for row in csv.reader(file, delimiter=delimiter) if any(row)]
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"catalog.source: {manifest}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
+    except csv.Error as error:
+        raise ConfigError(f"catalog.source: {manifest}: not a CSV file: {error}") from None
+    if len(rows) <= header_rows:
+        raise ConfigError(f"catalog.source: {manifest}: no row below the {header_rows} header row(s)")
+    width = max(map(len, rows[:header_rows]))
+    if wide := next((row for row in rows[header_rows:] if len(row) > width), None):
+        raise ConfigError(
+            f"catalog.source: {manifest}: {len(wide)} cells for {width} columns in the row {wide}; quote it?"
+        )
+    rows = [row + [""] * (width - len(row)) for row in rows]
+    names = [".".join(filter(None, (row[i].strip() for row in rows[:header_rows]))) for i in range(width)]
+    return {name: [clean_text(row[i]) for row in rows[header_rows:]] for i, name in enumerate(names)}
+
+
+def _read_parquet(manifest: str) -> Listing:
+    try:
+        table = pq.read_table(manifest)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise ConfigError(f"catalog.source: {manifest}: not a Parquet file: {error}") from None
+    if table.num_rows == 0:
+        raise ConfigError(f"catalog.source: {manifest}: a manifest without a row")
+    return {name: [_cell(value) for value in table[name].to_pylist()] for name in table.column_names}
+
+
+def _cell(value: Any) -> str | None:
+    """Text of a cell; a whole number is written as one (pandas keeps integers with gaps as floats)."""
+    return clean_text(int(value) if isinstance(value, float) and value.is_integer() else value)
+
+
+def _column(columns: Listing, name: str, key: str, manifest: str) -> str:
+    if name not in columns:
+        close = difflib.get_close_matches(name, columns, n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        there = ", ".join(map(repr, list(columns)[:40]))
+        raise ConfigError(f"catalog.{key}: {manifest} has no column {name!r}; {hint}There are: {there}")
+    return name
+
+
+def _rows_where(columns: Listing, config: CatalogConfig, manifest: str) -> list[int]:
+    n_rows = len(next(iter(columns.values())))
+    rows: Iterable[int] = range(n_rows)
+    for name, wanted in config.where.items():
+        values = columns[_column(columns, name, "where", manifest)]
+        allowed = {wanted} if isinstance(wanted, str) else set(wanted)
+        rows = [row for row in rows if values[row] in allowed]
+        if not rows:
+            there = ", ".join(sorted({repr(value) for value in values})[:10])
+            raise ConfigError(
+                f"catalog.where.{name}: got {wanted!r}, and no row of {manifest} is left; there are {there}"
+            )
+    return list(rows)
+
+
+def _fill(template: str, claims: Listing, i: int, manifest: str) -> str:
+    row = {name: values[i] for name, values in claims.items() if values[i] is not None}
+    try:
+        return template.format(**row)
+    except KeyError as error:
+        raise ConfigError(
+            f"catalog.path_template: {manifest}: no {error} in the row {row}; map columns.{error.args[0]}"
+        ) from None
+
+
+def _absolute(paths: Sequence[str | None], root: str, manifest: str) -> list[str]:
+    if empty := [i + 1 for i, path in enumerate(paths) if not path]:
+        raise ConfigError(f"catalog.source: {manifest}: {len(empty)} rows without a path, the first: row {empty[0]}")
+    return [os.path.normpath(os.path.join(root, path)) for path in paths if path]
+
+
+def _without_repeats(listing: Listing, manifest: str) -> Listing:
+    first = {path: i for i, path in reversed(list(enumerate(listing["path"])))}
+    keep = sorted(first.values())
+    if repeats := len(listing["path"]) - len(keep):
+        example = next(path for i, path in enumerate(listing["path"]) if first[path] != i)
+        _log.warning("%s: %d rows name a path again and are left out, the first: %s", manifest, repeats, example)
+    return {name: [values[i] for i in keep] for name, values in listing.items()}
+
+
+def _check_ids(listing: Listing, manifest: str) -> None:
+    path_of: dict[str, str] = {}
+    for track_id, path in zip(listing["track_id"], listing["path"], strict=True):
+        if not track_id:
+            raise ConfigError(f"catalog.source: {manifest}: no track_id for {path}; fill it, or leave out the column")
+        other = path_of.setdefault(track_id, path)
+        if other != path:
+            raise ConfigError(
+                f"catalog.source: {manifest}: track_id {track_id!r} is given twice: to {other} and to {path}"
+            )

@@ -1,0 +1,55 @@
+"""A voice that sings vowels: a buzz through the formants of a vocal tract, gliding from one vowel to the next.
+
+Source: formant frequencies are rounded from Peterson and Barney (JASA 1952), as every phonetics table has them.
+"""
+
+import numpy as np
+
+from audioae.demo import oscillators as osc
+from audioae.demo.instruments import Note
+
+VOWELS = {  # three formants in Hz of an adult voice
+    "a": (730, 1090, 2440),
+    "e": (530, 1840, 2480),
+    "i": (270, 2290, 3010),
+    "o": (570, 840, 2410),
+    "u": (300, 870, 2240),
+}
+
+
+def sing(note: Note) -> np.ndarray:
+    """One sung syllable: a soft consonant, then a glide between two vowels. Higher voices have shorter tracts."""
+    n = note.samples(0.1)
+    tract = 0.92 + 0.25 * note.color
+    buzz = _buzz(note, n, vibrato=0.35)
+    first, second = note.rng.choice(list(VOWELS), 2)
+    glide = np.clip(np.linspace(-0.3, 1.2, n, dtype=np.float32), 0, 1)
+    wave = _tract(buzz, first, tract, note) * (1 - glide) + _tract(buzz, second, tract, note) * glide
+    m = min(n, int(0.05 * note.rate))
+    wave[:m] += (
+        np.float32(0.2) * osc.high_pass(osc.noise(m, note.rng), 2500, note.rate) * osc.decay(m, 0.015, note.rate)
+    )
+    return osc.fade(wave, 0.03, 0.09, note.rate)
+
+
+def choir(note: Note) -> np.ndarray:
+    """Several singers on one vowel, slow to start."""
+    n = note.samples(0.5)
+    buzz = np.zeros(n, np.float32)
+    for _ in range(4):
+        buzz += _buzz(note, n, vibrato=0.25) * np.float32(0.5)
+    wave = _tract(buzz, "aou"[int(note.color * 2.99)], 1.0, note)
+    return osc.fade(wave, min(0.3, note.seconds * 0.4), 0.45, note.rate)
+
+
+def _buzz(note: Note, n: int, vibrato: float) -> np.ndarray:
+    hz = note.hz * 2 ** (note.rng.normal(0, 0.06) / 12)
+    cycles = osc.phase(hz, n, note.rate, vibrato, note.rng.uniform(4.8, 6.0))
+    breath = osc.noise(n, note.rng) * np.float32(0.06)
+    return osc.low_pass(osc.saw(cycles, hz, note.rate), 1200 + 2500 * note.bright, note.rate) + breath
+
+
+def _tract(buzz: np.ndarray, vowel: str, scale: float, note: Note) -> np.ndarray:
+    levels = (1.0, 0.7, 0.4)
+    bands = (osc.resonance(buzz, hz * scale, 5 + 2 * i, note.rate) for i, hz in enumerate(VOWELS[vowel]))
+    return np.float32(1.8) * np.sum([level * band for level, band in zip(levels, bands, strict=True)], axis=0)

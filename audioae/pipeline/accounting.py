@@ -1,0 +1,130 @@
+"""Publishing what decoding found out (`health`, `rejects`), and the sums that must come out: closed accounting.
+
+Conventions
+-----------
+- Every track of a catalog version is in exactly one state: embedded, duplicate_of, rejected (with its reason), pending.
+- A run in which more than `max_reject_rate` of the decoded tracks is rejected fails, and publishes nothing.
+"""
+
+# pyright: reportAttributeAccessIssue=false
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc  # its functions are made at import
+
+from audioae.config import fingerprint
+from audioae.errors import StoreError
+from audioae.pipeline.clips import MelsConfig
+from audioae.store.dataset import Store
+from audioae.store.manifest import DatasetRef
+from audioae.store.schemas import EMBEDDINGS, REJECTS
+
+TRACK_COLUMNS = ("track_id", "duplicate_of")
+EMBEDDED_COLUMNS = ("track_id", "padded")
+
+
+def commit_evidence(
+    store: Store, tracks: DatasetRef, names: Sequence[str], config: MelsConfig, *, max_reject_rate: float
+) -> list[DatasetRef]:
+    """Publish the parts `names` of `health` and `rejects`, unless too much was rejected.
+
+    Raises
+    ------
+    StoreError
+        If more than `max_reject_rate` of the decoded tracks were rejected; nothing is published then.
+    """
+    rejects = [store.read_part("rejects", name) for name in names]
+    n_rejected = sum(part.num_rows for part in rejects)
+    n_good = sum(store.read_part("health", name, ["track_id"]).num_rows for name in names)
+    if n_rejected and (n_good == 0 or n_rejected / (n_rejected + n_good) > max_reject_rate):
+        reasons = Counter(reason for part in rejects for reason in part["reason"].to_pylist())
+        example = next(part for part in rejects if part.num_rows).slice(0, 1).to_pylist()[0]
+        detail = f"{example['track_id']}: {example['reason']}: {example['detail']}"
+        raise StoreError(
+            f"{n_rejected} of {n_rejected + n_good} tracks were rejected, more than max_reject_rate="
+            f"{max_reject_rate:g} allows: {_counts(reasons)}; for example {detail}. Nothing was published. "
+            "Mend the source, or raise max_reject_rate"
+        )
+    settings = config.model_dump(mode="json")
+    return [
+        store.commit(dataset, names, recipe=fingerprint([list(names), settings]), config=settings, parents=[tracks])
+        for dataset in ("health", "rejects")
+    ]
+
+
+@dataclass(frozen=True)
+class Accounting:
+    """Where the tracks of one catalog version are. The four states sum to `n_tracks`."""
+
+    n_tracks: int
+    embedded: int
+    duplicates: int
+    rejected: dict[str, int] = field(default_factory=dict)
+    pending: int = 0
+    padded: int = 0
+
+
+def account(tracks: pa.Table, rejects: pa.Table, embeddings: pa.Table) -> Accounting:
+    """Sum up the states of a catalog's tracks.
+
+    Parameters
+    ----------
+    tracks, rejects, embeddings : pa.Table
+        Rows of these datasets: at least track_id and duplicate_of; track_id and reason; track_id and padded.
+
+    Raises
+    ------
+    StoreError
+        If a track is in two states, which means that datasets of different versions were mixed.
+    """
+    ids = tracks["track_id"]
+    rejects = rejects.filter(pc.is_in(rejects["track_id"], value_set=_one_chunk(ids)))
+    duplicate, rejected, embedded = (
+        mask.to_numpy(zero_copy_only=False)
+        for mask in (
+            pc.is_valid(tracks["duplicate_of"]),
+            pc.is_in(ids, value_set=_one_chunk(rejects["track_id"])),
+            pc.is_in(ids, value_set=_one_chunk(embeddings["track_id"])),
+        )
+    )
+    n_states = duplicate.astype(int) + rejected + embedded
+    if len(twice := np.flatnonzero(n_states > 1)):
+        raise StoreError(
+            f"{len(twice)} tracks are in two states at once, for example {ids[int(twice[0])].as_py()}: its tracks, "
+            "rejects and embeddings are of different versions; run the pipeline again"
+        )
+    return Accounting(
+        n_tracks=len(ids),
+        embedded=int(embedded.sum()),
+        duplicates=int(duplicate.sum()),
+        rejected=dict(Counter(rejects["reason"].to_pylist()).most_common()),
+        pending=int((n_states == 0).sum()),
+        padded=int(pc.sum(embeddings["padded"]).as_py() or 0),
+    )
+
+
+def account_store(store: Store, embeddings: DatasetRef | None = None) -> Accounting:
+    """The accounting of published embeddings and the catalog they were made from; without any, of the catalog alone."""
+    embeddings = embeddings or store.latest("embeddings")
+    if embeddings is None:
+        tracks = store.read(store.require("tracks"), TRACK_COLUMNS)
+        rejects = store.latest("rejects")
+        return account(tracks, store.read(rejects) if rejects else REJECTS.empty_table(), EMBEDDINGS.empty_table())
+    manifest = store.manifest(embeddings)
+    return account(
+        store.read(manifest.parent("tracks"), TRACK_COLUMNS),
+        store.read(manifest.parent("rejects")),
+        store.read(embeddings, EMBEDDED_COLUMNS),
+    )
+
+
+def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
+    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+
+
+def _counts(reasons: Counter[str]) -> str:
+    return ", ".join(f"{reason} {n}" for reason, n in reasons.most_common())

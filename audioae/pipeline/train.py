@@ -1,0 +1,143 @@
+"""Stage train: mels become a model.
+
+Conventions
+-----------
+- The same mels, model and settings are trained once: a version made by that recipe is looked up instead.
+- A grown catalog does not need a new model at once: the current one is kept while the catalog has grown by less than
+  `retrain_growth` since it was trained, so that embeddings of old tracks stay valid and only new shards are computed.
+- A run that was killed goes on from its checkpoint, and on CPU ends with the same weights as one that was not.
+"""
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import Field
+
+from audioae.config import fingerprint
+from audioae.errors import StoreError
+from audioae.model.autoencoder import ModelConfig
+from audioae.model.data import ClipSet, held_out_tracks
+from audioae.model.figures import reconstruction_figure, training_figure
+from audioae.model.training import TrainConfig, TrainResult, fit
+from audioae.model.weights import model_to_bytes
+from audioae.pipeline.clips import mel_codes
+from audioae.store.artifacts import CheckpointFile, commit_artifact
+from audioae.store.dataset import Store
+from audioae.store.manifest import DatasetRef
+
+CODE = 1  # raise it when the same mels and settings would give other weights
+
+
+class TrainStageConfig(TrainConfig):
+    """Training, and when to do it again. `max_clips` bounds the clips held in memory (16,640 bytes each)."""
+
+    max_clips: int = Field(default=200_000, ge=2)
+    retrain_growth: float = Field(default=0.5, ge=0)
+
+
+def train_model(
+    store: Store,
+    model: ModelConfig,
+    config: TrainStageConfig,
+    mels: DatasetRef,
+    *,
+    log_dir: Path | None = None,
+    on_progress: Callable[[dict[str, Any]], None] | None = None,
+) -> DatasetRef:
+    """Train on `mels` and publish `model`; or return the version that this recipe, or a smaller catalog, gave before.
+
+    Raises
+    ------
+    StoreError
+        If there are no mels to train on.
+    ModelError
+        If training fails: NaN, a collapsed codebook.
+    """
+    settings = {"model": model.model_dump(mode="json"), "train": config.model_dump(mode="json")}
+    recipe = fingerprint([CODE, settings, str(mels)])
+    made = store.find("model", recipe) or _still_good(store, settings, mels, config.retrain_growth)
+    if made:
+        store.set_latest(made)
+        return made
+    clips, _ = load_clips(store, mels, config.max_clips)
+    checkpoints = CheckpointFile(store, recipe)
+    logs = log_dir / recipe if log_dir else None
+    result = fit(model, config, clips, checkpoints=checkpoints, log_dir=logs, on_progress=on_progress)
+    ref = commit_artifact(
+        store,
+        "model",
+        {"model.safetensors": model_to_bytes(result.model)},
+        derived=_describe(result),
+        recipe=recipe,
+        config={**settings, "n_tracks": _n_tracks(store, mels)},
+        parents=[mels],
+    )
+    checkpoints.clear()
+    return ref
+
+
+def _still_good(store: Store, settings: dict, mels: DatasetRef, retrain_growth: float) -> DatasetRef | None:
+    """The current model, if it was made with these settings from a catalog not much smaller than this one."""
+    latest = store.latest("model")
+    if latest is None:
+        return None
+    made = store.manifest(latest)
+    n_then = made.config["n_tracks"]
+    growth = _n_tracks(store, mels) / max(n_then, 1) - 1
+    same = {key: made.config[key] for key in settings} == settings
+    same_input = store.manifest(made.parent("mels")).config == store.manifest(mels).config
+    return latest if same and same_input and abs(growth) < retrain_growth else None
+
+
+def _n_tracks(store: Store, mels: DatasetRef) -> int:
+    return store.manifest(store.manifest(mels).parent("tracks")).rows
+
+
+def load_clips(store: Store, mels: DatasetRef, max_clips: int) -> tuple[ClipSet, np.ndarray]:
+    """All clips, or whole shards of them up to `max_clips`, and the track_id of each track number."""
+    codes, peaks, track_ids = [], [], []
+    n_clips = 0
+    for table in store.iter_parts(mels):
+        if n_clips and n_clips + table.num_rows > max_clips:
+            break
+        n_clips += table.num_rows
+        codes.append(mel_codes(table))
+        peaks.append(table["peak_db"].to_numpy())
+        track_ids.append(table["track_id"].to_numpy())
+    if not n_clips:
+        raise StoreError(f"{mels} holds no clips to train on; see `audioae coverage` for what was rejected and why")
+    names, track = np.unique(np.concatenate(track_ids), return_inverse=True)
+    return ClipSet(np.concatenate(codes), np.concatenate(peaks).astype(np.float32), track.astype(np.int64)), names
+
+
+def held_out_ids(store: Store, model: DatasetRef) -> set[str]:
+    """track_ids of the tracks that were kept from the training of `model`."""
+    manifest = store.manifest(model)
+    config = manifest.config["train"]
+    track_ids, n_clips = [], 0
+    for table in store.iter_parts(manifest.parent("mels"), ["track_id"]):
+        if n_clips and n_clips + table.num_rows > config["max_clips"]:
+            break
+        n_clips += table.num_rows
+        track_ids.append(table["track_id"].to_numpy())
+    names, track = np.unique(np.concatenate(track_ids), return_inverse=True)
+    return set(names[held_out_tracks(track, config["held_out"])].tolist())
+
+
+def _describe(result: TrainResult) -> dict[str, bytes]:
+    """Metrics, plots and a summary: they belong to the model but do not name it."""
+    table = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(result.metrics), table)
+    summary = {"steps": result.steps, "stopped_because": result.stopped_because, "last": result.metrics[-1:]}
+    return {
+        "metrics.parquet": table.getvalue(),
+        "summary.json": json.dumps(summary, indent=1).encode(),
+        "training.png": training_figure(result.metrics),
+        "reconstructions.png": reconstruction_figure(result.originals, result.reconstructions),
+    }

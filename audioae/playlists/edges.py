@@ -1,0 +1,35 @@
+"""What a playlist wants of a track's audio, from one decode: how it begins and ends, and its tempo.
+
+Like `extract`, a plain function of picklable arguments: it runs in the processes of `audio.workers`.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from audioae.audio.clips import SAMPLE_RATE, ClipConfig, longest_run
+from audioae.audio.decode import DecodeConfig, decode_track
+from audioae.audio.features import estimate_targets
+from audioae.audio.mel import encode_mel, log_mel
+
+
+@dataclass(frozen=True)
+class TrackEdges:
+    """Mel codes (2, 128, 130) uint8 of the track's first and last clip; tempo in BPM, NaN where there is no onset."""
+
+    edges: np.ndarray
+    tempo: float
+
+
+def analyze_edges(path: str | Path, clip_config: ClipConfig, decode_config: DecodeConfig) -> TrackEdges:
+    """Decode a track's clips; keep the first and the last, and estimate the tempo of its middle.
+
+    Raises
+    ------
+    AudioError
+        With a reason of `decode.REASONS`.
+    """
+    decoded = decode_track(path, clip_config, decode_config)
+    codes, _ = encode_mel(log_mel(decoded.clips[[0, -1]]))
+    return TrackEdges(codes, estimate_targets(longest_run(decoded.clips, decoded.starts_s), SAMPLE_RATE)["tempo"])

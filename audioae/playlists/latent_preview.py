@@ -1,0 +1,52 @@
+"""What a model makes of the straight way from one track to another: an illustration, which no track sounds like.
+
+The waypoints' embeddings are taken before they are brought to length 1, since the decoder wants their length; between
+them direction goes along the arc and length evenly.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from audioae.audio.clips import SAMPLE_RATE
+from audioae.audio.extract import extract
+from audioae.audio.griffin_lim import mel_waveform
+from audioae.audio.preview import clip_audio
+from audioae.errors import SearchError
+from audioae.library.generation import Generation
+from audioae.playlists.path import interpolate
+
+
+@dataclass(frozen=True)
+class LatentPreview:
+    """Decoded mels (k, 128, 130) in dB, how far along the path each stands (k,), and all of them as MP3."""
+
+    mels: np.ndarray
+    shares: np.ndarray
+    audio: bytes
+
+
+def preview_path(library: Generation, waypoints: Sequence[dict[str, Any]], n: int = 7) -> LatentPreview:
+    """Decode `n` embeddings evenly between waypoints (rows of `tracks`), and turn them into sound.
+
+    Raises
+    ------
+    SearchError
+        If n is below 2, or there are fewer than two waypoints.
+    AudioError
+        If a waypoint's file cannot be read.
+    """
+    if n < 2 or len(waypoints) < 2:
+        raise SearchError(f"an illustration of {n} points between {len(waypoints)} waypoints: wanted 2 or more of each")
+    config = library.mels_config
+    codes = [extract(track["uri"], config.clips, config.decode).codes for track in waypoints]
+    pooled = np.stack([library.embedder.embed(of_track)[0].mean(axis=0) for of_track in codes])
+    lengths = np.maximum(np.linalg.norm(pooled, axis=1), 1e-12)
+    units = pooled / lengths[:, None]
+    places = np.arange(len(waypoints)) * (n - 1)  # n points on every leg, of which every so many are decoded
+    path = interpolate(units, places, "spherical") * np.interp(np.arange(places[-1] + 1), places, lengths)[:, None]
+    mels = library.embedder.decode(path[:: len(waypoints) - 1].astype(np.float32))
+    sound = np.concatenate([mel_waveform(mel) for mel in mels])
+    return LatentPreview(mels, np.linspace(0, 1, n), clip_audio(sound, SAMPLE_RATE))

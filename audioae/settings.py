@@ -1,0 +1,84 @@
+"""The whole pipeline's configuration: one section per stage, and how it is run."""
+
+import os
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from audioae.catalog.scan import CatalogConfig
+from audioae.config import Config
+from audioae.demo import SynthConfig
+from audioae.model.autoencoder import ModelConfig
+from audioae.pipeline.clips import MelsConfig, Workers
+from audioae.pipeline.train import TrainStageConfig
+from audioae.playlists.table import PlaylistRequest
+from audioae.recommend.recommender import RecommendConfig
+from audioae.screening.run import ScreenConfig
+from audioae.search.factory import IndexConfig
+from audioae.similarity.table import SimilarConfig
+
+
+class RunConfig(Config):
+    """How the work is carried out; nothing here changes a result.
+
+    `workers` decoding processes per machine (null: one per core). `runner: dask` maps groups of shards over a cluster:
+    the one at `dask_address`, or a local one of `workers` processes. A file that keeps its decoder busy for longer than
+    `decode_timeout_s` is rejected.
+    """
+
+    runner: Literal["local", "dask"] = "local"
+    workers: int | None = Field(default=None, ge=1)
+    dask_address: str | None = None
+    decode_timeout_s: float = Field(default=60.0, gt=0)
+    max_tasks: int = Field(default=900, ge=1, le=1000)
+    tensorboard: str | None = None
+
+    @property
+    def n_workers(self) -> int:
+        return self.workers or len(os.sched_getaffinity(0))
+
+    @property
+    def decode_workers(self) -> Workers:
+        """On Dask every worker decodes one file at a time; the cluster is what runs in parallel."""
+        return Workers(n=1, timeout_s=self.decode_timeout_s) if self.runner == "dask" else self.local_workers
+
+    @property
+    def local_workers(self) -> Workers:
+        """Of a stage that no cluster takes part in.
+
+        >>> RunConfig(runner="dask", workers=3).local_workers.n
+        3
+        """
+        return Workers(n=self.n_workers, timeout_s=self.decode_timeout_s)
+
+
+class PipelineConfig(Config):
+    """Everything `python -m flows.pipeline CONFIG` needs. `catalog`, `model` and `index` may each
+    name a YAML file beside the config: `model: model/vae.yaml`.
+
+    With `synth`, the demo catalog is synthesized into `catalog.source` before the first stage. `screen: null` leaves
+    the pipeline's last stage out.
+    """
+
+    INCLUDES: ClassVar[tuple[str, ...]] = ("catalog", "model", "index")
+
+    store: str = "data"
+    catalog: CatalogConfig
+    synth: SynthConfig | None = None
+    mels: MelsConfig = MelsConfig()
+    model: ModelConfig
+    train: TrainStageConfig = TrainStageConfig()
+    index: IndexConfig = IndexConfig()
+    screen: ScreenConfig | None = ScreenConfig()
+    similar: SimilarConfig = SimilarConfig()
+    recommend: RecommendConfig | None = None
+    playlists: tuple[PlaylistRequest, ...] = ()
+    max_reject_rate: float = Field(default=0.2, ge=0, le=1)
+    run: RunConfig = RunConfig()
+
+    @property
+    def log_dir(self) -> Path | None:
+        """TensorBoard's folder: `run.tensorboard`, or beside the store where that is local."""
+        local = Path(self.store) / "tensorboard" if "://" not in self.store else None
+        return Path(self.run.tensorboard) if self.run.tensorboard else local

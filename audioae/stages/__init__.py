@@ -1,1 +1,0 @@
-"""Stage functions: read committed datasets, call pure functions, commit one dataset."""

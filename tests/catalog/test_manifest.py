@@ -1,0 +1,246 @@
+"""A catalog from a manifest: mapped columns, the layouts of known data sets, and what can be wrong with a manifest."""
+
+import csv
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from mutagen.flac import FLAC
+
+from audioae.catalog.scan import CatalogConfig, scan
+from audioae.config import load_config, parse_config
+from audioae.errors import ConfigError
+from tests.catalog.test_scan import scan_rows, write
+
+DATA = Path("/work/shared/data")
+CONFIGS = Path(__file__).parents[2] / "configs" / "catalog"
+
+
+def write_csv(path: Path, *rows: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def audio(tmp_path) -> Path:
+    """Three files below `audio`, and their folder's folder."""
+    for i, name in enumerate(["a", "b", "c"]):
+        write(tmp_path / "audio" / f"{name}.wav", i)
+    return tmp_path
+
+
+class TestLayouts:
+    def scan(self, name: str, folder: Path, monkeypatch) -> list[dict]:
+        monkeypatch.chdir(folder)
+        return scan(load_config(CatalogConfig, CONFIGS / f"{name}.yaml")).to_pylist()
+
+    def test_esc50(self, tmp_path, monkeypatch):
+        root = tmp_path / "ESC-50-master"
+        for name in ("1-100032-A-0.wav", "1-100038-A-14.wav"):
+            write(root / "audio" / name)
+        write_csv(
+            root / "meta" / "esc50.csv",
+            "filename,fold,target,category,esc10,src_file,take",
+            "1-100038-A-14.wav,2,14,chirping_birds,False,100038,A",
+            "1-100032-A-0.wav,1,0,dog,True,100032,A",
+        )
+        rows = self.scan("esc50", tmp_path, monkeypatch)
+        assert [(row["title"], row["label"], row["split"]) for row in rows] == [
+            ("1-100032-A-0", "dog", "1"),
+            ("1-100038-A-14", "chirping_birds", "2"),
+        ]
+        config = load_config(CatalogConfig, CONFIGS / "esc50.yaml", ["where.esc10='True'"])
+        assert scan(config)["label"].to_pylist() == ["dog"]
+
+    def test_gtzan(self, tmp_path, monkeypatch):
+        for name in ("blues/blues.00000.wav", "rock/rock.00001.au"):
+            write(tmp_path / "genres_original" / name)
+        rows = self.scan("gtzan", tmp_path, monkeypatch)
+        assert [(row["title"], row["label"]) for row in rows] == [("blues.00000", "blues"), ("rock.00001", "rock")]
+
+    def test_fma(self, tmp_path, monkeypatch):
+        write(tmp_path / "fma_small" / "000" / "000002.mp3")
+        write(tmp_path / "fma_small" / "012" / "012345.mp3", 1)
+        header = [
+            ["", "album", "artist", "set", "set", "track", "track", "track"],
+            ["", "title", "name", "split", "subset", "date_created", "genre_top", "title"],
+            ["track_id", "", "", "", "", "", "", ""],
+        ]
+        rows = [
+            ["2", "AWOL", "A. Way", "training", "small", "2008-11-26 01:48:12", "Hip-Hop", "Food"],
+            ["3", "AWOL", "A. Way", "training", "medium", "2008-11-26 01:48:14", "Hip-Hop", "Electric Ave"],
+            ["12345", "Two, and", "B", "test", "small", "2010-01-01 00:00:00", "", "Freeway"],
+        ]
+        (tmp_path / "fma_metadata").mkdir()
+        with open(tmp_path / "fma_metadata" / "tracks.csv", "w", newline="") as file:
+            csv.writer(file).writerows(header + rows)
+        first, second = self.scan("fma", tmp_path, monkeypatch)
+        assert first["track_id"] == "000002"
+        assert first["uri"] == str(tmp_path / "fma_small/000/000002.mp3")
+        found = [first[name] for name in ("title", "artist", "album", "label", "split", "year")]
+        assert found == ["Food", "A. Way", "AWOL", "Hip-Hop", "training", 2008]
+        assert first["added_at"] == datetime(2008, 11, 26, 1, 48, 12, tzinfo=UTC)
+        assert (second["track_id"], second["label"], second["album"]) == ("012345", None, "Two, and")
+
+    def test_folder(self, tmp_path):
+        write(tmp_path / "a.wav")
+        config = load_config(CatalogConfig, CONFIGS / "folder.yaml", [f"source={tmp_path}"])
+        assert scan(config)["title"].to_pylist() == ["a"]
+
+    def test_shared_data(self):
+        if not DATA.exists():
+            pytest.skip(f"{DATA} is absent")
+        esc10, music = scan_rows(DATA / "esc10.csv", columns={"split": "fold"}), scan_rows(DATA / "music.csv")
+        assert len({row["track_id"] for row in esc10}) == len({row["content_hash"] for row in esc10}) == 400
+        assert len({row["label"] for row in esc10}) == 10
+        assert {row["split"] for row in esc10} == {"1", "2", "3", "4", "5"}
+        assert all(3 < row["duration_s"] < 8 for row in esc10)
+        assert len(music) == 9
+        assert all(row["label"] is None and row["artist"] and row["duration_s"] > 5 for row in music)
+
+
+class TestManifest:
+    def test_columns_of_the_same_name(self, audio):
+        manifest = write_csv(
+            audio / "m.tsv",
+            "path\tlabel\tyear\tartist\tadded_at\tmood",
+            "audio/b.wav\tunknown\t1999.0\t\t2024-05-01\tcalm",
+            f"{audio}/audio/a.wav\tRock\t\tA, B\t2024-05-01T12:00:00+02:00\tcalm",
+        )
+        a, b = scan_rows(manifest)
+        assert [row["title"] for row in (a, b)] == ["a", "b"]
+        assert (a["label"], a["year"], a["artist"]) == ("Rock", None, "A, B")
+        assert (b["label"], b["year"], b["artist"]) == (None, 1999, None)
+        assert a["added_at"] == datetime(2024, 5, 1, 10, tzinfo=UTC)
+        assert b["added_at"] == datetime(2024, 5, 1, tzinfo=UTC)
+
+    def test_ids_do_not_depend_on_how_a_path_is_written(self, audio):
+        relative = scan_rows(write_csv(audio / "r.csv", "path", "audio/a.wav", "./audio/../audio/b.wav"))
+        absolute = scan_rows(write_csv(audio / "a.csv", "path", f"{audio}/audio/a.wav", f"{audio}/audio/b.wav"))
+        assert relative == absolute
+        assert [row["track_id"] for row in relative] == [row["track_id"] for row in scan_rows(audio)[:2]]
+
+    def test_quotes_newlines_and_a_byte_order_mark(self, audio):
+        manifest = write_csv(
+            audio / "m.csv", "\ufeffpath,title", '"audio/a.wav","two\nlines, ""quoted"""', "", "audio/b.wav"
+        )
+        assert [row["title"] for row in scan_rows(manifest)] == ['two\nlines, "quoted"', "b"]
+
+    def test_parquet(self, audio):
+        table = pa.table(
+            {
+                "file": ["audio/a.wav", "audio/b.wav"],
+                "number": pa.array([7, None], pa.float64()),
+                "year": pa.array([2001, None], pa.int16()),
+                "added": pa.array([datetime(2020, 2, 3, 4, 5, 6, 789), None], pa.timestamp("us")),
+                "label": pa.array([None, float("nan")], pa.float64()),
+            }
+        )
+        pq.write_table(table, audio / "m.parquet")
+        columns = {"path": "file", "title": "number", "added_at": "added"}
+        a, b = scan_rows(audio / "m.parquet", columns=columns)
+        assert (a["title"], a["year"], a["label"]) == ("7", 2001, None)
+        assert a["added_at"] == datetime(2020, 2, 3, 4, 5, 6, 789, tzinfo=UTC)
+        assert (b["title"], b["year"], b["label"]) == ("b", None, None)
+        assert b["added_at"].timestamp() == pytest.approx((audio / "audio" / "b.wav").stat().st_mtime, abs=1e-5)
+
+    def test_tags_do_not_overrule_a_manifest(self, audio):
+        file = FLAC(write(audio / "audio" / "d.flac"))
+        file.update({"title": "Tag", "artist": "Tag", "genre": "Tag"})
+        file.save()
+        (row,) = scan_rows(write_csv(audio / "m.csv", "path,label", "audio/d.flac,"))
+        assert (row["title"], row["artist"], row["label"]) == ("d", None, None)
+
+    def test_ids_of_the_manifest(self, audio):
+        manifest = write_csv(audio / "m.csv", "track_id,path", "2,audio/a.wav", "1,audio/b.wav")
+        assert [row["track_id"] for row in scan_rows(manifest)] == ["2", "1"]
+        assert [row["track_id"] for row in scan_rows(manifest, id_width=3)] == ["002", "001"]
+
+    def test_a_path_listed_twice_is_one_track(self, audio, caplog):
+        manifest = write_csv(audio / "m.csv", "path,label", "audio/a.wav,x", "audio/b.wav,y", "audio//a.wav,z")
+        assert [row["label"] for row in scan_rows(manifest)] == ["x", "y"]
+        assert "1 rows name a path again and are left out, the first: " in caplog.text
+
+    def test_missing_files_are_rows_without_a_hash(self, audio, caplog):
+        manifest = write_csv(audio / "m.csv", "path", "audio/a.wav", "gone/1.wav", "gone/2.wav")
+        rows = scan_rows(manifest)
+        assert [row["content_hash"] is None for row in rows] == [False, True, True]
+        assert rows == scan_rows(manifest)
+        assert "2 of 3 files cannot be read, such as" in caplog.text
+        assert "gone/1.wav" in caplog.text
+
+    def test_an_earlier_scan_saves_reading(self, audio):
+        config = CatalogConfig(source=str(write_csv(audio / "m.csv", "path,label", "audio/a.wav,x", "audio/b.wav,y")))
+        first = scan(config)
+        write_csv(audio / "m.csv", "path,label", "audio/a.wav,x", "audio/b.wav,z", "audio/c.wav,z")
+        again = scan(config, first)
+        assert again["label"].to_pylist() == ["x", "z", "z"]
+        assert again.slice(0, 1).equals(first.slice(0, 1))
+        assert again["content_hash"].null_count == 0
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("rows", "options", "message"),
+        [
+            (["file,label", "a.wav,x"], {}, r"columns.path: .* has no column 'path'; There are: 'file', 'label'"),
+            (["paths", "a.wav"], {}, r"no column 'path'; did you mean 'paths'\? There are"),
+            (["path", "a.wav"], {"columns": {"label": "genre"}}, r"catalog.columns.label: .*no column 'genre'"),
+            (["path"], {}, r"no row below the 1 header row"),
+            ([""], {}, r"no row below the 1 header row"),
+            (["path,label", "a.wav,x", ",y"], {}, r"1 rows without a path, the first: row 2"),
+            (["path,label", "a.wav,x,y"], {}, r"3 cells for 2 columns in the row"),
+            (["path", "x/a.wav", "x/b.wav"], {}, r"none of its 2 files can be read, such as .*set catalog.root to"),
+            (["path,track_id", "a.wav,7", "b.wav,7"], {}, r"track_id '7' is given twice: to .*a.wav and to .*b.wav"),
+            (["path,track_id", "a.wav,7", "b.wav,"], {}, r"no track_id for .*b.wav"),
+            (["path,added_at", "a.wav,yesterday"], {}, r"added_at: .*got 'yesterday', wanted 2026-01-31"),
+            (
+                ["path,s", "a.wav,x"],
+                {"where": {"s": "y"}},
+                r"where.s: got 'y', and no row of .* is left; there are 'x'",
+            ),
+            (
+                ["id,s", "1,x"],
+                {"path_template": "{track_id}.wav"},
+                r"no 'track_id' in the row .*; map columns.track_id",
+            ),
+        ],
+    )
+    def test_what_is_wrong_is_said(self, audio, rows, options, message):
+        manifest = write_csv(audio / "audio" / "m.csv", *rows)
+        with pytest.raises(ConfigError, match=message):
+            scan_rows(manifest, **options)
+
+    @pytest.mark.parametrize(
+        ("name", "content", "message"),
+        [
+            ("m.csv", "path\né.wav\n".encode("latin-1"), r"not UTF-8 at byte 5; save it as UTF-8"),
+            ("m.parquet", b"path\na.wav\n", r"not a Parquet file"),
+        ],
+    )
+    def test_not_what_the_suffix_says(self, tmp_path, name, content, message):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(ConfigError, match=message):
+            scan_rows(tmp_path / name)
+
+    def test_no_such_manifest(self, tmp_path):
+        with pytest.raises(ConfigError, match=r"got .*/m.csv, but there is no file .*/m.csv"):
+            scan_rows(tmp_path / "m.csv")
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"path_template": "{song}.mp3"}, r"path_template: .*\{song\} is no column of ours; there are track_id"),
+            ({"path_template": "{track_id:q}.mp3"}, r"path_template: "),
+            ({"label_from": "folder"}, r"label_from: folder is only for a folder"),
+            ({"colums": {}}, r"colums: unknown key; did you mean 'columns'\?"),
+            ({"columns": {"genre": "x"}}, r"columns\.genre"),
+            ({"header_rows": 0}, r"header_rows: got 0"),
+        ],
+    )
+    def test_a_wrong_config_is_said_when_it_is_read(self, options, message):
+        with pytest.raises(ConfigError, match=message):
+            parse_config(CatalogConfig, {"source": "m.csv", **options}, "pipeline.yaml")

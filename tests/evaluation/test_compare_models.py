@@ -1,0 +1,114 @@
+"""Variants under one budget, beside baselines; interrupted and gone on with."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from audioae.config import parse_config
+from audioae.errors import ConfigError, EvaluationError
+from audioae.evaluation.compare_models import compare_models, parse_budget
+from audioae.model.autoencoder import ModelConfig
+from audioae.model.train_config import TrainConfig
+from audioae.store.dataset import Store
+
+TRAIN = TrainConfig(steps=3, batch_size=16, validate_every=3)
+MODELS = {
+    "plain": {"channels": [4, 4, 4, 4], "bottleneck": {"kind": "linear"}, "terms": [{"kind": "mse"}], "augment": None},
+    "pca": {"kind": "pca"},
+}
+
+
+@pytest.fixture(scope="module")
+def models() -> dict[str, ModelConfig]:
+    return {name: parse_config(ModelConfig, settings, where=name) for name, settings in MODELS.items()}
+
+
+@pytest.fixture(scope="module")
+def compared(chain, models, tiny_audio, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("compared")
+    truth = str(tiny_audio / "truth.csv")
+    document = compare_models(chain[0], models, TRAIN, seeds=2, truth=truth, folder=folder)
+    return document, folder
+
+
+def test_every_variant_stands_beside_every_baseline(compared):
+    document, _ = compared
+    found = document["metrics"][0]["subjects"]
+    assert list(found)[:2] == ["plain", "pca"]
+    assert {"MFCC", "random convolutions"} <= set(found)
+    assert [(run["model"], run["seed"]) for run in document["runs"]] == [
+        ("plain", 0),
+        ("plain", 1),
+        ("pca", 0),
+        ("pca", 1),
+    ]
+    assert document["runs"][0]["steps"] == 3
+
+
+def test_value_is_the_mean_of_the_seeds(compared):
+    for metric in compared[0]["metrics"]:
+        if metric["key"].startswith(("mAP", "kNN", "P@")):
+            entry = metric["subjects"]["plain"]
+            assert entry["value"] == pytest.approx(np.mean(entry["seeds"]))
+    first = compared[0]["metrics"][0]["subjects"]["plain"]["seeds"]
+    assert first[0] != first[1]
+
+
+def test_a_second_run_trains_nothing_and_says_the_same(chain, models, compared, tiny_audio, monkeypatch):
+    document, folder = compared
+
+    def fail(*_, **__):
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr("audioae.evaluation.compare_models.fit", fail)
+    truth = str(tiny_audio / "truth.csv")
+    assert compare_models(chain[0], models, TRAIN, seeds=2, truth=truth, folder=folder) == document
+
+
+def test_nothing_is_published(chain, models, tmp_path: Path):
+    store: Store = chain[0]
+    before = [str(ref) for name in ("model", "embeddings") for ref, _ in store.versions(name)]
+    compare_models(store, {"pca": models["pca"]}, TRAIN, seeds=1, folder=tmp_path)
+    assert [str(ref) for name in ("model", "embeddings") for ref, _ in store.versions(name)] == before
+
+
+def test_inductive_wants_folds(chain, models, tmp_path: Path):
+    with pytest.raises(EvaluationError, match=r"inductive: got 0 folds.*split"):
+        compare_models(chain[0], models, TRAIN, inductive=True, folder=tmp_path)
+
+
+def test_inductive_leaves_each_fold_out_of_its_own_training(chain, models, tmp_path: Path, monkeypatch):
+    from audioae.evaluation import compare_models as module
+
+    real, trained = module.vectors_from_store, []
+
+    def with_folds(*arguments):
+        subject = real(*arguments)
+        subject.metadata.folds[:] = [str(i % 2) for i in range(subject.metadata.n)]
+        return subject
+
+    fit = module.fit
+    monkeypatch.setattr(module, "vectors_from_store", with_folds)
+    monkeypatch.setattr(module, "fit", lambda m, c, clips, **k: trained.append(set(clips.track)) or fit(m, c, clips))
+    document = compare_models(chain[0], {"pca": models["pca"]}, TRAIN, seeds=1, inductive=True, folder=tmp_path)
+    assert [run["fold"] for run in document["runs"]] == ["0", "1"]
+    assert trained[0].isdisjoint(trained[1])
+    assert len(trained[0] | trained[1]) == document["n_tracks"]
+    keys = [metric["key"] for metric in document["metrics"]]
+    assert any(key.startswith("linear probe") for key in keys)
+    assert not any("occurrence" in key for key in keys)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [("5m", {"steps": 1_000_000, "max_minutes": 5.0}), ("1.5h", {"steps": 1_000_000, "max_minutes": 90.0})],
+)
+def test_budgets(text, wanted):
+    assert parse_budget(text) == wanted
+
+
+@pytest.mark.parametrize("text", ["5", "m", "-3m", "5 parsecs", ""])
+def test_a_budget_that_is_none_says_what_is(text):
+    with pytest.raises(ConfigError, match="wanted a time such as 5m"):
+        parse_budget(text)

@@ -1,0 +1,49 @@
+"""What an evaluation wants of a track's audio."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from audioae.audio.clips import SAMPLE_RATE, ClipConfig
+from audioae.audio.decode import DecodeConfig, decode_track
+from audioae.audio.features import N_FEATURES, clip_features
+from audioae.errors import AudioError
+from audioae.evaluation.track_audio import analyze_track
+
+RNG = np.random.default_rng(0)
+
+
+def write(path, seconds: float):
+    t = np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    clicks = (np.mod(t, 0.5) < 0.02) * RNG.normal(0, 0.3, len(t))
+    soundfile.write(path, (0.1 * np.sin(2 * np.pi * 220 * t) + clicks).astype(np.float32), SAMPLE_RATE)
+    return path
+
+
+def test_features_are_the_mean_over_the_clips_that_are_embedded(tmp_path):
+    path = write(tmp_path / "a.wav", 7)
+    found = analyze_track(path, ClipConfig(), DecodeConfig(), False, False)
+    clips = decode_track(path, ClipConfig(), DecodeConfig()).clips
+    wanted = np.mean([clip_features(clip) for clip in clips], axis=0)
+    assert found.features.shape == (N_FEATURES,)
+    np.testing.assert_allclose(found.features, wanted, rtol=1e-5, atol=1e-5)
+    assert found.targets == {}
+    assert found.audio == b""
+
+
+def test_tempo_is_estimated_from_a_stretch_of_overlapping_clips(tmp_path):
+    found = analyze_track(write(tmp_path / "a.wav", 20), ClipConfig(), DecodeConfig(), True, True)
+    assert found.targets["tempo"] == pytest.approx(120, rel=0.03)
+    assert found.targets["energy"] < 0
+    assert len(found.audio) > 2000
+    assert found.clip == 6
+
+
+def test_clips_with_gaps_between_give_an_estimate_of_one_clip(tmp_path):
+    found = analyze_track(write(tmp_path / "a.wav", 30), ClipConfig(max_clips=3), DecodeConfig(), True, False)
+    assert np.isfinite(found.targets["energy"])
+
+
+def test_a_file_that_is_gone_is_an_audio_error(tmp_path):
+    with pytest.raises(AudioError):
+        analyze_track(tmp_path / "none.wav", ClipConfig(), DecodeConfig(), True, True)

@@ -1,0 +1,100 @@
+"""What a model is measured against: components, untrained maps, deviations, codes in use."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+from audioae.audio.mel import decode_mel
+from audioae.model.autoencoder import ConvAutoencoder, ModelConfig, build_model
+from audioae.model.bottlenecks import LinearConfig, VqBottleneck, VqConfig
+from audioae.model.data import ClipSet
+from audioae.model.embedder import Embedder
+from audioae.model.pca import PcaModel
+from audioae.model.reference_models import UntrainedEncoder, code_counts, deviations, fit_pca
+from audioae.model.terms import Mse
+
+
+def with_codebooks(config: ModelConfig, codes: np.ndarray) -> ConvAutoencoder:
+    """A model whose codebooks are started on `codes`, with an embedding norm that does something."""
+    model = build_model(config)
+    assert isinstance(model, ConvAutoencoder)
+    mels = torch.from_numpy(codes)
+    model.mel_norm.fit(mels)
+    with torch.no_grad():
+        model.train()(mels, torch.zeros(len(codes), dtype=torch.int64), torch.Generator().manual_seed(0))
+        model.eval().embedding_norm.fit(model.embed(mels))
+    return model
+
+
+@pytest.mark.parametrize(
+    ("config", "shape"),
+    [
+        (VqConfig(kind="vq", groups=4, codebook_size=16), (1, 4, 16)),
+        (VqConfig(kind="vq", groups=4, codebook_size=16, shared=True), (1, 1, 16)),
+        (VqConfig(kind="vq", groups=2, codebook_size=8, levels=3), (3, 2, 8)),
+    ],
+)
+def test_codes_counted_are_those_that_the_model_chooses(clips: ClipSet, config: VqConfig, shape: tuple[int, ...]):
+    model = with_codebooks(ModelConfig(channels=(2, 4, 4, 8), bottleneck=config), clips.codes)
+    embedder = Embedder(model, "cpu")
+    seen = []
+    assert isinstance(model.bottleneck, VqBottleneck)
+    model.bottleneck.quantizer.register_forward_hook(lambda module, args, out: seen.append(out.codes))
+    with torch.no_grad():
+        model.reconstruct(torch.from_numpy(clips.codes))
+    chosen = seen[0].numpy().reshape(*shape[:2], -1)
+    counts = code_counts(embedder.embed(clips.codes)[0], embedder)
+    assert counts is not None
+    assert counts.shape == shape
+    assert (counts.sum(axis=2) == chosen.shape[2]).all()
+    expected = np.stack([[np.bincount(book, minlength=shape[2]) for book in level] for level in chosen])
+    assert np.abs(counts - expected).sum() <= 2  # a tie may go either way: the embedding was scaled and scaled back
+
+
+def test_a_model_without_codes_has_none_to_count(clips: ClipSet):
+    config = ModelConfig(channels=(2, 4), bottleneck=LinearConfig(kind="linear"), terms=(Mse(kind="mse"),))
+    embedder = Embedder(build_model(config), "cpu")
+    assert code_counts(np.zeros((3, 128), np.float32), embedder) is None
+    assert code_counts(np.zeros((3, 128), np.float32), Embedder(PcaModel(), "cpu")) is None
+
+
+def test_deviations_by_hand(clips: ClipSet, tiny: ModelConfig):
+    embedder = Embedder(with_codebooks(tiny, clips.codes), "cpu")
+    db = decode_mel(clips.codes).astype(np.float64)
+    std = embedder.model.mel_norm.std.numpy()
+    expected = (((db - db.mean(axis=(0, 2))[:, None]) / std) ** 2).mean(axis=(1, 2))
+    np.testing.assert_allclose(deviations(clips.codes, embedder), expected, rtol=1e-4)
+
+
+def test_components_rest_on_the_rows_given_in_the_units_given(clips: ClipSet, tiny: ModelConfig):
+    like = Embedder(with_codebooks(tiny, clips.codes), "cpu")
+    rows = np.arange(0, 72, 2)
+    first = fit_pca(clips.codes, rows, like=like)
+    elsewhere = clips.codes.copy()
+    elsewhere[1::2] = 0
+    second = fit_pca(elsewhere, rows, like=like)
+    np.testing.assert_array_equal(first.embed(clips.codes)[0], second.embed(clips.codes)[0])
+    assert torch.equal(first.model.mel_norm.std, like.model.mel_norm.std)
+    own = fit_pca(clips.codes, rows)
+    expected = decode_mel(clips.codes[rows]).std(axis=(0, 2))
+    np.testing.assert_allclose(own.model.mel_norm.std[:, 0].numpy(), expected, rtol=1e-3)
+
+
+def test_untrained_maps_are_the_same_each_time_in_any_block(clips: ClipSet):
+    state = torch.random.get_rng_state()
+    encoder = UntrainedEncoder(clips.codes)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    together = encoder.describe(clips.codes)
+    assert together.shape == (72, 4096)
+    assert together.dtype == np.float32
+    read_only = clips.codes.view()
+    read_only.flags.writeable = False  # as a memory map is
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        again = UntrainedEncoder(read_only)
+        np.testing.assert_array_equal(again.describe(read_only), together)
+    alone = np.concatenate([again.describe(clips.codes[i : i + 1]) for i in range(0, 72, 7)])
+    np.testing.assert_allclose(alone, together[::7], atol=1e-5)
+    assert (together.std(axis=0) > 1e-4).mean() > 0.5

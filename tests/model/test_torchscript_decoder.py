@@ -1,0 +1,64 @@
+"""A user's TorchScript decoder."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from audioae.errors import ModelError
+from audioae.model.torchscript_decoder import WaveformDecoder
+
+
+class Halved(torch.nn.Module):
+    sample_rate: int
+
+    def __init__(self):
+        super().__init__()
+        self.sample_rate = 32_000
+
+    def forward(self, waveform: torch.Tensor) -> torch.Tensor:
+        return 0.5 * waveform[:, :, :-3]
+
+
+class Text(torch.nn.Module):
+    def forward(self, waveform: torch.Tensor) -> torch.Tensor:
+        return waveform.mean(dim=2)
+
+
+class Stereo(torch.nn.Module):
+    def forward(self, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+        return left + right
+
+
+def saved(module: torch.nn.Module, path: Path) -> Path:
+    torch.jit.save(torch.jit.script(module), str(path))
+    return path
+
+
+def test_a_module_makes_a_waveform_again(tmp_path: Path):
+    decoder = WaveformDecoder(saved(Halved(), tmp_path / "halved.pt"))
+    waveform = np.linspace(-1, 1, 100, dtype=np.float32)
+    made = decoder.remake(waveform)
+    assert decoder.sample_rate == 32_000
+    assert made[:97] == pytest.approx(waveform[:97] / 2)
+    assert made[97:].tolist() == [0, 0, 0]
+
+
+def test_files_that_are_no_module(tmp_path: Path):
+    with pytest.raises(ModelError, match=r"gone.pt: no such file; wanted a TorchScript module"):
+        WaveformDecoder(tmp_path / "gone.pt")
+    (tmp_path / "junk.pt").write_bytes(b"junk" * 100)
+    with pytest.raises(ModelError, match=r"junk.pt: not a TorchScript module, or a damaged one"):
+        WaveformDecoder(tmp_path / "junk.pt")
+    whole = saved(Halved(), tmp_path / "halved.pt").read_bytes()
+    (tmp_path / "half.pt").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ModelError, match=r"half.pt: not a TorchScript module, or a damaged one"):
+        WaveformDecoder(tmp_path / "half.pt")
+
+
+def test_modules_that_do_something_else(tmp_path: Path):
+    with pytest.raises(ModelError, match=r"made \(1, 1\), wanted about \(1, 1, 100\)"):
+        WaveformDecoder(saved(Text(), tmp_path / "text.pt")).remake(np.zeros(100, np.float32))
+    with pytest.raises(ModelError, match=r"failed on a waveform of shape \(1, 1, 100\)"):
+        WaveformDecoder(saved(Stereo(), tmp_path / "stereo.pt")).remake(np.zeros(100, np.float32))

@@ -1,0 +1,65 @@
+"""Closed accounting: every track is in exactly one state, and the sums come out."""
+
+import pyarrow as pa
+import pytest
+
+from audioae.errors import StoreError
+from audioae.pipeline.accounting import account, account_store, commit_evidence
+from audioae.pipeline.clips import MelsConfig
+from audioae.store.dataset import Store
+from audioae.store.manifest import DatasetRef
+from audioae.store.schemas import HEALTH, REJECTS
+
+
+def tables(duplicates=(), rejected=(), embedded=()):
+    ids = ["a", "b", "c", "d"]
+    tracks = pa.table({"track_id": ids, "duplicate_of": pa.array(["x" if t in duplicates else None for t in ids])})
+    rejects = pa.table(
+        {"track_id": pa.array(rejected, pa.string()), "reason": pa.array(["silent"] * len(rejected), pa.string())}
+    )
+    embeddings = pa.table(
+        {"track_id": pa.array(embedded, pa.string()), "padded": pa.array([True] * len(embedded), pa.bool_())}
+    )
+    return tracks, rejects, embeddings
+
+
+def test_every_track_is_counted_once():
+    sums = account(*tables(duplicates=["a"], rejected=["b"], embedded=["c"]))
+    assert (sums.n_tracks, sums.duplicates, sums.rejected, sums.embedded, sums.pending) == (4, 1, {"silent": 1}, 1, 1)
+    assert sums.padded == 1
+
+
+def test_two_states_at_once_raise():
+    with pytest.raises(StoreError, match=r"1 tracks are in two states at once, for example b"):
+        account(*tables(rejected=["b"], embedded=["b"]))
+
+
+def test_rejects_of_another_catalog_do_not_count():
+    assert account(*tables(rejected=["zzz"])).rejected == {}
+
+
+def test_a_finished_chain_has_nothing_pending(chain):
+    store, _ = chain
+    sums = account_store(store)
+    assert (sums.n_tracks, sums.embedded, sums.pending) == (24, 24, 0)
+
+
+@pytest.mark.parametrize(
+    ("n_bad", "limit", "fails"), [(1, 0.2, False), (3, 0.2, True), (1, 0.0, True), (10, 1.0, True)]
+)
+def test_too_many_rejects_publish_nothing(tmp_path, n_bad, limit, fails):
+    store = Store(str(tmp_path))
+    bad = [{"track_id": str(i), "stage": "mels", "reason": "silent", "detail": "peak 0"} for i in range(n_bad)]
+    good = [{"track_id": str(i)} for i in range(n_bad, 10)]
+    store.write_part("rejects", "x", pa.Table.from_pylist(bad, schema=REJECTS))
+    store.write_part("health", "x", pa.Table.from_pylist(good, schema=HEALTH))
+    arguments = (store, DatasetRef("tracks", "t"), ["x"], MelsConfig())
+    if fails:
+        with pytest.raises(
+            StoreError, match=rf"{n_bad} of 10 tracks were rejected.*silent {n_bad}.*Nothing was published"
+        ):
+            commit_evidence(*arguments, max_reject_rate=limit)
+        assert store.latest("rejects") is None
+    else:
+        health, rejects = commit_evidence(*arguments, max_reject_rate=limit)
+        assert (store.manifest(health).rows, store.manifest(rejects).rows) == (10 - n_bad, n_bad)

@@ -1,0 +1,76 @@
+"""The stage catalog: stable shards and IDs, growth, duplicates."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from audioae.catalog.scan import CatalogConfig
+from audioae.pipeline.tracks import update_tracks
+from audioae.store.dataset import Store
+
+
+@pytest.fixture
+def music(tiny_audio: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(tiny_audio, tmp_path / "music"))
+
+
+def scan(store: Store, music: Path):
+    ref = update_tracks(store, CatalogConfig(source=str(music), min_shards=6))
+    return ref, {row["track_id"]: row for row in store.read(ref).to_pylist()}
+
+
+def a_file(music: Path) -> Path:
+    return min(music.rglob("*.flac"))
+
+
+def test_the_same_source_is_the_same_version(music, tmp_path):
+    store = Store(str(tmp_path / "store"))
+    first, tracks = scan(store, music)
+    assert scan(store, music)[0] == first
+    assert len(tracks) == 24
+    assert sorted({row["shard"] for row in tracks.values()}) == list(range(6))
+
+
+def test_new_tracks_open_new_shards_and_old_shards_stay(music, tmp_path):
+    store = Store(str(tmp_path / "store"))
+    added = music / "0 first in order.flac"
+    content = a_file(music).read_bytes()
+    first, before = scan(store, music)
+    added.write_bytes(content + b"\0")
+    second, after = scan(store, music)
+    (new,) = after.keys() - before.keys()
+    assert after[new]["shard"] == 6
+    assert {track_id: after[track_id] for track_id in before} == before
+    assert [p.name for p in store.manifest(second).parts][:-1] == [p.name for p in store.manifest(first).parts]
+
+
+def test_ids_survive_a_rename_of_the_root(music, tmp_path):
+    _, before = scan(Store(str(tmp_path / "a")), music)
+    _, after = scan(Store(str(tmp_path / "b")), music.rename(tmp_path / "renamed"))
+    assert after.keys() == before.keys()
+
+
+def test_exact_duplicates_name_the_first_seen(music, tmp_path):
+    store = Store(str(tmp_path / "store"))
+    original = a_file(music)
+    _, before = scan(store, music)
+    shutil.copy(original, music / "0 copy.flac")
+    _, after = scan(store, music)
+    (copy,) = after.keys() - before.keys()
+    keeper = next(t for t, row in before.items() if row["uri"] == str(original))
+    assert after[copy]["duplicate_of"] == keeper
+    assert [row["duplicate_of"] for t, row in after.items() if t != copy] == [None] * 24
+    original.unlink()
+    _, last = scan(store, music)
+    assert last[copy]["duplicate_of"] is None, "the copy is all that is left"
+
+
+def test_a_changed_file_changes_only_its_shard(music, tmp_path):
+    store = Store(str(tmp_path / "store"))
+    first, before = scan(store, music)
+    a_file(music).write_bytes(a_file(music).read_bytes() + b"\0")
+    second, after = scan(store, music)
+    assert after.keys() == before.keys()
+    names = [{p.name for p in store.manifest(ref).parts} for ref in (first, second)]
+    assert len(names[0] - names[1]) == len(names[1] - names[0]) == 1

@@ -1,0 +1,122 @@
+"""Stores of tracks that were never heard: made-up embeddings and mels, indexed by `build_index`."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from audioae.pipeline.clips import MelsConfig, extraction_fingerprint
+from audioae.pipeline.index import build_index
+from audioae.search.factory import IndexConfig
+from audioae.store.artifacts import commit_artifact
+from audioae.store.dataset import Store
+from audioae.store.manifest import DatasetRef
+from audioae.store.schemas import DATASETS
+from tests.search.made import clustered
+
+STARTS_S = (5.0, 15.0, 25.0, 35.0)  # of the clips
+
+
+def made_store(
+    root: Path,
+    n: int = 12,
+    *,
+    copies: Mapping[int, int] | None = None,
+    same_bytes: Mapping[int, int] | None = None,
+    rejected: Sequence[int] = (),
+    pending: Sequence[int] = (),
+    indexed: bool = True,
+    columns: Mapping[str, Sequence[Any]] | None = None,
+) -> Store:
+    """Tracks "t00", "t01" ... titled "Title 0" and so on, each by an artist of its own and of one of two styles.
+
+    Parameters
+    ----------
+    copies, same_bytes : mapping of number to number
+        Which track is a re-encoded copy of which earlier one, and which has the very bytes of which.
+    rejected, pending : sequence of int
+        Tracks without an embedding.
+    columns : mapping of name to values
+        Other columns of `tracks`, or other values.
+    """
+    store, (copies, same_bytes) = Store(str(root)), (copies or {}, same_bytes or {})
+    ids = [f"t{i:02d}" for i in range(n)]
+    original = [copies.get(i, i) for i in range(n)]
+    rows = {
+        "track_id": ids,
+        "uri": [f"/music/{one}.mp3" for one in ids],
+        "title": [f"Title {i}" for i in range(n)],
+        "artist": [f"artist {i}" for i in original],
+        "label": [f"style {i % 2}" for i in original],
+        "duration_s": [180.0 + i for i in original],
+        "content_hash": [f"{same_bytes.get(i, i):032x}" for i in range(n)],
+        "shard": [0] * n,
+        "added_at": [datetime(2026, 1, 1, tzinfo=UTC)] * n,
+        "duplicate_of": [ids[same_bytes[i]] if i in same_bytes else None for i in range(n)],
+        **(columns or {}),
+    }
+    tracks = _commit(store, "tracks", rows, n)
+    decoded = [i for i in range(n) if i not in {*same_bytes, *rejected, *pending}]
+    rejects = {"track_id": [ids[i] for i in rejected], "reason": ["silent"] * len(rejected)}
+    rejects |= {"stage": ["mels"] * len(rejected), "detail": ["peak -inf dBFS"] * len(rejected)}
+    evidence = {"track_id": [ids[i] for i in decoded], "duration_s": [180.0 + original[i] for i in decoded]}
+    evidence["rms_dbfs"] = [-30.0 + i for i in decoded]
+    parents = [tracks, _commit_model(store, tracks), _commit(store, "rejects", rejects, len(rejected), tracks)]
+    parents.append(_commit(store, "health", evidence, len(decoded), tracks))
+    _write_mels(store, tracks, [ids[i] for i in decoded], [original[i] for i in decoded])
+    noise = 0.01 * np.random.default_rng(1).standard_normal((n, 128))
+    vectors = clustered(n, seed=1)[original] + noise * np.array([i in copies for i in range(n)])[:, None]
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)[decoded]
+    kind = DATASETS["embeddings"].schema.field("embedding").type
+    values = {
+        "track_id": [ids[i] for i in decoded],
+        "embedding": pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), type=kind),
+        "n_clips": [len(STARTS_S)] * len(decoded),
+        "padded": [False] * len(decoded),
+        "reconstruction_error": [0.0] * len(decoded),
+        "spread": [0.0] * len(decoded),
+    }
+    embeddings = _commit(store, "embeddings", values, len(decoded), *parents)
+    if indexed:
+        build_index(store, IndexConfig(), embeddings)
+    return store
+
+
+def _commit(store: Store, dataset: str, columns: Mapping[str, Any], n: int, *parents: DatasetRef) -> DatasetRef:
+    schema = DATASETS[dataset].schema
+    arrays = [
+        columns[field.name]
+        if isinstance(columns.get(field.name), pa.Array)
+        else pa.array(columns.get(field.name, [None] * n), field.type)
+        for field in schema
+    ]
+    config = {"mels": MelsConfig().model_dump(mode="json")}
+    store.write_part(dataset, "000000-made", pa.Table.from_arrays(arrays, schema=schema))
+    return store.commit(dataset, ["000000-made"], recipe="made", config=config, parents=parents)
+
+
+def _commit_model(store: Store, tracks: DatasetRef) -> DatasetRef:
+    """One that nobody can load."""
+    return commit_artifact(
+        store, "model", {"model.safetensors": b""}, derived={}, recipe="made", config={}, parents=[tracks]
+    )
+
+
+def _write_mels(store: Store, tracks: DatasetRef, ids: list[str], original: list[int]) -> None:
+    """Noise of its own for every recording, and what its copies have in common with it."""
+    n = len(STARTS_S)
+    codes = [np.random.default_rng(i).integers(0, 256, (n, 128 * 130)).astype(np.uint8) for i in original]
+    schema = DATASETS["mels"].schema
+    columns = [
+        pa.array(np.repeat(ids, n).tolist(), pa.string()),
+        pa.array(list(range(n)) * len(ids), pa.int16()),
+        pa.array([*STARTS_S] * len(ids), pa.float32()),
+        pa.array([-3.0] * n * len(ids), pa.float32()),
+        pa.array([False] * n * len(ids)),
+        pa.FixedSizeListArray.from_arrays(pa.array(np.concatenate(codes).ravel()), type=schema.field("mel").type),
+    ]
+    name = extraction_fingerprint(0, store.read(tracks), MelsConfig())
+    store.write_part("mels", name, pa.Table.from_arrays(columns, schema=schema))
