@@ -25,12 +25,13 @@ from audioae.pages.layout import MAX_POINTS, map_rows
 from audioae.pages.neighbors import choose_queries, nearest
 from audioae.pages.report_page import ReportData
 from audioae.pipeline.accounting import account_store
-from audioae.pipeline.clips import Workers
+from audioae.pipeline.config import Workers
 from audioae.pipeline.index import read_gate
 from audioae.progress import Progress
 from audioae.report.examples import example_listeners, example_walks
 from audioae.report.excerpts import Book
 from audioae.report.findings import read_findings
+from audioae.spacing import evenly_spaced
 from audioae.store.artifacts import read_artifact
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
@@ -129,7 +130,7 @@ def _space(subject: TrackVectors, book: Book) -> dict[str, Any]:
     book.add_rows(row for row, _ in hubs)
     return {
         "vectors": subject.vectors,
-        "facts": subject.metadata,
+        "metadata": subject.metadata,
         "neighbors": near,
         "hubs": {"k": K, "hubs": hub_rows(hubs, subject.metadata, subject.titles)},
     }
@@ -140,7 +141,7 @@ def _rebuilt(library: Generation, codes: list[np.ndarray]) -> dict[str, Any]:
     errors = library.store.read(library.embeddings_ref, ["reconstruction_error"])["reconstruction_error"].to_numpy()
     pairs = None
     if codes:
-        chosen = np.stack([codes[i] for i in np.linspace(0, len(codes) - 1, min(len(codes), N_PICTURES)).astype(int)])
+        chosen = np.stack([codes[i] for i in evenly_spaced(len(codes), N_PICTURES)])
         pairs = decode_mel(chosen), library.embedder.reconstruct(chosen)
     return {"error": float(np.mean(errors)), "reconstructions": pairs}
 

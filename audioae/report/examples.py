@@ -8,6 +8,7 @@ from audioae.library.track_vectors import TrackVectors
 from audioae.playlists.builder import Playlists
 from audioae.playlists.options import PlaylistOptions
 from audioae.report.excerpts import Book
+from audioae.spacing import evenly_spaced
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 
@@ -45,7 +46,7 @@ def far_pairs(subject: TrackVectors, n_pairs: int) -> list[tuple[int, int]]:
     At most `MAX_ENDS` tracks, evenly taken, are looked at.
     """
     n = subject.metadata.n
-    rows = np.linspace(0, n - 1, min(n, MAX_ENDS)).round().astype(np.int64)
+    rows = evenly_spaced(n, MAX_ENDS)
     names = [values[rows].astype(str) for values in (subject.metadata.artists, subject.metadata.labels)]
     cosines = subject.vectors[rows] @ subject.vectors[rows].T
     left, pairs = np.ones(len(rows), bool), []
@@ -71,7 +72,7 @@ def example_listeners(store: Store, book: Book, embeddings: DatasetRef | None) -
     made_from, said = manifest.parents.get("embeddings"), []
     if embeddings is not None and made_from not in (None, embeddings.version):
         said.append(f"{ref} was made from embeddings@{made_from}, not from {embeddings}; recommend again")
-    parts = [manifest.parts[i] for i in _evenly(len(manifest.parts), N_LISTENERS)]
+    parts = [manifest.parts[i] for i in evenly_spaced(len(manifest.parts), N_LISTENERS)]
     listeners = []
     for part in parts:
         table = store.read_part("coldstart", part.name.removesuffix(".parquet"))
@@ -79,7 +80,7 @@ def example_listeners(store: Store, book: Book, embeddings: DatasetRef | None) -
         for row in table.to_pylist():
             rows.setdefault(row["listener_id"], []).append(row)
         names = list(rows)
-        for i in _evenly(len(names), -(-N_LISTENERS // len(parts))):
+        for i in evenly_spaced(len(names), -(-N_LISTENERS // len(parts))):
             best = sorted(rows[names[i]], key=lambda row: row["rank"])[:N_RECOMMENDED]
             entries = [
                 {
@@ -91,7 +92,3 @@ def example_listeners(store: Store, book: Book, embeddings: DatasetRef | None) -
             ]
             listeners.append({"name": names[i], "entries": entries})
     return listeners[:N_LISTENERS], said
-
-
-def _evenly(n: int, most: int) -> list[int]:
-    return np.unique(np.linspace(0, max(n - 1, 0), min(n, most)).round().astype(int)).tolist()

@@ -24,7 +24,8 @@ from audioae.audio.workers import imap_killable
 from audioae.errors import AudioError
 from audioae.library.generation import Generation
 from audioae.pages.shell import Key, Shown
-from audioae.pipeline.clips import MelsConfig, Workers, extraction_fingerprint, mel_codes
+from audioae.pipeline.clips import extraction_fingerprint, mel_codes
+from audioae.pipeline.config import MelsConfig, Workers
 from audioae.pipeline.shards import iter_shards
 from audioae.progress import Progress
 

@@ -17,6 +17,7 @@ from audioae.pipeline.index import read_embeddings, read_gate
 from audioae.screening.findings import Findings
 from audioae.search.embeddings import EmbeddingTable
 from audioae.search.recall import exact_neighbors
+from audioae.spacing import evenly_spaced
 from audioae.store.artifacts import artifact_part
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
@@ -169,7 +170,7 @@ def _labeled(store: Store, embeddings: DatasetRef, all_tracks: bool = False) -> 
     label_of = dict(zip(tracks["track_id"].to_pylist(), tracks["label"].to_pylist(), strict=True))
     labels = np.array([label_of.get(track_id) or "" for track_id in table.track_ids.to_pylist()], dtype=object)
     rows = np.arange(len(labels)) if all_tracks else np.flatnonzero(labels != "")
-    rows = rows[:: max(1, -(-len(rows) // MAX_MAPPED))]
+    rows = rows[evenly_spaced(len(rows), MAX_MAPPED)]
     return table.embeddings[rows], labels[rows].astype(str)
 
 
