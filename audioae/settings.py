@@ -8,10 +8,9 @@ from pydantic import Field
 
 from audioae.catalog.scan import CatalogConfig
 from audioae.config import Config
-from audioae.demo import SynthConfig
-from audioae.model.autoencoder import ModelConfig
-from audioae.pipeline.clips import MelsConfig, Workers
-from audioae.pipeline.train import TrainStageConfig
+from audioae.demo.config import SynthConfig
+from audioae.model.config import ModelConfig
+from audioae.pipeline.config import MelsConfig, TrainStageConfig, Workers
 from audioae.playlists.table import PlaylistRequest
 from audioae.recommend.recommender import RecommendConfig
 from audioae.screening.run import ScreenConfig

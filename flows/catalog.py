@@ -5,7 +5,7 @@ from pathlib import Path
 from prefect import flow
 
 from audioae.config import load_config
-from audioae.demo import synthesize
+from audioae.demo.write import synthesize
 from audioae.pipeline.tracks import update_tracks
 from audioae.settings import PipelineConfig
 from audioae.store.dataset import Store

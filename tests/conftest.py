@@ -84,7 +84,8 @@ def store_root(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture(scope="session")
 def tiny_audio(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of 24 short synthesized tracks with tags, in all formats, without faults."""
-    from audioae.demo import SynthConfig, synthesize
+    from audioae.demo.config import SynthConfig
+    from audioae.demo.write import synthesize
 
     folder = tmp_path_factory.mktemp("tiny") / "catalog"
     synthesize(folder, SynthConfig(n_tracks=24, min_s=6.0, max_s=9.0, faults=False))

@@ -13,25 +13,11 @@ the last are then held inside the track, so that short tracks are covered from e
 """
 
 import numpy as np
-from pydantic import Field
 
-from audioae.config import Config
+from audioae.audio.config import ClipConfig
+from audioae.constants import CLIP_SAMPLES, SAMPLE_RATE
 
-SAMPLE_RATE = 22_050
-CLIP_S = 3.0
-CLIP_SAMPLES = 66_150
 RUN_S = 30.0
-
-
-class ClipConfig(Config):
-    """How many clips a track gets: one more per `hop_s` seconds beyond the first clip, `max_clips` at most.
-
-    Moving the start by 1.2 s leaves a cosine of .99 to 98 % of the demo's tracks with 24 clips, to 89 % with 8
-    (tests/bench/bench_embedding.py). Fewer are faster to decode and to store.
-    """
-
-    max_clips: int = Field(default=24, ge=1, le=10_000)
-    hop_s: float = Field(default=1.5, gt=0, le=60)
 
 
 def plan_clips(duration_s: float, config: ClipConfig) -> np.ndarray:

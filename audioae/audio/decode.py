@@ -26,13 +26,13 @@ from typing import Any
 
 import numpy as np
 import soxr
-from pydantic import Field
 
-from audioae.audio.clips import CLIP_S, CLIP_SAMPLES, SAMPLE_RATE, ClipConfig, plan_clips
+from audioae.audio.clips import plan_clips
+from audioae.audio.config import ClipConfig, DecodeConfig
 from audioae.audio.health import HEALTH_COLUMNS, HealthMeter
 from audioae.audio.integrity import Container, inspect
 from audioae.audio.readers import Reader, open_reader
-from audioae.config import Config
+from audioae.constants import CLIP_S, CLIP_SAMPLES, SAMPLE_RATE
 from audioae.errors import AudioError
 
 REASONS = (
@@ -53,14 +53,6 @@ _AFTER = 512  # the resampler reaches 252 samples
 _SLACK_S = 0.1
 _HUGE = 1e9  # full scale is 1
 _RATES, _MAX_CHANNELS = (1_000, 1_000_000), 64
-
-
-class DecodeConfig(Config):
-    """What is too short or too quiet to use, and up to which duration a track is decoded from end to end."""
-
-    min_s: float = Field(default=0.5, ge=0.1, le=CLIP_S)
-    silence_dbfs: float = Field(default=-72.0, le=0)
-    whole_up_to_s: float = Field(default=75.0, ge=0)
 
 
 @dataclass(frozen=True)

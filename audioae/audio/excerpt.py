@@ -11,11 +11,13 @@ from pathlib import Path
 import numpy as np
 import soxr
 
-from audioae.audio.clips import CLIP_S, CLIP_SAMPLES, SAMPLE_RATE, ClipConfig, plan_clips
+from audioae.audio.clips import plan_clips
+from audioae.audio.config import ClipConfig
 from audioae.audio.integrity import inspect
 from audioae.audio.mel import encode_mel, log_mel
 from audioae.audio.preview import clip_audio
 from audioae.audio.readers import Reader, open_reader
+from audioae.constants import CLIP_S, CLIP_SAMPLES, SAMPLE_RATE
 from audioae.errors import AudioError
 
 _BEFORE_S = 0.15  # a lossy codec is wrong for a moment after a seek, and a resampler at an edge

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from audioae.audio.clips import ClipConfig
-from audioae.audio.decode import DecodeConfig, decode_track
+from audioae.audio.config import ClipConfig, DecodeConfig
+from audioae.audio.decode import decode_track
 from audioae.audio.mel import encode_mel, log_mel
 
 

@@ -15,8 +15,8 @@ import warnings
 import librosa
 import numpy as np
 
-from audioae.audio.clips import CLIP_SAMPLES, SAMPLE_RATE
-from audioae.audio.mel import HOP_LENGTH, N_FFT, mel_bank
+from audioae.audio.mel import mel_bank
+from audioae.constants import CLIP_SAMPLES, HOP_LENGTH, N_FFT, SAMPLE_RATE
 
 N_MFCC = 20
 SILENCE = 1e-5  # RMS; -100 dBFS

@@ -28,6 +28,9 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from audioae.constants import FRAME_S
+from audioae.spacing import evenly_spaced
+
 MIN_COSINE = 0.8
 MAX_SECONDS = 0.25
 SAME = 0.6
@@ -35,7 +38,6 @@ SAME_SHORT = 0.85  # below `FEW_CLIPS` there is little to tell two renditions of
 FEW_CLIPS = 3
 N_CLIPS = 4  # of a track, evenly taken
 N_BANDS = 16
-FRAME_S = 512 / 22_050
 MAX_LAG = round(MAX_SECONDS / FRAME_S)
 
 
@@ -57,7 +59,7 @@ def fingerprint_clips(codes: np.ndarray, starts_s: np.ndarray) -> Fingerprint:
         Starts of the clips in seconds.
     """
     n, n_mels, n_frames = codes.shape
-    chosen = np.linspace(0, n - 1, min(N_CLIPS, n)).round().astype(int)
+    chosen = evenly_spaced(n, N_CLIPS)
     levels = codes[chosen].reshape(len(chosen), N_BANDS, n_mels // N_BANDS, n_frames).mean(axis=2, dtype=np.float32)
     return Fingerprint(np.round(levels).astype(np.uint8), np.asarray(starts_s, np.float64)[chosen])
 

@@ -6,7 +6,8 @@ Source: Griffin and Lim 1984, with Perraudin et al. 2013's momentum, as librosa 
 import librosa
 import numpy as np
 
-from audioae.audio.mel import HOP_LENGTH, N_FFT, N_MELS, mel_bank
+from audioae.audio.mel import mel_bank
+from audioae.constants import HOP_LENGTH, N_FFT, N_MELS
 
 ITERATIONS = 32
 PEAK = 0.7

@@ -27,17 +27,12 @@ import numba
 import numpy as np
 import scipy.fft
 
-from audioae.audio.clips import CLIP_SAMPLES, SAMPLE_RATE
+from audioae.constants import CLIP_SAMPLES, FLOOR_DB, HOP_LENGTH, N_FFT, N_FRAMES, N_MELS, SAMPLE_RATE
 
-N_FFT = 2048
-HOP_LENGTH = 512
-N_MELS = 128
-N_FRAMES = 1 + CLIP_SAMPLES // HOP_LENGTH
 F_MIN, F_MAX = 0.0, 11_025.0
 AMIN = 1e-10
-DYNAMIC_RANGE_DB = 80.0
 
-_STEPS_PER_DB = 255 / DYNAMIC_RANGE_DB
+_STEPS_PER_DB = 255 / -FLOOR_DB
 
 
 def log_mel(waveforms: np.ndarray, device: str = "cpu") -> np.ndarray:
@@ -83,8 +78,8 @@ def encode_mel(mel_db: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     mel_db = np.asarray(mel_db, np.float32)
     peak_db = mel_db.max(axis=(1, 2))
-    relative_db = np.maximum(mel_db - peak_db[:, None, None], np.float32(-DYNAMIC_RANGE_DB))
-    return np.rint((relative_db + np.float32(DYNAMIC_RANGE_DB)) * np.float32(_STEPS_PER_DB)).astype(np.uint8), peak_db
+    relative_db = np.maximum(mel_db - peak_db[:, None, None], np.float32(FLOOR_DB))
+    return np.rint((relative_db - np.float32(FLOOR_DB)) * np.float32(_STEPS_PER_DB)).astype(np.uint8), peak_db
 
 
 def decode_mel(codes: np.ndarray) -> np.ndarray:
@@ -93,7 +88,7 @@ def decode_mel(codes: np.ndarray) -> np.ndarray:
     >>> decode_mel(np.array([0, 51, 255], np.uint8))
     array([-80., -64.,   0.], dtype=float32)
     """
-    return np.asarray(codes, np.float32) / np.float32(_STEPS_PER_DB) - np.float32(DYNAMIC_RANGE_DB)
+    return np.asarray(codes, np.float32) / np.float32(_STEPS_PER_DB) + np.float32(FLOOR_DB)
 
 
 @cache

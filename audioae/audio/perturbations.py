@@ -29,8 +29,7 @@ import scipy.fft
 import soundfile as sf
 import soxr
 
-from audioae.audio.clips import ClipConfig
-from audioae.audio.decode import DecodeConfig
+from audioae.audio.config import ClipConfig, DecodeConfig
 from audioae.audio.extract import Extracted, extract
 from audioae.audio.integrity import inspect
 from audioae.audio.readers import BLOCK, open_reader

@@ -115,7 +115,7 @@ def compare(
     from audioae.config import load_config
     from audioae.evaluation.compare_models import compare_models, parse_budget
     from audioae.metrics.document import comparison_table
-    from audioae.model.autoencoder import ModelConfig
+    from audioae.model.config import ModelConfig
     from audioae.model.train_config import TrainConfig
 
     names = {Path(path).stem: path for path in models}

@@ -68,7 +68,7 @@ def playlist(
     """
     from audioae.api import Library
     from audioae.config import parse_config
-    from audioae.pipeline.clips import Workers
+    from audioae.pipeline.config import Workers
     from audioae.playlists.builder import Playlists
     from audioae.playlists.options import PlaylistOptions
 

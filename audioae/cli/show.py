@@ -18,7 +18,7 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from audioae.api import Library
-    from audioae.pipeline.clips import Workers
+    from audioae.pipeline.config import Workers
     from audioae.progress import Progress
     from audioae.store.dataset import Store
 
@@ -78,7 +78,7 @@ def open_library(root: str, embeddings: str | None = None) -> "Library":
 
 def local_workers() -> "Workers":
     """A decoding process for each core."""
-    from audioae.pipeline.clips import Workers
+    from audioae.pipeline.config import Workers
 
     return Workers(n=len(os.sched_getaffinity(0)))
 

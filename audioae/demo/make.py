@@ -14,8 +14,9 @@ import numpy as np
 
 from audioae.demo import oscillators as osc
 from audioae.demo.compose import Score, compose, make_sound
+from audioae.demo.config import SynthConfig
 from audioae.demo.encode import encode
-from audioae.demo.plan import Copy, Piece, Stray, SynthConfig
+from audioae.demo.plan import Copy, Piece, Stray
 from audioae.demo.render import render
 from audioae.demo.styles import load_styles
 

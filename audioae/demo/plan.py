@@ -5,13 +5,12 @@ rates and faults are dealt like cards, independent of style and artist, so that 
 """
 
 from dataclasses import dataclass, replace
-from typing import Literal, Self
+from typing import Literal
 
 import numpy as np
-from pydantic import Field, model_validator
 
-from audioae.config import Config
 from audioae.demo import names
+from audioae.demo.config import SynthConfig
 from audioae.demo.styles import load_styles
 
 TRACKS_PER_ARTIST = 4
@@ -21,23 +20,6 @@ CUTTABLE = ("mp3", "ogg", "wav", "flac")  # formats whose decoders do not refuse
 Fault = Literal["", "mislabeled", "clipped", "truncated"]
 CopyKind = Literal["duplicate_exact", "duplicate_reencoded"]
 StrayKind = Literal["silent", "garbage"]
-
-
-class SynthConfig(Config):
-    """The demo catalog. The same config gives the same music, whatever the number of workers (None: one per core)."""
-
-    n_tracks: int = Field(default=176, ge=12, le=100_000)  # at least one per style
-    seed: int = Field(default=0, ge=0)
-    min_s: float = Field(default=20.0, ge=4.0)
-    max_s: float = Field(default=30.0, le=600.0)
-    faults: bool = True
-    workers: int | None = Field(default=None, ge=1)
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.min_s > self.max_s:
-            raise ValueError(f"min_s {self.min_s:g} is above max_s {self.max_s:g}")
-        return self
 
 
 @dataclass(frozen=True)

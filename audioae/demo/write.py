@@ -18,8 +18,9 @@ from pathlib import Path
 
 from audioae.audio.workers import imap_killable
 from audioae.config import fingerprint
+from audioae.demo.config import SynthConfig
 from audioae.demo.make import Made, make_piece, make_stray, write_whole
-from audioae.demo.plan import Piece, Stray, SynthConfig, plan_catalog
+from audioae.demo.plan import Piece, Stray, plan_catalog
 from audioae.demo.styles import load_styles
 from audioae.errors import AudioError, ConfigError
 

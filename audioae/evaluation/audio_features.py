@@ -10,7 +10,7 @@ from audioae.evaluation.track_audio import TrackAudio, analyze_track
 from audioae.library.generation import Generation
 from audioae.library.track_metadata import Target
 from audioae.library.track_vectors import TrackVectors
-from audioae.pipeline.clips import Workers
+from audioae.pipeline.config import Workers
 from audioae.progress import Progress
 
 

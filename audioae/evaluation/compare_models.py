@@ -30,12 +30,12 @@ from audioae.metrics import hubness, probes, retrieval
 from audioae.metrics.baselines import baselines
 from audioae.metrics.document import compare_answers
 from audioae.metrics.metric import Metric, MetricSet, average
-from audioae.model.autoencoder import ModelConfig
+from audioae.model.config import ModelConfig
 from audioae.model.data import ClipSet
 from audioae.model.embedder import Embedder, pool_tracks
 from audioae.model.train_config import TrainConfig
 from audioae.model.training import fit
-from audioae.pipeline.clips import Workers
+from audioae.pipeline.config import Workers
 from audioae.pipeline.train import load_clips
 from audioae.progress import Progress
 from audioae.store.dataset import Store

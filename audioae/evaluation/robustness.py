@@ -28,10 +28,12 @@ from audioae.library.track_vectors import OWN
 from audioae.metrics.metric import Metric
 from audioae.metrics.robustness import Stability, measure, same_track
 from audioae.model.embedder import Embedder, pool_track
-from audioae.pipeline.clips import Workers, extraction_fingerprint, mel_codes
+from audioae.pipeline.clips import extraction_fingerprint, mel_codes
+from audioae.pipeline.config import Workers
 from audioae.pipeline.index import read_embeddings
 from audioae.pipeline.shards import iter_shards
 from audioae.progress import Advance
+from audioae.spacing import evenly_spaced
 
 N_TRACKS = 32
 BATCH = 256
@@ -143,7 +145,7 @@ def embed_clips(embedder: Embedder, tracks: Sequence[Clips], batch: int = BATCH)
 
 
 def _sample(library: Generation, ids: Sequence[str], n_tracks: int) -> _Sample:
-    rows = np.unique(np.linspace(0, len(ids) - 1, min(n_tracks, len(ids))).round().astype(int))
+    rows = evenly_spaced(len(ids), n_tracks)
     place = {track_id: i for i, track_id in enumerate(library.tracks["track_id"].to_pylist())}
     tracks = library.tracks.take(pa.array([place[ids[row]] for row in rows])).to_pylist()
     metadata = make_metadata([track["track_id"] for track in tracks], artists=[track["artist"] for track in tracks])

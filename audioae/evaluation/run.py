@@ -37,9 +37,10 @@ from audioae.model.embedder import Embedder
 from audioae.pages.evaluation_page import PageData
 from audioae.pages.layout import map_rows
 from audioae.pages.neighbors import choose_queries, nearest
-from audioae.pipeline.clips import Workers
+from audioae.pipeline.config import Workers
 from audioae.pipeline.train import held_out_ids
 from audioae.progress import Progress
+from audioae.spacing import evenly_spaced
 
 K = 10
 MAX_HEARD = 400  # tracks with a clip on the page
@@ -195,7 +196,7 @@ def _heard_rows(subject: TrackVectors) -> list[int]:
     queries = nearest(subject.vectors, choose_queries(subject.metadata.labels))
     gallery = [row for found in queries for row in (found.query, *found.rows)]
     mapped = map_rows(subject.metadata.n)
-    return list(dict.fromkeys([*gallery, *mapped[:: -(-len(mapped) // MAX_HEARD)].tolist()]))[:MAX_HEARD]
+    return list(dict.fromkeys([*gallery, *mapped[evenly_spaced(len(mapped), MAX_HEARD)].tolist()]))[:MAX_HEARD]
 
 
 def _certify(
@@ -234,7 +235,7 @@ def _page(
     mels = {
         row: decode_mel(clips.codes[order[starts[row] + found.clip]]) for row, found in described.items() if found.audio
     }
-    chosen = np.unique(np.linspace(0, len(clips.codes) - 1, N_PICTURES).round().astype(int))
+    chosen = evenly_spaced(len(clips.codes), N_PICTURES)
     return PageData(
         {**document, "reconstruction": {m["key"]: m["subjects"][OWN] for m in document["reconstruction"]}},
         subject.vectors,

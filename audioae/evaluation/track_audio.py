@@ -8,10 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from audioae.audio.clips import SAMPLE_RATE, ClipConfig, longest_run
-from audioae.audio.decode import DecodeConfig, decode_track
+from audioae.audio.clips import longest_run
+from audioae.audio.config import ClipConfig, DecodeConfig
+from audioae.audio.decode import decode_track
 from audioae.audio.features import clip_features, estimate_targets
 from audioae.audio.preview import clip_audio
+from audioae.constants import SAMPLE_RATE
+from audioae.spacing import evenly_spaced
 
 MAX_FEATURE_CLIPS = 8  # 15 ms each
 
@@ -48,7 +51,7 @@ def analyze_track(
     """
     decoded = decode_track(path, clip_config, decode_config)
     n = len(decoded.clips)
-    chosen = np.unique(np.linspace(0, n - 1, min(n, MAX_FEATURE_CLIPS)).round().astype(int))
+    chosen = evenly_spaced(n, MAX_FEATURE_CLIPS)
     features = np.mean([clip_features(decoded.clips[i]) for i in chosen], axis=0)
     middle = n // 2
     return TrackAudio(

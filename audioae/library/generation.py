@@ -23,7 +23,7 @@ from audioae.config import parse_config
 from audioae.errors import SearchError
 from audioae.library.alignment import RowAlignment
 from audioae.model.embedder import Embedder, pool_track
-from audioae.pipeline.clips import MelsConfig
+from audioae.pipeline.config import MelsConfig
 from audioae.pipeline.embed import load_embedder
 from audioae.pipeline.index import load_index
 from audioae.pipeline.shards import shard_of

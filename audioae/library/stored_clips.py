@@ -6,7 +6,8 @@ import numpy as np
 
 from audioae.library.generation import Generation
 from audioae.library.track_vectors import TrackVectors
-from audioae.pipeline.clips import Workers, iter_clips, mel_codes
+from audioae.pipeline.clips import iter_clips, mel_codes
+from audioae.pipeline.config import Workers
 from audioae.progress import Progress
 
 

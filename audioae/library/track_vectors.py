@@ -2,7 +2,7 @@
 
 Conventions
 -----------
-- At most `max_tracks` tracks are taken, evenly over the embeddings; what was left out is said.
+- At most `max_tracks` tracks are taken, evenly spaced over the embeddings (None: all); `omitted` says how many.
 - A file of vectors has columns id (or track_id), vector (or embedding) and, as far as known, label, artist, album,
   fold (or split), title, model; an .npz has arrays of the same names.
 - A file of truth (CSV or Parquet) has a column track_id, or path (relative to its folder), and numbers to be predicted.
@@ -18,6 +18,7 @@ import pyarrow as pa
 from audioae.errors import EvaluationError
 from audioae.library.track_metadata import Target, TrackMetadata, check_vectors, make_metadata
 from audioae.pipeline.index import read_embeddings
+from audioae.spacing import evenly_spaced
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 
@@ -39,11 +40,11 @@ class TrackVectors:
     omitted: tuple[str, ...] = ()
 
 
-def vectors_from_store(store: Store, embeddings: DatasetRef, max_tracks: int) -> TrackVectors:
+def vectors_from_store(store: Store, embeddings: DatasetRef, max_tracks: int | None = None) -> TrackVectors:
     """The embeddings of one version, with what the catalog says of their tracks; sorted by track_id."""
     table = read_embeddings(store, embeddings)
     ids = np.array(table.track_ids.to_pylist(), dtype=object)
-    order = spread(np.argsort(ids.astype(str)), max_tracks)
+    order = np.argsort(ids.astype(str))[evenly_spaced(len(ids), max_tracks)]
     ids, omitted = ids[order], ()
     if len(table.track_ids) > len(ids):
         omitted = (f"evaluated on {len(ids)} of {len(table.track_ids)} tracks, evenly taken",)
@@ -92,7 +93,3 @@ def take(subject: TrackVectors, rows: np.ndarray) -> TrackVectors:
 def with_targets(subject: TrackVectors, targets: Mapping[str, Target]) -> TrackVectors:
     """The subject with numbers to be predicted."""
     return replace(subject, metadata=replace(subject.metadata, targets={**subject.metadata.targets, **targets}))
-
-
-def spread(rows: np.ndarray, most: int) -> np.ndarray:
-    return rows if len(rows) <= most else rows[np.arange(most) * len(rows) // most]

@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 
 from audioae.errors import EvaluationError
 from audioae.library.track_metadata import check_vectors, make_metadata
-from audioae.library.track_vectors import TrackVectors, spread, take
+from audioae.library.track_vectors import TrackVectors, take
+from audioae.spacing import evenly_spaced
 
 ALIASES = {
     "id": ("id", "track_id"),
@@ -30,7 +31,7 @@ ALIASES = {
 }
 
 
-def vectors_from_file(path: str, max_tracks: int) -> TrackVectors:
+def vectors_from_file(path: str, max_tracks: int | None = None) -> TrackVectors:
     """Vectors from a Parquet or npz file (see the module).
 
     Raises
@@ -45,7 +46,7 @@ def vectors_from_file(path: str, max_tracks: int) -> TrackVectors:
     n = len(columns["id"])
     if lengths := [f"{len(values)} of {name}" for name, values in columns.items() if len(values) != n]:
         raise EvaluationError(f"{path}: got {', '.join(lengths)} for {n} IDs, wanted one each")
-    rows = spread(np.arange(n), max_tracks)
+    rows = evenly_spaced(n, max_tracks)
     chosen = {name: [values[i] for i in rows] for name, values in columns.items() if name != "vector"}
     metadata = make_metadata(
         [str(track_id) for track_id in chosen["id"]],
@@ -66,7 +67,7 @@ def align_vectors(
     subject: TrackVectors, against: Sequence[str]
 ) -> tuple[TrackVectors, dict[str, np.ndarray], list[str]]:
     """The subject cut to the tracks that all files have, their vectors in its order, and what that left out."""
-    files = [vectors_from_file(path, max_tracks=10**9) for path in against]
+    files = [vectors_from_file(path) for path in against]
     common = np.ones(subject.metadata.n, bool)
     omitted = []
     for other in files:

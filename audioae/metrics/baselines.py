@@ -35,13 +35,14 @@ from scipy.fft import dct
 from scipy.signal import savgol_filter
 from sklearn.decomposition import PCA
 
-from audioae.audio.mel import N_FRAMES, N_MELS, decode_mel
+from audioae.audio.mel import decode_mel
+from audioae.constants import EMBEDDING_DIM, N_FRAMES, N_MELS
 from audioae.errors import EvaluationError
 from audioae.model.reference_models import UntrainedEncoder, fit_pca
 
 N_MFCC = 20
 DELTA_FRAMES = 9
-N_COMPONENTS = 128
+N_COMPONENTS = EMBEDDING_DIM
 BLOCK = 256
 
 Describe = Callable[[slice], np.ndarray]

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.model_selection import GroupKFold
 
+from audioae.constants import EMBEDDING_DIM
 from audioae.errors import EvaluationError
 from audioae.library.track_metadata import TrackMetadata
 from audioae.metrics.metric import Metric, MetricSet, ratio
@@ -26,7 +27,7 @@ from audioae.model.reference_models import code_counts, deviations, fit_pca
 
 KEY = "unexplained variance"
 HELD_OUT = "tracks held out in training"
-MIN_FIT = 129  # clips that span 128 components
+MIN_FIT = EMBEDDING_DIM + 1  # clips that span as many components as an embedding has
 BLOCK = 512
 
 
@@ -97,7 +98,7 @@ def measure(
     if isinstance(of_pca, str):
         omitted.append(f"{KEY} of PCA: {of_pca}")
     else:
-        found[f"{KEY}, PCA-128"] = of_pca
+        found[f"{KEY}, PCA-{EMBEDDING_DIM}"] = of_pca
     metrics = [_metric(key, errors, deviation, track, metadata) for key, errors in found.items()]
     if held_out is None:
         omitted.append(f"{KEY}, {HELD_OUT}: which those are was not told")
@@ -122,7 +123,7 @@ def _pca_errors(codes: np.ndarray, groups: np.ndarray, like: Embedder) -> np.nda
     halves = [rows for _, rows in GroupKFold(2).split(groups, groups=groups)]
     smallest = min(map(len, halves))
     if smallest < MIN_FIT:
-        return f"a half of the artists has {smallest} clips, {MIN_FIT} are needed to fit 128 components"
+        return f"a half of the artists has {smallest} clips, {MIN_FIT} are needed to fit {EMBEDDING_DIM} components"
     errors = np.empty(len(codes), np.float32)
     for fitting, measured in (halves, reversed(halves)):
         embedder = fit_pca(codes, fitting, like=like)

@@ -14,35 +14,14 @@ sounds.
 """
 
 import torch
-from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from audioae.config import Config
-from audioae.model.blocks import FLOOR_DB, N_FRAMES, N_MELS
+from audioae.constants import FLOOR_DB, N_FRAMES, N_MELS
+from audioae.model.config import AugmentConfig
 
 EQ_POINTS = 8
 DB_TO_NEPER = 0.2302585  # ln(10) / 10
-
-
-class AugmentConfig(Config):
-    """Strengths; 0 turns a step off. `*_share` is the share of clips that get it.
-
-    `crop_frames` is the shortest stretch that is left of a clip. `light_share` is of the pairs whose two clips are one
-    and the same: those of tracks with a single clip.
-    """
-
-    crop_share: float = Field(default=0.75, ge=0, le=1)
-    crop_frames: int = Field(default=43, ge=1, le=N_FRAMES)
-    light_share: float = Field(default=0.5, ge=0, le=1)
-    roll_mels: int = Field(default=3, ge=0, lt=N_MELS)
-    eq_db: float = Field(default=3.0, ge=0)
-    background_share: float = Field(default=0.5, ge=0, le=1)
-    background_db: tuple[float, float] = (-20.0, -8.0)
-    noise_share: float = Field(default=0.25, ge=0, le=1)
-    noise_db: tuple[float, float] = (-55.0, -25.0)
-    mask_mels: int = Field(default=16, ge=0, le=N_MELS)
-    mask_frames: int = Field(default=20, ge=0, le=N_FRAMES)
 
 
 LIGHT = AugmentConfig(roll_mels=0, eq_db=1.0, background_share=0.0, mask_mels=8)

@@ -10,59 +10,16 @@ Conventions
 - Random draws come from the generator given, never from the global one.
 """
 
-from typing import Literal
-
 import torch
-from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from audioae.config import Config
-from audioae.model.augment import AugmentConfig, augment_pairs
-from audioae.model.blocks import FLOOR_DB, Decoder, EmbeddingNorm, Encoder, MelNorm, mel_db
-from audioae.model.bottlenecks import BottleneckConfig, Latent, VqConfig
-from audioae.model.corruption import CorruptionConfig
-from audioae.model.heads import HeadConfig, StatsHeadConfig
+from audioae.constants import FLOOR_DB
+from audioae.model.augment import augment_pairs
+from audioae.model.blocks import Decoder, EmbeddingNorm, Encoder, MelNorm, mel_db
+from audioae.model.bottleneck_nets import Latent
+from audioae.model.config import ModelConfig
 from audioae.model.pca import PcaModel
-from audioae.model.terms import Commitment, InfoNce, Mse, Outputs, TermConfig
-
-
-class ModelConfig(Config):
-    """One model variant. `kind` pca is the baseline and takes no other key."""
-
-    kind: Literal["autoencoder", "pca"] = "autoencoder"
-    channels: tuple[int, ...] = Field(default=(16, 32, 64, 128), max_length=4)
-    head: HeadConfig = StatsHeadConfig(kind="stats", modulation=16)
-    bottleneck: BottleneckConfig = VqConfig(kind="vq")
-    terms: tuple[TermConfig, ...] = (
-        Mse(kind="mse"),
-        Commitment(kind="commitment", weight=0.25),
-        InfoNce(kind="info_nce"),
-    )
-    corruption: CorruptionConfig | None = None
-    augment: AugmentConfig | None = AugmentConfig()
-
-    @model_validator(mode="after")
-    def _fits(self):
-        if self.kind == "pca":
-            fields = type(self).model_fields
-            surplus = [key for key in fields if key != "kind" and getattr(self, key) != fields[key].default]
-            if surplus:
-                raise ValueError(f"kind pca takes no other key, got {', '.join(surplus)}")
-            return self
-        provided = self.bottleneck.provides | {"input_gradient"} | ({"pairs"} if self.augment else set())
-        for term in self.terms:
-            missing = sorted(term.NEEDS - provided)
-            if missing:
-                raise ValueError(
-                    f"term {term.key!r} needs {', '.join(missing)}, which bottleneck {self.bottleneck.kind!r} "
-                    f"{'with' if self.augment else 'without'} augment does not provide; it has {sorted(provided)}"
-                )
-        keys = [term.key for term in self.terms]
-        if len(set(keys)) < len(keys):
-            raise ValueError(f"two terms are called the same in {keys}; give one a `name`")
-        if not any(term.weight > 0 for term in self.terms):
-            raise ValueError("no term has a weight above 0: there is nothing to train")
-        return self
+from audioae.model.terms import Outputs
 
 
 class ConvAutoencoder(nn.Module):

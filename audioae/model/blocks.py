@@ -19,12 +19,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-N_MELS = 128
-N_FRAMES = 130
+from audioae.constants import EMBEDDING_DIM, FLOOR_DB, N_FRAMES, N_MELS
+
 PADDED_FRAMES = 144
-N_BINS = N_MELS * N_FRAMES
-EMBEDDING_DIM = 128
-FLOOR_DB = -80.0
 
 
 def mel_db(mels: Tensor) -> Tensor:

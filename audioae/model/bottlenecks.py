@@ -8,71 +8,17 @@ terms of the loss; a term that needs something else is refused when the YAML is 
 - `vq`: nearest codes, single, product or residual (`vq.py`).
 """
 
-from typing import Annotated, ClassVar, Literal, NamedTuple
+from __future__ import annotations
 
-import torch
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
 from pydantic import Field, model_validator
-from torch import Tensor, nn
 
 from audioae.config import Config
-from audioae.model.blocks import EMBEDDING_DIM
-from audioae.model.vq import Quantizer
+from audioae.constants import EMBEDDING_DIM
 
-
-class Latent(NamedTuple):
-    """Output of every bottleneck.
-
-    `z` (n, 128) goes to the decoder. `embedding` (n, 128) is what the clip is searched by: deterministic in eval,
-    never quantized. `stats` holds what terms need and, as numbers, what is logged.
-    """
-
-    z: Tensor
-    embedding: Tensor
-    stats: dict[str, Tensor]
-
-
-class LinearBottleneck(nn.Module):
-    """The head's vector, or its sigmoid."""
-
-    head_dim = EMBEDDING_DIM
-
-    def __init__(self, activation: str):
-        super().__init__()
-        self.sigmoid = activation == "sigmoid"
-
-    def forward(self, head: Tensor, generator: torch.Generator | None) -> Latent:
-        z = torch.sigmoid(head) if self.sigmoid else head
-        return Latent(z, z, {"activation": z} if self.sigmoid else {})
-
-
-class GaussianBottleneck(nn.Module):
-    """A diagonal Gaussian; sampled in training by z = mu + exp(logvar / 2) * noise."""
-
-    head_dim = 2 * EMBEDDING_DIM
-
-    def forward(self, head: Tensor, generator: torch.Generator | None) -> Latent:
-        mu, logvar = head.chunk(2, dim=1)
-        logvar = logvar.clamp(-10, 10)
-        z = mu
-        if self.training:
-            noise = torch.randn(mu.shape, generator=generator, device=mu.device)
-            z = mu + torch.exp(logvar / 2) * noise
-        return Latent(z, mu, {"mu": mu, "logvar": logvar})
-
-
-class VqBottleneck(nn.Module):
-    """Quantized to the decoder, unquantized to the search."""
-
-    head_dim = EMBEDDING_DIM
-
-    def __init__(self, quantizer: Quantizer):
-        super().__init__()
-        self.quantizer = quantizer
-
-    def forward(self, head: Tensor, generator: torch.Generator | None) -> Latent:
-        quantized = self.quantizer(head)
-        stats = {name: getattr(quantized, name) for name in ("commitment", "perplexity", "dead_codes")}
-        return Latent(quantized.z, head, stats)
+if TYPE_CHECKING:
+    from audioae.model.bottleneck_nets import GaussianBottleneck, LinearBottleneck, VqBottleneck
 
 
 class LinearConfig(Config):
@@ -86,6 +32,8 @@ class LinearConfig(Config):
         return frozenset({"activation"} if self.activation == "sigmoid" else ())
 
     def build(self) -> LinearBottleneck:
+        from audioae.model.bottleneck_nets import LinearBottleneck
+
         return LinearBottleneck(self.activation)
 
 
@@ -96,6 +44,8 @@ class GaussianConfig(Config):
     provides: ClassVar[frozenset[str]] = frozenset({"posterior"})
 
     def build(self) -> GaussianBottleneck:
+        from audioae.model.bottleneck_nets import GaussianBottleneck
+
         return GaussianBottleneck()
 
 
@@ -117,6 +67,9 @@ class VqConfig(Config):
         return self
 
     def build(self) -> VqBottleneck:
+        from audioae.model.bottleneck_nets import VqBottleneck
+        from audioae.model.vq import Quantizer
+
         return VqBottleneck(
             Quantizer(EMBEDDING_DIM, self.groups, self.codebook_size, self.levels, self.shared, self.decay)
         )

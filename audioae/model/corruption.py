@@ -3,14 +3,18 @@
 A corruption takes and returns dB, shape (n, 128, 130), and draws from the generator it is given.
 """
 
-from typing import Annotated, Literal
+from __future__ import annotations
 
-import torch
+from typing import TYPE_CHECKING, Annotated, Literal
+
 from pydantic import Field
-from torch import Tensor
 
 from audioae.config import Config
-from audioae.model.blocks import FLOOR_DB, N_FRAMES, N_MELS
+from audioae.constants import FLOOR_DB, N_FRAMES, N_MELS
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 
 class Gaussian(Config):
@@ -20,6 +24,8 @@ class Gaussian(Config):
     std_db: float = Field(default=8.0, gt=0)
 
     def apply(self, db: Tensor, generator: torch.Generator) -> Tensor:
+        import torch
+
         noise = torch.randn(db.shape, generator=generator, device=db.device)
         return (db + self.std_db * noise).clamp(FLOOR_DB, 0.0)
 
@@ -31,6 +37,8 @@ class SaltPepper(Config):
     fraction: float = Field(default=0.2, gt=0, lt=1)
 
     def apply(self, db: Tensor, generator: torch.Generator) -> Tensor:
+        import torch
+
         draw = torch.rand(db.shape, generator=generator, device=db.device)
         salted = torch.where(draw < self.fraction / 2, torch.zeros_like(db), db)
         return torch.where(draw > 1 - self.fraction / 2, torch.full_like(db, FLOOR_DB), salted)
@@ -45,6 +53,8 @@ class Mask(Config):
     frames: int = Field(default=10, ge=1, le=N_FRAMES)
 
     def apply(self, db: Tensor, generator: torch.Generator) -> Tensor:
+        import torch
+
         grid = (len(db), -(-N_MELS // self.bands), -(-N_FRAMES // self.frames))
         hidden = torch.rand(grid, generator=generator, device=db.device) < self.fraction
         hidden = hidden.repeat_interleave(self.bands, 1).repeat_interleave(self.frames, 2)

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from audioae.constants import N_FRAMES, N_MELS
 from audioae.errors import ModelError
-from audioae.model.blocks import N_FRAMES, N_MELS
+from audioae.spacing import evenly_spaced
 
 
 @dataclass(frozen=True)
@@ -95,9 +96,7 @@ def held_out_tracks(track: np.ndarray, held_out: float) -> np.ndarray:
 
 def spread(rows: np.ndarray, most: int) -> np.ndarray:
     """At most `most` of `rows`, evenly spread over them."""
-    if len(rows) <= most:
-        return rows
-    return rows[np.arange(most) * len(rows) // most]
+    return rows[evenly_spaced(len(rows), most)]
 
 
 def _hash(numbers: np.ndarray) -> np.ndarray:

@@ -13,9 +13,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from audioae.constants import EMBEDDING_DIM, N_FRAMES, N_MELS
 from audioae.errors import ModelError
 from audioae.model.autoencoder import ConvAutoencoder
-from audioae.model.blocks import EMBEDDING_DIM, N_FRAMES, N_MELS, Stage
+from audioae.model.blocks import Stage
 from audioae.model.pca import PcaModel
 from audioae.model.threads import cpu_threads
 

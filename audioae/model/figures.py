@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from audioae.constants import CLIP_S, FLOOR_DB, N_MELS
 from audioae.errors import ModelError
-from audioae.model.blocks import FLOOR_DB
 
 COLORS = {"train": "#4c78a8", "held_out": "#e45756"}
 NO_CURVE = ("step", "split", "learning_rate", "clips_per_s")
@@ -37,7 +37,7 @@ def reconstruction_figure(originals: np.ndarray, reconstructions: np.ndarray) ->
     for row, mels in zip(axes, (originals, reconstructions), strict=True):
         for ax, mel in zip(row, mels, strict=True):
             image = ax.imshow(
-                mel, origin="lower", aspect="auto", vmin=FLOOR_DB, vmax=0, cmap="magma", extent=(0, 3, 0, 128)
+                mel, origin="lower", aspect="auto", vmin=FLOOR_DB, vmax=0, cmap="magma", extent=(0, CLIP_S, 0, N_MELS)
             )
     axes[0, 0].set_ylabel("original\nmel band")
     axes[1, 0].set_ylabel("reconstruction\nmel band")

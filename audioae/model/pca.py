@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from audioae.model.blocks import EMBEDDING_DIM, FLOOR_DB, N_BINS, N_FRAMES, N_MELS, EmbeddingNorm, MelNorm, mel_db
+from audioae.constants import EMBEDDING_DIM, FLOOR_DB, N_BINS, N_FRAMES, N_MELS
+from audioae.model.blocks import EmbeddingNorm, MelNorm, mel_db
 
 OVERSAMPLING = 16
 ROUNDS = 4

@@ -11,9 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from audioae.model.autoencoder import ConvAutoencoder, ModelConfig, build_model
-from audioae.model.blocks import N_FRAMES, N_MELS, MelNorm, mel_db
-from audioae.model.bottlenecks import VqBottleneck
+from audioae.constants import N_FRAMES, N_MELS
+from audioae.model.autoencoder import ConvAutoencoder, build_model
+from audioae.model.blocks import MelNorm, mel_db
+from audioae.model.bottleneck_nets import VqBottleneck
+from audioae.model.config import ModelConfig
 from audioae.model.data import spread
 from audioae.model.embedder import Embedder
 from audioae.model.pca import PcaModel

@@ -13,17 +13,21 @@ Source: KL of diagonal Gaussians: Kingma and Welling 2014, appendix B; free bits
 (SimCLR); VICReg: Bardes et al. 2022.
 """
 
-from typing import Annotated, ClassVar, Literal, NamedTuple
+from __future__ import annotations
 
-import torch
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
+
 from pydantic import Field
-from torch import Tensor
-from torch.nn import functional as F
 
 from audioae.config import Config
-from audioae.model.blocks import N_BINS
-from audioae.model.bottlenecks import Latent
+from audioae.constants import N_BINS
 from audioae.model.schedules import Constant, Schedule
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from audioae.model.bottleneck_nets import Latent
 
 
 class Outputs(NamedTuple):
@@ -62,7 +66,9 @@ class Mse(Term):
     kind: Literal["mse"]
 
     def compute(self, outputs: Outputs, generator: torch.Generator | None) -> Tensor:
-        return F.mse_loss(outputs.reconstruction, outputs.target)
+        from torch.nn.functional import mse_loss
+
+        return mse_loss(outputs.reconstruction, outputs.target)
 
 
 class L1(Term):
@@ -82,7 +88,9 @@ class SparseKl(Term):
     rho: float = Field(default=0.05, gt=0, lt=1)
 
     def compute(self, outputs: Outputs, generator: torch.Generator | None) -> Tensor:
-        return bernoulli_kl(self.rho, outputs.latent.stats["activation"].mean(dim=0)).mean()
+        from audioae.model import losses
+
+        return losses.bernoulli_kl(self.rho, outputs.latent.stats["activation"].mean(dim=0)).mean()
 
 
 class Kl(Term):
@@ -93,8 +101,10 @@ class Kl(Term):
     free_bits: float = Field(default=0.0, ge=0)
 
     def compute(self, outputs: Outputs, generator: torch.Generator | None) -> Tensor:
+        from audioae.model import losses
+
         stats = outputs.latent.stats
-        per_unit = gaussian_kl(stats["mu"], stats["logvar"]).mean(dim=0)
+        per_unit = losses.gaussian_kl(stats["mu"], stats["logvar"]).mean(dim=0)
         return per_unit.clamp(min=self.free_bits).sum() / N_BINS
 
 
@@ -106,6 +116,8 @@ class Contractive(Term):
     probes: int = Field(default=1, ge=1)
 
     def compute(self, outputs: Outputs, generator: torch.Generator | None) -> Tensor:
+        import torch
+
         embedding = outputs.latent.embedding
         estimates = []
         for _ in range(self.probes):
@@ -135,7 +147,9 @@ class InfoNce(Term):
     temperature: float = Field(default=0.15, gt=0)
 
     def compute(self, outputs: Outputs, generator: torch.Generator | None) -> Tensor:
-        return info_nce(outputs.latent.embedding, outputs.tracks, self.temperature)
+        from audioae.model import losses
+
+        return losses.info_nce(outputs.latent.embedding, outputs.tracks, self.temperature)
 
 
 class VicReg(Term):
@@ -148,66 +162,14 @@ class VicReg(Term):
     covariance: float = Field(default=1.0, ge=0)
 
     def compute(self, outputs: Outputs, generator: torch.Generator | None) -> Tensor:
+        from audioae.model import losses
+
         first, second = outputs.latent.embedding.chunk(2)
-        spread = variance_term(first) + variance_term(second)
-        crossed = covariance_term(first) + covariance_term(second)
-        loss = self.invariance * F.mse_loss(first, second) + self.variance * spread / 2 + self.covariance * crossed
-        return loss / (self.invariance + self.variance + self.covariance)
+        invariance, variance, covariance = losses.vicreg(first, second)
+        weighted = self.invariance * invariance + self.variance * variance + self.covariance * covariance
+        return weighted / (self.invariance + self.variance + self.covariance)
 
 
 TermConfig = Annotated[
     Mse | L1 | SparseKl | Kl | Contractive | Commitment | InfoNce | VicReg, Field(discriminator="kind")
 ]
-
-
-def gaussian_kl(mu: Tensor, logvar: Tensor) -> Tensor:
-    """KL of N(mu, exp(logvar)) to N(0, 1), in nats, for each unit apart.
-
-    >>> round(gaussian_kl(torch.tensor([1.2, -0.5, 0.0]), torch.tensor([-1.0, 0.5, 0.3])).sum().item(), 4)
-    1.1282
-    """
-    return 0.5 * (mu.square() + logvar.exp() - 1 - logvar)
-
-
-def bernoulli_kl(rho: float, mean: Tensor) -> Tensor:
-    """KL of Bernoulli(rho) to Bernoulli(mean), in nats.
-
-    >>> round(bernoulli_kl(0.05, torch.tensor(0.7)).item(), 4)
-    0.9631
-    """
-    mean = mean.clamp(1e-6, 1 - 1e-6)
-    rho_ = torch.as_tensor(rho, dtype=mean.dtype, device=mean.device)
-    return rho_ * torch.log(rho_ / mean) + (1 - rho_) * torch.log((1 - rho_) / (1 - mean))
-
-
-def info_nce(embedding: Tensor, tracks: Tensor, temperature: float) -> Tensor:
-    """Cross-entropy of finding each clip's partner; other clips of its track are no negatives.
-
-    Parameters
-    ----------
-    embedding : Tensor, shape (2 p, d)
-        The first and the second clip of p tracks.
-    tracks : Tensor, shape (2 p,), int64
-    temperature : float
-    """
-    unit = F.normalize(embedding.float(), dim=1)
-    logits = unit @ unit.T / temperature
-    n = len(unit)
-    rows = torch.arange(n, device=unit.device)
-    partner = (rows + n // 2) % n
-    same = tracks.unsqueeze(0) == tracks.unsqueeze(1)
-    same[rows, partner] = False
-    same[rows, rows] = True
-    return F.cross_entropy(logits.masked_fill(same, float("-inf")), partner)
-
-
-def variance_term(embedding: Tensor) -> Tensor:
-    """Mean shortfall of the units' deviation over the batch from 1."""
-    return F.relu(1 - torch.sqrt(embedding.var(dim=0, correction=0) + 1e-4)).mean()
-
-
-def covariance_term(embedding: Tensor) -> Tensor:
-    """Sum of squared covariances between different units, per unit."""
-    centered = embedding - embedding.mean(dim=0)
-    covariance = centered.T @ centered / max(len(embedding) - 1, 1)
-    return (covariance.square().sum() - covariance.diagonal().square().sum()) / embedding.shape[1]

@@ -1,12 +1,16 @@
 """How to train: the settings of a run, and what follows from them and the machine alone."""
 
-import math
-from typing import Literal
+from __future__ import annotations
 
-import torch
+import math
+from typing import TYPE_CHECKING, Literal
+
 from pydantic import Field
 
 from audioae.config import Config
+
+if TYPE_CHECKING:
+    import torch
 
 
 class TrainConfig(Config):
@@ -54,6 +58,8 @@ def precision(config: TrainConfig) -> Literal["bf16-mixed", "32-true"]:
     """bfloat16 where the hardware computes in it; tests/bench/bench_model.py shows what it gives on a CPU."""
     if config.precision != "auto":
         return config.precision
+    import torch
+
     if config.accelerator != "cpu" and torch.cuda.is_available():
         return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
     if config.accelerator == "mps" or (config.accelerator == "auto" and torch.backends.mps.is_available()):

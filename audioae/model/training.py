@@ -27,9 +27,10 @@ from torch import Tensor
 
 from audioae.errors import ModelError
 from audioae.model.alarms import Patience, check_codebook, check_finite
-from audioae.model.autoencoder import ConvAutoencoder, ModelConfig, build_model
+from audioae.model.autoencoder import ConvAutoencoder, build_model
 from audioae.model.blocks import mel_db
 from audioae.model.checkpoints import Checkpoints, pack, unpack
+from audioae.model.config import ModelConfig
 from audioae.model.data import ClipSet, PairSampler, spread
 from audioae.model.logs import Logs
 from audioae.model.pca import PcaModel

@@ -12,7 +12,8 @@ from safetensors import SafetensorError
 
 from audioae.config import parse_config
 from audioae.errors import ModelError
-from audioae.model.autoencoder import ConvAutoencoder, ModelConfig, build_model
+from audioae.model.autoencoder import ConvAutoencoder, build_model
+from audioae.model.config import ModelConfig
 from audioae.model.pca import PcaModel
 
 FORMAT = 1

@@ -85,13 +85,13 @@ def render_page(data: PageData) -> str:
         map_sections.gallery(data.neighbors, data.titles, data.metadata),
         map_sections.confusion(document),
         map_sections.hubs(document, data.vectors, data.metadata),
-        metric_sections.stability(document),
+        metric_sections.robustness(document),
         map_sections.codebook(document),
         map_sections.reconstructions(document, data.reconstructions),
         metric_sections.omitted(document),
     ]
     return render_shell(
-        f"{document.get('subject') or 'embeddings'}: evaluation",
+        f"{document.get('title') or 'embeddings'}: evaluation",
         metric_sections.headline(document, data.metadata.n),
         [section for section in sections if section is not None],
         _tracks(data, rows),

@@ -9,6 +9,8 @@ Source: McInnes, Healy and Melville 2018, "UMAP: Uniform Manifold Approximation 
 import numpy as np
 from sklearn.decomposition import PCA
 
+from audioae.spacing import evenly_spaced
+
 MAX_POINTS = 5_000
 MIN_UMAP = 10
 NEIGHBORS = 15
@@ -20,7 +22,7 @@ def map_rows(n: int) -> np.ndarray:
     >>> len(map_rows(400)), len(map_rows(1_000_000))
     (400, 5000)
     """
-    return np.arange(n) if n <= MAX_POINTS else np.linspace(0, n - 1, MAX_POINTS).round().astype(np.int64)
+    return evenly_spaced(n, MAX_POINTS)
 
 
 def pca_layout(vectors: np.ndarray, n_fitted: int | None = None) -> tuple[np.ndarray, float]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from audioae.constants import N_FRAMES, N_MELS
 from audioae.library.track_metadata import TrackMetadata
 from audioae.metrics.hubness import occurrence
 from audioae.pages.layout import MIN_UMAP, pca_layout, umap_layout
@@ -188,4 +189,4 @@ def _item(row: int, titles: Sequence[str], metadata: TrackMetadata, note: str, k
 
 
 def _still(mel_db: np.ndarray, name: str) -> str:
-    return f'<img width="130" height="128" alt="{name}" src="data:image/webp;base64,{mel_picture(mel_db)}">'
+    return f'<img width="{N_FRAMES}" height="{N_MELS}" alt="{name}" src="data:image/webp;base64,{mel_picture(mel_db)}">'

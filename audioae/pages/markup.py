@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from matplotlib.image import imsave
 
-FLOOR_DB = -80.0
+from audioae.constants import FLOOR_DB
 
 
 @dataclass(frozen=True)

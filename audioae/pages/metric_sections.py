@@ -1,4 +1,4 @@
-"""The page's sections on what was measured: key figures, the table of metrics, stability, and what was left out.
+"""The page's sections on what was measured: key figures, the table of metrics, robustness, and what was left out.
 
 Convention: each takes the parts of the evaluation's JSON that it shows, and says in one sentence if they are missing.
 """
@@ -23,7 +23,7 @@ Entry = Mapping[str, Any]
 
 def headline(document: Entry, n_tracks: int) -> str:
     """Subject, origin, and the key figures large."""
-    subject = escape(document.get("subject") or "embeddings")
+    subject = escape(document.get("title") or "embeddings")
     metadata = [f"{document.get('n_tracks', n_tracks):,} tracks"]
     metadata += [
         f"{name} {escape(document[key])}"
@@ -54,20 +54,20 @@ def key_figures(metrics: Sequence[Entry]) -> list[Entry]:
 
 
 def metric_table(document: Entry) -> Section:
-    """Metrics by subjects, the strongest baseline first, with intervals and verdicts."""
+    """Metrics by names, the strongest baseline first, with intervals and verdicts."""
     title, metrics = "Against the baselines", _measured(document)
     if not metrics:
         return Section("metrics", title, left_out("the evaluation has no metrics"))
-    subjects = _subjects(metrics)
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in subjects)
-    rows = "".join(_metric_row(metric, subjects) for metric in metrics)
+    names = _compared(metrics)
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
+    rows = "".join(_metric_row(metric, names) for metric in metrics)
     table = (
         '<div class="scroll"><table class="metrics"><thead><tr><th scope="col">metric</th>'
         f"{head}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
     caption = (
         "Each cell: the value, its 95 % interval in brackets, and both on a line that has one scale per row. "
-        f"▲, ▼ and = say how <b>{escape(subjects[0])}</b> compares with the column's baseline on the same tracks: "
+        f"▲, ▼ and = say how <b>{escape(names[0])}</b> compares with the column's baseline on the same tracks: "
         "better or worse where the interval of the difference leaves out 0, else no difference. Intervals cover which "
         "tracks were asked (drawn by artist), not which seed the model was trained with. Baselines stand from the "
         "hardest to beat to the easiest."
@@ -75,20 +75,20 @@ def metric_table(document: Entry) -> Section:
     return Section("metrics", title, figure(table, caption))
 
 
-def stability(document: Entry) -> Section:
+def robustness(document: Entry) -> Section:
     """Cosine and self-retrieval of tracks after they were changed."""
-    title, entries = "Stability", document.get("stability") or []
+    title, entries = "Robustness", document.get("robustness") or []
     if not entries:
-        return Section("stability", title, left_out("no changed copies of the tracks were embedded"))
+        return Section("robustness", title, left_out("no changed copies of the tracks were embedded"))
     bounds = [entry.get(key) for entry in entries for key in ("cosine_mean", "cosine_low")]
     axis = strip_axis([1.0, MIN_COSINE, *bounds])[0], 1.0
     goal = 100 * (MIN_COSINE - axis[0]) / (axis[1] - axis[0])
-    rows = "".join(_stability_row(entry, axis) for entry in entries)
+    rows = "".join(_robustness_row(entry, axis) for entry in entries)
     head = "".join(
         f'<th scope="col">{name}</th>' for name in ("change", "cosine to itself", "at least .99", "finds itself first")
     )
     table = (
-        f'<div class="scroll"><table class="stability" style="--goal:{goal:.1f}%"><thead><tr>{head}</tr></thead>'
+        f'<div class="scroll"><table class="robustness" style="--goal:{goal:.1f}%"><thead><tr>{head}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
     )
     caption = (
@@ -97,7 +97,7 @@ def stability(document: Entry) -> Section:
         "mark is at .99, and min is the worst track. Bars are the share of changed tracks whose nearest of all "
         "tracks is their own original, from 0 to 1: a cosine may fall far before a track loses itself."
     )
-    return Section("stability", title, figure(table, caption))
+    return Section("robustness", title, figure(table, caption))
 
 
 def omitted(document: Entry) -> Section | None:
@@ -110,14 +110,14 @@ def omitted(document: Entry) -> Section | None:
 
 
 def _measured(document: Entry) -> list[Entry]:
-    return [metric for metric in document.get("metrics") or [] if metric.get("subjects")]
+    return [metric for metric in document.get("metrics") or [] if metric.get("results")]
 
 
-def _subjects(metrics: Sequence[Entry]) -> list[str]:
-    """All subjects: our own, then the baselines, first the one that our own beats least often."""
-    names = list(dict.fromkeys(name for metric in metrics for name in metric["subjects"]))
+def _compared(metrics: Sequence[Entry]) -> list[str]:
+    """All names: our own, then the baselines, first the one that our own beats least often."""
+    names = list(dict.fromkeys(name for metric in metrics for name in metric["results"]))
     beaten = Counter(
-        name for metric in metrics for name, entry in metric["subjects"].items() if entry.get("verdict") == "better"
+        name for metric in metrics for name, entry in metric["results"].items() if entry.get("verdict") == "better"
     )
     return names[:1] + sorted(names[1:], key=lambda name: beaten[name])
 
@@ -125,8 +125,8 @@ def _subjects(metrics: Sequence[Entry]) -> list[str]:
 def _standing(metrics: Sequence[Entry]) -> list[str]:
     """A line per baseline: on how many metrics our own is better, not different, worse."""
     lines = []
-    for name in _subjects(metrics)[1:]:
-        verdicts = Counter(metric["subjects"].get(name, {}).get("verdict") for metric in metrics)
+    for name in _compared(metrics)[1:]:
+        verdicts = Counter(metric["results"].get(name, {}).get("verdict") for metric in metrics)
         counts = [f"{VERDICTS[kind]} <b>{verdicts[kind]}</b>" for kind in VERDICTS if verdicts[kind]]
         if counts:
             lines.append(f"<span class='against'>against {escape(name)}</span> {' '.join(counts)}")
@@ -134,7 +134,7 @@ def _standing(metrics: Sequence[Entry]) -> list[str]:
 
 
 def _card(metric: Entry) -> str:
-    (_, value), *baselines = metric["subjects"].items()
+    (_, value), *baselines = metric["results"].items()
     against = "".join(
         f'<li class="{escape(entry["verdict"])}">{SYMBOLS.get(entry["verdict"], "")} '
         f"{escape(name)} {number(entry.get('value'))}</li>"
@@ -150,8 +150,8 @@ def _direction(metric: Entry) -> str:
     return ' <small class="direction">lower is better</small>' if lower else ""
 
 
-def _metric_row(metric: Entry, subjects: Sequence[str]) -> str:
-    entries = [metric["subjects"].get(name) for name in subjects]
+def _metric_row(metric: Entry, names: Sequence[str]) -> str:
+    entries = [metric["results"].get(name) for name in names]
     axis = strip_axis([entry.get(key) for entry in entries if entry for key in ("value", "low", "high")])
     cells = "".join(_metric_cell(entry, axis) for entry in entries)
     n = f" <small>n = {metric['n']:,}</small>" if metric.get("n") else ""
@@ -172,7 +172,7 @@ def _metric_cell(entry: Entry | None, axis: tuple[float, float]) -> str:
     return f"<td><b>{number(entry['value'])}</b> {interval(entry.get('low'), entry.get('high'))}{line}{verdict}</td>"
 
 
-def _stability_row(entry: Entry, axis: tuple[float, float]) -> str:
+def _robustness_row(entry: Entry, axis: tuple[float, float]) -> str:
     cosine = strip(entry["cosine_mean"], entry.get("cosine_low"), entry.get("cosine_high"), axis)
     found = strip(entry["self_retrieval"], entry.get("self_low"), entry.get("self_high"), (0.0, 1.0), "bar")
     n = f" <small>n = {entry['n']:,}</small>" if entry.get("n") else ""

@@ -10,6 +10,7 @@ from itertools import islice, zip_longest
 import numpy as np
 
 from audioae.errors import EvaluationError
+from audioae.spacing import evenly_spaced
 
 SHOWN = 5
 N_QUERIES = 8
@@ -40,7 +41,7 @@ def choose_queries(labels: np.ndarray, n_queries: int = N_QUERIES) -> list[int]:
     names, counts = np.unique(labels, return_counts=True)
     shared = names[(counts >= 2) & (names != "")]
     names = shared if len(shared) else names
-    spread = names[np.linspace(0, len(names) - 1, min(n_queries, len(names))).round().astype(int)]
+    spread = names[evenly_spaced(len(names), n_queries)]
     order = np.random.default_rng(0).permutation(len(labels))
     pools = [order[labels[order] == name].tolist() for name in spread]
     return list(islice((row for rows in zip_longest(*pools) for row in rows if row is not None), n_queries))

@@ -18,7 +18,7 @@ import pyarrow.compute as pc  # its functions are made at import
 
 from audioae.config import fingerprint
 from audioae.errors import StoreError
-from audioae.pipeline.clips import MelsConfig
+from audioae.pipeline.config import MelsConfig
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 from audioae.store.schemas import EMBEDDINGS, REJECTS

@@ -9,45 +9,26 @@ Conventions
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-from pydantic import Field
 
-from audioae.audio.clips import ClipConfig
-from audioae.audio.decode import DecodeConfig
-from audioae.audio.extract import Extracted, extract
-from audioae.audio.workers import imap_killable
-from audioae.config import Config
+from audioae.constants import N_FRAMES, N_MELS
 from audioae.errors import AudioError
+from audioae.pipeline.config import MelsConfig, Workers
 from audioae.pipeline.shards import iter_shards, part_fingerprint
 from audioae.progress import Advance
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 from audioae.store.schemas import HEALTH, MELS, REJECTS
 
+if TYPE_CHECKING:
+    from audioae.audio.extract import Extracted
+
+
 CODE = 2  # raise it when the same file would give other clips, evidence or reasons
-
-
-class MelsConfig(Config):
-    """What becomes of a file. `max_stored_tracks` bounds the tracks whose mels are stored (null: all).
-
-    Mels are needed to train; embedding reads them where they are and decodes where they are not.
-    """
-
-    clips: ClipConfig = ClipConfig()
-    decode: DecodeConfig = DecodeConfig()
-    max_stored_tracks: int | None = Field(default=None, ge=1)
-
-
-@dataclass(frozen=True)
-class Workers:
-    """How decoding is carried out; none of it changes a result, unless a file takes longer than `timeout_s`."""
-
-    n: int = 1
-    timeout_s: float = 60.0
 
 
 def extraction_fingerprint(shard: int, tracks: pa.Table, config: MelsConfig) -> str:
@@ -71,6 +52,9 @@ def iter_clips(
 
     Decoding a shard writes its parts of `health` and `rejects`, and of `mels` if `keep_mels`.
     """
+    from audioae.audio.extract import extract
+    from audioae.audio.workers import imap_killable
+
     tables = dict(iter_shards(store, tracks, shards))
     names = {shard: extraction_fingerprint(shard, table, config) for shard, table in tables.items()}
     stored = {shard: store.has_part("mels", name) for shard, name in names.items()}
@@ -105,7 +89,7 @@ def _decodable(tracks: pa.Table) -> pa.Table:
     return tracks.filter(tracks["duplicate_of"].is_null())
 
 
-def _write(store: Store, name: str, results: list[tuple[str, Extracted | AudioError]], keep_mels: bool) -> pa.Table:
+def _write(store: Store, name: str, results: "list[tuple[str, Extracted | AudioError]]", keep_mels: bool) -> pa.Table:
     good = [(track_id, result) for track_id, result in results if not isinstance(result, AudioError)]
     bad = [(track_id, result) for track_id, result in results if isinstance(result, AudioError)]
     health = [{"track_id": track_id, **result.health} for track_id, result in good]
@@ -121,7 +105,7 @@ def _write(store: Store, name: str, results: list[tuple[str, Extracted | AudioEr
     return mels
 
 
-def _mels_table(good: list[tuple[str, Extracted]]) -> pa.Table:
+def _mels_table(good: "list[tuple[str, Extracted]]") -> pa.Table:
     if not good:
         return MELS.empty_table()
     counts = [len(result.codes) for _, result in good]
@@ -153,5 +137,5 @@ def mel_codes(mels: pa.Table) -> np.ndarray:
     """
     column = mels["mel"].combine_chunks()
     if isinstance(column, pa.ChunkedArray):  # an empty table has no chunk to combine
-        return np.empty((0, 128, 130), np.uint8)
-    return column.flatten().to_numpy(zero_copy_only=True).reshape(-1, 128, 130)
+        return np.empty((0, N_MELS, N_FRAMES), np.uint8)
+    return column.flatten().to_numpy(zero_copy_only=True).reshape(-1, N_MELS, N_FRAMES)

@@ -17,7 +17,8 @@ from audioae.errors import StoreError
 from audioae.model.embedder import Embedder, pool_track
 from audioae.model.weights import model_from_bytes
 from audioae.pipeline.accounting import EMBEDDED_COLUMNS, TRACK_COLUMNS, account, commit_evidence
-from audioae.pipeline.clips import MelsConfig, Workers, extraction_fingerprint, iter_clips, mel_codes
+from audioae.pipeline.clips import extraction_fingerprint, iter_clips, mel_codes
+from audioae.pipeline.config import MelsConfig, Workers
 from audioae.pipeline.shards import iter_shards, part_fingerprint, shard_of
 from audioae.progress import Advance
 from audioae.store.artifacts import read_artifact

@@ -30,7 +30,8 @@ from audioae.audio.fingerprint import (
 from audioae.audio.workers import imap_killable
 from audioae.config import parse_config
 from audioae.errors import AudioError
-from audioae.pipeline.clips import MelsConfig, Workers, extraction_fingerprint, mel_codes
+from audioae.pipeline.clips import extraction_fingerprint, mel_codes
+from audioae.pipeline.config import MelsConfig, Workers
 from audioae.pipeline.shards import iter_shards
 from audioae.search.embeddings import EmbeddingTable
 from audioae.search.index import SearchIndex

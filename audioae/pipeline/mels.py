@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from audioae.config import fingerprint
 from audioae.pipeline.accounting import commit_evidence
-from audioae.pipeline.clips import CODE, MelsConfig, Workers, extraction_fingerprint, iter_clips
+from audioae.pipeline.clips import CODE, extraction_fingerprint, iter_clips
+from audioae.pipeline.config import MelsConfig, Workers
 from audioae.pipeline.shards import iter_shards, shard_numbers, shard_of
 from audioae.progress import Advance
 from audioae.store.dataset import Store

@@ -17,28 +17,21 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import Field
 
 from audioae.config import fingerprint
 from audioae.errors import StoreError
-from audioae.model.autoencoder import ModelConfig
+from audioae.model.config import ModelConfig
 from audioae.model.data import ClipSet, held_out_tracks
 from audioae.model.figures import reconstruction_figure, training_figure
-from audioae.model.training import TrainConfig, TrainResult, fit
+from audioae.model.training import TrainResult, fit
 from audioae.model.weights import model_to_bytes
 from audioae.pipeline.clips import mel_codes
+from audioae.pipeline.config import TrainStageConfig
 from audioae.store.artifacts import CheckpointFile, commit_artifact
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 
 CODE = 1  # raise it when the same mels and settings would give other weights
-
-
-class TrainStageConfig(TrainConfig):
-    """Training, and when to do it again. `max_clips` bounds the clips held in memory (16,640 bytes each)."""
-
-    max_clips: int = Field(default=200_000, ge=2)
-    retrain_growth: float = Field(default=0.5, ge=0)
 
 
 def train_model(

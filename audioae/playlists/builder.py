@@ -26,7 +26,7 @@ from audioae.library.filters import Filters, matching
 from audioae.library.generation import Generation
 from audioae.library.track_vectors import TrackVectors, vectors_from_store
 from audioae.library.truth import read_truth
-from audioae.pipeline.clips import Workers
+from audioae.pipeline.config import Workers
 from audioae.playlists.edges import analyze_edges
 from audioae.playlists.options import PlaylistOptions
 from audioae.playlists.pool import Tracks, corridor
@@ -36,7 +36,6 @@ from audioae.progress import Progress
 
 HEARD = 240
 COLUMNS = ("tempo", "tempo_bpm", "bpm", "energy")
-ALL = 10**9
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ class Playlists:
 
     @cached_property
     def subject(self) -> TrackVectors:
-        return vectors_from_store(self.library.store, self.library.embeddings_ref, ALL)
+        return vectors_from_store(self.library.store, self.library.embeddings_ref)
 
     @cached_property
     def _place(self) -> dict[str, int]:

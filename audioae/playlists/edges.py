@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from audioae.audio.clips import SAMPLE_RATE, ClipConfig, longest_run
-from audioae.audio.decode import DecodeConfig, decode_track
+from audioae.audio.clips import longest_run
+from audioae.audio.config import ClipConfig, DecodeConfig
+from audioae.audio.decode import decode_track
 from audioae.audio.features import estimate_targets
 from audioae.audio.mel import encode_mel, log_mel
+from audioae.constants import SAMPLE_RATE
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from audioae.audio.clips import SAMPLE_RATE
 from audioae.audio.extract import extract
 from audioae.audio.griffin_lim import mel_waveform
 from audioae.audio.preview import clip_audio
+from audioae.constants import SAMPLE_RATE
 from audioae.errors import SearchError
 from audioae.library.generation import Generation
 from audioae.playlists.path import interpolate

@@ -11,7 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from audioae.constants import CLIP_S, FLOOR_DB, N_MELS
 from audioae.playlists.walk import Playlist
+from audioae.spacing import evenly_spaced
 
 MAX_MAPPED = 5_000
 INK, WALK, PATH, OTHERS = "#222222", "#c2410c", "#4c78a8", "#d4d4d8"
@@ -45,7 +47,7 @@ def preview_picture(mels: np.ndarray, shares: Sequence[float], name: str) -> byt
     axes = figure.subplots(1, len(mels), squeeze=False, sharey=True)[0]
     for ax, mel, share in zip(axes, mels, shares, strict=True):
         image = ax.imshow(
-            mel, origin="lower", aspect="auto", vmin=-80, vmax=0, cmap="magma", extent=(0, 3, 0, mel.shape[0])
+            mel, origin="lower", aspect="auto", vmin=FLOOR_DB, vmax=0, cmap="magma", extent=(0, CLIP_S, 0, N_MELS)
         )
         ax.set_title(f"{share:.0%}", fontsize=10)
         ax.set_xlabel("s")
@@ -56,7 +58,7 @@ def preview_picture(mels: np.ndarray, shares: Sequence[float], name: str) -> byt
 
 
 def _map(ax: Axes, playlist: Playlist, embeddings: np.ndarray, titles: Sequence[str]) -> None:
-    shown = np.linspace(0, len(embeddings) - 1, min(len(embeddings), MAX_MAPPED)).round().astype(int)
+    shown = evenly_spaced(len(embeddings), MAX_MAPPED)
     center = embeddings[shown].mean(axis=0)
     _, _, axes = np.linalg.svd(embeddings[shown] - center, full_matrices=False)
     project = lambda points: (points - center) @ axes[:2].T  # noqa: E731

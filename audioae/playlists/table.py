@@ -16,7 +16,7 @@ from audioae.config import Config, fingerprint
 from audioae.errors import ConfigError, SearchError
 from audioae.library.filters import Filters
 from audioae.library.generation import Generation
-from audioae.pipeline.clips import Workers
+from audioae.pipeline.config import Workers
 from audioae.playlists.builder import Playlists
 from audioae.playlists.options import PlaylistOptions
 from audioae.progress import Progress

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from audioae.config import fingerprint
 from audioae.errors import StoreError
-from audioae.pipeline.clips import MelsConfig
+from audioae.pipeline.config import MelsConfig
 from audioae.store.dataset import Store
 from audioae.store.schemas import TEMPOS
 

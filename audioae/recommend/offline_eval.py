@@ -28,7 +28,7 @@ from audioae.library.truth import read_styles, read_truth
 from audioae.library.vector_files import align_vectors, read_table
 from audioae.metrics.baselines import mfcc_statistics
 from audioae.metrics.document import compare_answers
-from audioae.pipeline.clips import Workers
+from audioae.pipeline.config import Workers
 from audioae.progress import Progress
 from audioae.recommend.cf_regression import HeldOut
 from audioae.recommend.item_features import item_features
@@ -76,7 +76,7 @@ def measure_coldstart(
     """
     if (truth is None) == (plays is None):
         raise EvaluationError("cold start is measured on a play log or on a simulated one: give either plays or truth")
-    subject = vectors_from_store(library.store, library.embeddings_ref, max_tracks=10**9)
+    subject = vectors_from_store(library.store, library.embeddings_ref)
     subject, others, omitted = align_vectors(subject, against)
     keepers = known_copies(library.store, library.embeddings_ref).keepers
     if truth is not None:
@@ -143,7 +143,7 @@ def write_simulated(library: Generation, truth: str, out: str, *, n_listeners: i
     StoreError
         If `out` cannot be written.
     """
-    subject = vectors_from_store(library.store, library.embeddings_ref, max_tracks=10**9)
+    subject = vectors_from_store(library.store, library.embeddings_ref)
     subject = take(subject, np.flatnonzero(read_styles(truth, subject) != ""))
     log, _ = _simulated(truth, subject, n_listeners, seed)
     now = datetime(2026, 1, 1, tzinfo=UTC)

@@ -34,7 +34,7 @@ from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 from audioae.store.schemas import COLDSTART
 
-CODE = 2  # raise it when the same plays and embeddings would give other recommendations
+CODE = 3  # raise it when the same plays and embeddings would give other recommendations
 BLOCK = 2000  # listeners per part
 HALF_LIFE_DAYS = 120.0
 
@@ -72,7 +72,7 @@ class Recommender:
 
     @cached_property
     def subject(self) -> TrackVectors:
-        return vectors_from_store(self.library.store, self.library.embeddings_ref, max_tracks=10**9)
+        return vectors_from_store(self.library.store, self.library.embeddings_ref)
 
     @cached_property
     def copies(self) -> Copies:
@@ -238,7 +238,7 @@ def estimate_vectors(library: Generation, path: str, out: str) -> tuple[int, int
     EvaluationError
         If the file cannot be read.
     """
-    subject = vectors_from_store(library.store, library.embeddings_ref, max_tracks=10**9)
+    subject = vectors_from_store(library.store, library.embeddings_ref)
     columns = vector_columns(path)
     row_of = {str(track_id): row for row, track_id in enumerate(subject.metadata.ids)}
     rows = np.array([row_of.get(str(track_id), -1) for track_id in columns["id"]], np.int64)

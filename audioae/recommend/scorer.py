@@ -25,6 +25,7 @@ from scipy.sparse import csr_array
 from audioae.errors import SearchError
 from audioae.recommend.cf_regression import MIN_TRACKS, HeldOut, SoundRegression, factorize
 from audioae.recommend.tastes import KAPPA, alike_distance, find_tastes, fit_of
+from audioae.spacing import evenly_spaced
 
 MIN_LISTENERS = 30
 DIM = 32
@@ -82,7 +83,7 @@ class ColdStartScorer:
         self._is_new = ~self._was_played if hidden is None else ~(self._was_played | hidden)
         distance = alike_distance(vectors)
         self.tastes = [find_tastes(vectors, *self._history(row), distance) for row in range(plays.shape[0])]
-        self._background = vectors[:: -(-len(vectors) // BACKGROUND)]
+        self._background = vectors[evenly_spaced(len(vectors), BACKGROUND)]
         self._regression, self._listener_vectors = self._learn(groups)
 
     @property

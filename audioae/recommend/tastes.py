@@ -20,6 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
 
+from audioae.spacing import evenly_spaced
+
 KAPPA = 5.0  # measured: 3 to 8 rank equally well
 ALIKE = 0.15
 MIN_SHARE = 0.08
@@ -52,8 +54,7 @@ def alike_distance(embeddings: np.ndarray) -> float:
     >>> round(alike_distance(np.eye(4, dtype=np.float32)), 3)
     1.0
     """
-    step = -(-len(embeddings) // PAIRS_FROM)
-    sample = embeddings[::step]
+    sample = embeddings[evenly_spaced(len(embeddings), PAIRS_FROM)]
     if len(sample) < 2:
         return 1.0
     return float(np.quantile(1 - (sample @ sample.T)[np.triu_indices(len(sample), 1)], ALIKE))

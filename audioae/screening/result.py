@@ -1,15 +1,16 @@
-"""What every check of a catalog says: one shape, whatever was looked for.
+"""`Screened`, the result of every check, and how its rows are grouped into findings.
 
 Conventions
 -----------
-- A score is in [0, 1], low = bad; NaN: the check cannot tell. `is_issue` is the check's decision at its threshold; a
-  NaN is never an issue.
-- Evidence is what a person needs to check it, as JSON. Its keys, each only where it applies:
-  `why` (one sentence), `listen_s` (where to listen, seconds), `rules` (list of rule, value, limit, unit: what fired and
-  by how much), `neighbors` (list of track_id, label, score: who says otherwise), `copies` (track_ids), `keep` (the
-  track_id to keep), `answer` (of a check with several), `verdict` (what a person said: issue or fine).
-- Score, decision and report are three things: a check scores, `verdicts` move the decision, the command and the page
-  report.
+- Scores run from 0 (bad) to 1 (fine); NaN means that the check cannot tell. `is_issue` is the check's decision at its
+  threshold; a track with NaN is never an issue.
+- Evidence is what a person needs to verify an issue, as JSON. All keys are optional:
+  `why` (one sentence), `listen_s` (where to listen, in seconds), `rules` (list of rule, value, limit, unit: each rule
+  that was broken, and by how much), `neighbors` (list of track_id, label, score: tracks that suggest another label),
+  `copies` (track_ids), `keep` (the track_id to keep), `answer` (for a check with more than two answers), `verdict`
+  (a person's decision: issue or fine).
+- Scoring, deciding and reporting are separate: a check scores, `verdicts` adjusts the decision, the command and the
+  page report.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,40 +19,38 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-CHECKS = ("mislabeled", "corrupt", "generated", "duplicate")
-
 
 @dataclass(frozen=True, eq=False)
 class Screened:
-    """One check's answer for the tracks that it looked at.
+    """The result of one check.
 
     Parameters
     ----------
     check : str
-        One of `CHECKS`.
+        Name of the check.
     track_ids : np.ndarray, shape (n,), str
-        In the order of the catalog.
+        The tracks that it looked at, in the order of the catalog.
     score : np.ndarray, shape (n,), float32 in [0, 1]
         Low = bad, NaN = cannot tell.
     threshold : float
         Scores below it are issues.
     evidence : mapping of row to mapping
-        Of the issues, and of as many of the lowest scores besides as a person may want to see.
+        For all issues, and for as many of the next-lowest scores as a person may want to see.
     group : np.ndarray, shape (n,), str, optional
-        What is one finding together ("album: Kind of Blue"); "" stands alone.
+        Rows with the same group form one finding ("album: Kind of Blue"); a row with "" is a finding by itself.
     suggestion : np.ndarray, shape (n,), str, optional
-        What should stand there instead ("" none), with `confidence`, shape (n,), in [0, 1] or NaN.
+        The value that would be right ("": none), with `confidence`, shape (n,), in [0, 1] or NaN.
     measured : mapping
-        What the check found out about itself in this run (planted swaps, held-out faults), as JSON.
+        What the check measured about itself in this run (a self-test with known errors), as JSON.
     omitted : sequence of str
-        What could not be looked at, a sentence each.
+        What the check could not look at, one sentence each.
     settled : bool
-        False where audio that could not be read kept the check from its work: asked again, it may say more.
+        False if unreadable audio limited the result: the next run repeats the check.
 
     Raises
     ------
     ValueError
-        If these do not fit together: a fault of the check, not of the data.
+        If these do not fit together, which is a fault of the check and not of the data.
     """
 
     check: str
@@ -68,17 +67,16 @@ class Screened:
 
     def __post_init__(self):
         n = len(self.track_ids)
-        if self.check not in CHECKS:
-            raise ValueError(f"screened: got check {self.check!r}, wanted one of {CHECKS}")
         for name in ("score", "group", "suggestion", "confidence"):
             values = getattr(self, name)
             if values is not None and len(values) != n:
-                raise ValueError(f"{self.check}: got {len(values)} of {name} for {n} tracks")
+                raise ValueError(f"{self.check}: got {len(values)} values of {name} for {n} tracks")
         with np.errstate(invalid="ignore"):
             if ((self.score < 0) | (self.score > 1)).any():
-                raise ValueError(f"{self.check}: scores from {np.nanmin(self.score)} to {np.nanmax(self.score)}")
-        if wrong := [row for row in self.evidence if not 0 <= row < n]:
-            raise ValueError(f"{self.check}: evidence of rows {wrong[:3]}, there are {n} tracks")
+                low, high = np.nanmin(self.score), np.nanmax(self.score)
+                raise ValueError(f"{self.check}: got scores from {low} to {high}, wanted 0 to 1")
+        if unknown := [row for row in self.evidence if not 0 <= row < n]:
+            raise ValueError(f"{self.check}: got evidence for rows {unknown[:3]}, but there are {n} tracks")
 
     @property
     def is_issue(self) -> np.ndarray:
@@ -88,14 +86,14 @@ class Screened:
 
 
 class Grouped(NamedTuple):
-    """Findings, worst first: each is a row of its own, or all the rows of one check that share a group.
+    """Findings, worst first. A finding is one row, or all rows of a check that share a group.
 
     Parameters
     ----------
     rows : np.ndarray, shape (n_rows,), int64
-        All rows, those of a finding together, the worst of it first.
+        All rows; those of one finding are adjacent, its worst row first.
     starts : np.ndarray, shape (n_findings,), int64
-        Where in `rows` each finding starts.
+        Position in `rows` where each finding starts.
     """
 
     rows: np.ndarray
@@ -108,7 +106,7 @@ class Grouped(NamedTuple):
 
     @property
     def counts(self) -> np.ndarray:
-        """How many rows each finding has, shape (n_findings,)."""
+        """Number of rows of each finding, shape (n_findings,)."""
         return np.diff(np.r_[self.starts, len(self.rows)])
 
     def members(self, finding: int) -> np.ndarray:
@@ -116,15 +114,15 @@ class Grouped(NamedTuple):
 
 
 def group_findings(check: np.ndarray, group: np.ndarray, score: np.ndarray, is_issue: np.ndarray) -> Grouped:
-    """Put together what is one finding, and order by the worst score of each.
+    """Group rows into findings, and sort the findings by the worst score of each.
 
-    Issues come before all else, whatever their score: a person may have said so. Scores that cannot tell come last;
-    what ties stays in the order of the rows.
+    Issues come first whatever their score, because a person may have declared them; rows without a score come last.
+    Ties keep the order of the rows.
 
     Parameters
     ----------
     check, group : np.ndarray, shape (n,), str
-        A group of "" stands alone; one name in two checks is two groups.
+        A row with group "" is a finding by itself; the same group name in two checks is two groups.
     score : np.ndarray, shape (n,), float
         NaN where the check cannot tell.
     is_issue : np.ndarray, shape (n,), bool
@@ -134,12 +132,12 @@ def group_findings(check: np.ndarray, group: np.ndarray, score: np.ndarray, is_i
     Grouped(rows=array([1, 3, 0, 2]), starts=array([0, 2, 3]))
     """
     n = len(score)
-    together = np.flatnonzero(group != "")
+    grouped = np.flatnonzero(group != "")
     key = np.arange(n)
-    if len(together):
-        pairs = np.unique(check[together], return_inverse=True)[1], np.unique(group[together], return_inverse=True)[1]
+    if len(grouped):
+        pairs = np.unique(check[grouped], return_inverse=True)[1], np.unique(group[grouped], return_inverse=True)[1]
         _, first, member = np.unique(np.stack(pairs), axis=1, return_index=True, return_inverse=True)
-        key[together] = together[first[member.ravel()]]
+        key[grouped] = grouped[first[member.ravel()]]
     rank = np.empty(n, np.int64)
     rank[np.lexsort((np.arange(n), np.nan_to_num(score, nan=np.inf), ~is_issue))] = np.arange(n)
     worst = np.full(n, n, np.int64)
@@ -148,11 +146,11 @@ def group_findings(check: np.ndarray, group: np.ndarray, score: np.ndarray, is_i
     return Grouped(rows, np.flatnonzero(np.r_[True, key[rows][1:] != key[rows][:-1]][:n]))
 
 
-def shared(values: Sequence[str]) -> str:
-    """The one value that all agree on; "" where they do not, or nothing is said.
+def common_value(values: Sequence[str]) -> str:
+    """The one value that all non-empty values equal; "" if they differ or all are empty.
 
-    >>> shared(["jazz", "", "jazz"]), shared(["jazz", "folk"])
+    >>> common_value(["jazz", "", "jazz"]), common_value(["jazz", "folk"])
     ('jazz', '')
     """
-    said = {value for value in values if value}
-    return said.pop() if len(said) == 1 else ""
+    distinct = {value for value in values if value}
+    return distinct.pop() if len(distinct) == 1 else ""

@@ -23,7 +23,7 @@ import pyarrow as pa
 from audioae.config import Config, fingerprint
 from audioae.errors import ConfigError, EvaluationError, SearchError
 from audioae.library.generation import Generation
-from audioae.pipeline.clips import Workers
+from audioae.pipeline.config import Workers
 from audioae.progress import Progress
 from audioae.screening.corrupt.screen import CorruptConfig, screen_corrupt
 from audioae.screening.duplicate.screen import DuplicateConfig, screen_duplicate
@@ -36,7 +36,7 @@ from audioae.store.manifest import DatasetRef
 from audioae.store.schemas import FINDINGS, SCREENINGS
 
 # Raise a check's number when it would find something else in the same catalog.
-CODE = {"mislabeled": 1, "corrupt": 2, "generated": 2, "duplicate": 1}
+CODE = {"mislabeled": 1, "corrupt": 2, "generated": 2, "duplicate": 2}
 # What a check's answer changes with: another index over the same embeddings does not make the audio decode again.
 LOOKS_AT = {"mislabeled": "index", "corrupt": "embeddings", "generated": "embeddings", "duplicate": "index"}
 DECIDING = 1  # raise it when the same scores and verdicts would give other decisions

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from audioae.constants import EMBEDDING_DIM, N_FRAMES, N_MELS
 from audioae.errors import StoreError
-
-N_MELS, N_FRAMES, EMBEDDING_DIM = 128, 130, 128
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from audioae.audio.clips import CLIP_S, CLIP_SAMPLES, SAMPLE_RATE, ClipConfig, plan_clips
+from audioae.audio.clips import plan_clips
+from audioae.audio.config import ClipConfig
+from audioae.constants import CLIP_S, CLIP_SAMPLES, SAMPLE_RATE
 
 
 @pytest.mark.parametrize("duration_s", [0.5, 2.99, 3.0, 3.7, 5.0, 13.4999, 30.0, 30.0003, 180.0, 7200.0])

@@ -9,9 +9,10 @@ import pytest
 import soundfile as sf
 import soxr
 
-from audioae.audio.clips import CLIP_SAMPLES, SAMPLE_RATE, ClipConfig
-from audioae.audio.decode import DecodeConfig, Decoded, decode_track
+from audioae.audio.config import ClipConfig, DecodeConfig
+from audioae.audio.decode import Decoded, decode_track
 from audioae.audio.mel import decode_mel, encode_mel, log_mel
+from audioae.constants import CLIP_SAMPLES, SAMPLE_RATE
 from audioae.errors import AudioError
 from tests.audio.made import FORMATS, music, write
 

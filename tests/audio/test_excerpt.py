@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from audioae.audio.clips import CLIP_S, SAMPLE_RATE, ClipConfig
-from audioae.audio.decode import DecodeConfig
+from audioae.audio.config import ClipConfig, DecodeConfig
 from audioae.audio.excerpt import excerpt
 from audioae.audio.extract import extract
 from audioae.audio.mel import encode_mel, log_mel
+from audioae.constants import CLIP_S, SAMPLE_RATE
 from audioae.errors import AudioError
 
 RATE = 44_100

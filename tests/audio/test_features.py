@@ -7,9 +7,10 @@ import librosa
 import numpy as np
 import pytest
 
-from audioae.audio.clips import CLIP_SAMPLES, SAMPLE_RATE, ClipConfig
-from audioae.audio.decode import DecodeConfig, decode_track
+from audioae.audio.config import ClipConfig, DecodeConfig
+from audioae.audio.decode import decode_track
 from audioae.audio.features import FRAME_DESCRIPTORS, N_FEATURES, clip_features, estimate_targets
+from audioae.constants import CLIP_SAMPLES, SAMPLE_RATE
 
 DATA = Path("/work/shared/data")
 SECONDS = np.arange(CLIP_SAMPLES) / SAMPLE_RATE

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from audioae.audio.fingerprint import (
-    FRAME_S,
     MAX_SECONDS,
     SAME,
     candidate_pairs,
@@ -13,6 +12,7 @@ from audioae.audio.fingerprint import (
     is_same,
     similarity,
 )
+from audioae.constants import FRAME_S
 
 
 def music(seed: int, n_clips: int = 8) -> np.ndarray:

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from audioae.audio.clips import CLIP_SAMPLES, SAMPLE_RATE, ClipConfig
-from audioae.audio.decode import DecodeConfig
+from audioae.audio.config import ClipConfig, DecodeConfig
 from audioae.audio.extract import extract
 from audioae.audio.griffin_lim import PEAK, mel_waveform
 from audioae.audio.mel import log_mel
+from audioae.constants import CLIP_SAMPLES, SAMPLE_RATE
 from audioae.errors import AudioError
 from audioae.playlists.edges import analyze_edges
 

@@ -8,8 +8,8 @@ import pytest
 import soundfile as sf
 from scipy.signal import butter, sosfilt
 
-from audioae.audio.clips import ClipConfig
-from audioae.audio.decode import DecodeConfig, decode_track
+from audioae.audio.config import ClipConfig, DecodeConfig
+from audioae.audio.decode import decode_track
 from audioae.audio.health import HEALTH_COLUMNS, HealthMeter
 from tests.audio.made import music, write
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from audioae.audio.clips import ClipConfig
-from audioae.audio.decode import REASONS, DecodeConfig, decode_track
+from audioae.audio.config import ClipConfig, DecodeConfig
+from audioae.audio.decode import REASONS, decode_track
 from audioae.audio.integrity.flac import _utf8_coded, _utf8_number
 from audioae.errors import AudioError
 from tests.audio.made import FORMATS, damage, music, truncate, write

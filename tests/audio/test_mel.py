@@ -10,8 +10,8 @@ import pytest
 import torch
 
 import audioae
-from audioae.audio.clips import CLIP_SAMPLES
 from audioae.audio.mel import decode_mel, encode_mel, log_mel
+from audioae.constants import CLIP_SAMPLES
 
 WAVEFORMS = np.random.default_rng(1).normal(0, 0.1, (5, CLIP_SAMPLES)).astype(np.float32)
 

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from audioae.audio.clips import ClipConfig
-from audioae.audio.decode import DecodeConfig
+from audioae.audio.config import ClipConfig, DecodeConfig
 from audioae.audio.extract import Extracted, extract
 from audioae.audio.perturbations import ORIGINAL, PERTURBATIONS, extract_versions, read_whole, write_version
 from audioae.errors import AudioError

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from audioae.audio.clips import CLIP_SAMPLES, SAMPLE_RATE
 from audioae.audio.preview import RATES, clip_audio
+from audioae.constants import CLIP_SAMPLES, SAMPLE_RATE
 
 TONE = 0.5 * np.sin(2 * np.pi * 440 * np.arange(CLIP_SAMPLES) / SAMPLE_RATE).astype(np.float32)
 

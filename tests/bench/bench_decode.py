@@ -16,11 +16,12 @@ import numpy as np
 import soundfile as sf
 import soxr
 
-from audioae.audio.clips import SAMPLE_RATE, ClipConfig
-from audioae.audio.decode import DecodeConfig, decode_track
+from audioae.audio.config import ClipConfig, DecodeConfig
+from audioae.audio.decode import decode_track
 from audioae.audio.extract import extract
 from audioae.audio.health import HealthMeter
 from audioae.audio.integrity import inspect
+from audioae.constants import SAMPLE_RATE
 from tests.audio.made import music, write
 from tests.bench.harness import Row, interleave
 

@@ -12,10 +12,11 @@ import soundfile
 import torch
 
 from audioae.api import Library
-from audioae.audio.clips import SAMPLE_RATE, ClipConfig
-from audioae.audio.decode import DecodeConfig, decode_track
+from audioae.audio.config import ClipConfig, DecodeConfig
+from audioae.audio.decode import decode_track
 from audioae.audio.extract import extract
 from audioae.audio.mel import decode_mel, encode_mel, log_mel
+from audioae.constants import SAMPLE_RATE
 from audioae.model.embedder import pool_track
 from audioae.store.dataset import Store
 from tests.bench.harness import Row

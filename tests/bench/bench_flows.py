@@ -10,7 +10,8 @@ from prefect import flow
 from prefect.settings import PREFECT_LOGGING_LEVEL, PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS, temporary_settings
 
 from audioae.config import load_config
-from audioae.demo import SynthConfig, synthesize
+from audioae.demo.config import SynthConfig
+from audioae.demo.write import synthesize
 from audioae.pipeline.mels import commit_mels, compute_mels, pending_mels
 from audioae.settings import PipelineConfig
 from audioae.store.dataset import Store

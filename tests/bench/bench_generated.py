@@ -17,7 +17,7 @@ from sklearn.metrics import roc_auc_score
 from audioae.api import Library
 from audioae.audio.perturbations import ORIGINAL
 from audioae.audio.workers import imap_killable
-from audioae.pipeline.clips import Workers
+from audioae.pipeline.config import Workers
 from audioae.screening.generated.catalog_artifacts import measure_artifacts
 from audioae.screening.generated.detector import N_FOLDS, Examples, VocoderDetector, folds_of
 from audioae.screening.generated.examples import resynthesize

@@ -5,8 +5,8 @@ import numpy as np
 import torch
 import torchaudio
 
-from audioae.audio.clips import CLIP_SAMPLES
 from audioae.audio.mel import log_mel
+from audioae.constants import CLIP_SAMPLES
 from tests.bench.harness import Row, interleave
 
 N_CLIPS = 64

@@ -26,7 +26,7 @@ from threadpoolctl import threadpool_limits
 
 from audioae.api import Library
 from audioae.config import load_config
-from audioae.pipeline.clips import Workers
+from audioae.pipeline.config import Workers
 from audioae.pipeline.index import read_embeddings
 from audioae.screening.mislabeled.label_model import LabelScores
 from audioae.screening.mislabeled.label_noise import swap_labels

@@ -10,9 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from audioae.constants import N_FRAMES
 from audioae.model.augment import augment
-from audioae.model.autoencoder import ConvAutoencoder, ModelConfig, build_model
-from audioae.model.blocks import N_FRAMES, PADDED_FRAMES, Encoder, mel_db
+from audioae.model.autoencoder import ConvAutoencoder, build_model
+from audioae.model.blocks import PADDED_FRAMES, Encoder, mel_db
+from audioae.model.config import ModelConfig
 from audioae.model.data import PairSampler
 from audioae.model.embedder import BLOCK, Embedder
 from tests.bench.harness import Row, interleave

@@ -11,13 +11,17 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from audioae.audio.clips import CLIP_SAMPLES, SAMPLE_RATE, ClipConfig, plan_clips
-from audioae.audio.decode import DecodeConfig, decode_track
+from audioae.audio.clips import plan_clips
+from audioae.audio.config import ClipConfig, DecodeConfig
+from audioae.audio.decode import decode_track
 from audioae.audio.extract import extract
 from audioae.audio.mel import encode_mel, log_mel
 from audioae.config import load_config
-from audioae.demo import SynthConfig, synthesize
-from audioae.model.autoencoder import ConvAutoencoder, ModelConfig, build_model
+from audioae.constants import CLIP_SAMPLES, SAMPLE_RATE
+from audioae.demo.config import SynthConfig
+from audioae.demo.write import synthesize
+from audioae.model.autoencoder import ConvAutoencoder, build_model
+from audioae.model.config import ModelConfig
 from audioae.model.embedder import Embedder, pool_track
 from audioae.store.dataset import Store
 from audioae.store.schemas import EMBEDDINGS

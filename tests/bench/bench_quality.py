@@ -13,11 +13,11 @@ from typing import Any
 
 from audioae.api import Library
 from audioae.config import load_config
-from audioae.demo import synthesize
+from audioae.demo.write import synthesize
 from audioae.evaluation.compare_models import compare_models
 from audioae.evaluation.run import evaluate_store
 from audioae.model.train_config import TrainConfig
-from audioae.pipeline.clips import Workers
+from audioae.pipeline.config import Workers
 from audioae.settings import PipelineConfig
 from audioae.store.dataset import Store
 from tests.bench.harness import Row

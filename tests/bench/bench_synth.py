@@ -11,7 +11,7 @@ from pathlib import Path
 import librosa
 import numpy as np
 
-from audioae.demo import SynthConfig
+from audioae.demo.config import SynthConfig
 from audioae.demo.make import make_piece, make_score
 from audioae.demo.plan import Piece, plan_catalog
 from audioae.demo.render import render

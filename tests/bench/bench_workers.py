@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from audioae.audio.clips import ClipConfig
-from audioae.audio.decode import DecodeConfig
+from audioae.audio.config import ClipConfig, DecodeConfig
 from audioae.audio.extract import extract
 from audioae.audio.workers import imap_killable
 from tests.audio.worker_functions import double

@@ -7,10 +7,12 @@ import pytest
 import torch
 
 from audioae.config import load_config
-from audioae.model.autoencoder import ConvAutoencoder, ModelConfig, build_model
+from audioae.model.autoencoder import ConvAutoencoder, build_model
+from audioae.model.config import ModelConfig
 from audioae.model.data import ClipSet
 from audioae.model.pca import PcaModel
-from audioae.model.training import TrainConfig, TrainResult, fit
+from audioae.model.train_config import TrainConfig
+from audioae.model.training import TrainResult, fit
 from audioae.model.weights import model_from_bytes, model_to_bytes
 
 VARIANTS = sorted((Path(__file__).parents[2] / "configs" / "model").glob("*.yaml"))

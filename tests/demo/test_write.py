@@ -16,8 +16,9 @@ import pytest
 import soundfile
 from mutagen import File
 
-from audioae.demo import PLANTED, TRUTH, SynthConfig, synthesize
+from audioae.demo.config import SynthConfig
 from audioae.demo.plan import plan_catalog
+from audioae.demo.write import PLANTED, TRUTH, synthesize
 from audioae.errors import ConfigError
 
 CONFIG = SynthConfig(n_tracks=24, min_s=4, max_s=5, workers=1)

@@ -8,7 +8,7 @@ import pytest
 from audioae.config import parse_config
 from audioae.errors import ConfigError, EvaluationError
 from audioae.evaluation.compare_models import compare_models, parse_budget
-from audioae.model.autoencoder import ModelConfig
+from audioae.model.config import ModelConfig
 from audioae.model.train_config import TrainConfig
 from audioae.store.dataset import Store
 

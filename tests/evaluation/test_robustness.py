@@ -14,7 +14,7 @@ from audioae.audio.workers import imap_killable
 from audioae.errors import EvaluationError, SearchError
 from audioae.evaluation.robustness import OWN, Clips, EmbeddingSpace, Robustness, embed_clips, measure_robustness
 from audioae.metrics.metric import difference
-from audioae.pipeline.clips import Workers
+from audioae.pipeline.config import Workers
 from audioae.pipeline.embed import commit_embeddings, compute_embeddings, pending_embeddings
 from audioae.pipeline.index import build_index, read_embeddings
 from audioae.store.dataset import Store

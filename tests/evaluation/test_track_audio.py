@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from audioae.audio.clips import SAMPLE_RATE, ClipConfig
-from audioae.audio.decode import DecodeConfig, decode_track
+from audioae.audio.config import ClipConfig, DecodeConfig
+from audioae.audio.decode import decode_track
 from audioae.audio.features import N_FEATURES, clip_features
+from audioae.constants import SAMPLE_RATE
 from audioae.errors import AudioError
 from audioae.evaluation.track_audio import analyze_track
 

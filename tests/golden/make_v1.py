@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from audioae.config import load_config
-from audioae.model.autoencoder import ModelConfig, build_model
+from audioae.model.autoencoder import build_model
+from audioae.model.config import ModelConfig
 from audioae.model.embedder import Embedder
 from audioae.model.weights import model_to_bytes
 from audioae.pipeline.embed import embed_tracks

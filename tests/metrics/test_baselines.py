@@ -6,8 +6,8 @@ import librosa
 import numpy as np
 import pytest
 
-from audioae.audio.clips import CLIP_SAMPLES, SAMPLE_RATE
 from audioae.audio.mel import encode_mel, log_mel
+from audioae.constants import CLIP_SAMPLES, SAMPLE_RATE
 from audioae.errors import EvaluationError
 from audioae.library.track_metadata import check_vectors, make_metadata
 from audioae.metrics import baselines as module

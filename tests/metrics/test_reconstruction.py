@@ -8,8 +8,9 @@ from audioae.audio.mel import encode_mel
 from audioae.errors import EvaluationError
 from audioae.library.track_metadata import TrackMetadata, make_metadata
 from audioae.metrics.reconstruction import HELD_OUT, KEY, CodebookUse, measure
-from audioae.model.autoencoder import ConvAutoencoder, ModelConfig, build_model
+from audioae.model.autoencoder import ConvAutoencoder, build_model
 from audioae.model.blocks import mel_db
+from audioae.model.config import ModelConfig
 from audioae.model.embedder import Embedder
 from audioae.model.pca import PcaModel
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from audioae.model.autoencoder import ModelConfig
+from audioae.model.config import ModelConfig
 from audioae.model.data import ClipSet
 
 

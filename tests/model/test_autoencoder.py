@@ -9,10 +9,11 @@ import torch
 from audioae.config import load_config
 from audioae.errors import ConfigError
 from audioae.model import blocks
-from audioae.model.autoencoder import ModelConfig, build_model
+from audioae.model.autoencoder import build_model
 from audioae.model.blocks import Decoder, Encoder, MelNorm, mel_db
+from audioae.model.config import ModelConfig
 from audioae.model.data import ClipSet
-from audioae.model.heads import FlatHead
+from audioae.model.head_nets import FlatHead
 from audioae.model.pca import PcaModel
 
 

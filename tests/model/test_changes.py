@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 import torch
 
-from audioae.model.augment import AugmentConfig, augment, augment_pairs
+from audioae.model.augment import augment, augment_pairs
 from audioae.model.blocks import mel_db
+from audioae.model.config import AugmentConfig
 from audioae.model.corruption import CorruptionConfig, Gaussian, Mask, SaltPepper
 from audioae.model.data import ClipSet
 

@@ -3,9 +3,10 @@
 import numpy as np
 import torch
 
-from audioae.model.autoencoder import ModelConfig
+from audioae.model.config import ModelConfig
 from audioae.model.data import ClipSet
-from audioae.model.training import TrainConfig, fit
+from audioae.model.train_config import TrainConfig
+from audioae.model.training import fit
 
 
 def test_two_processes_train_one_model(tiny: ModelConfig, clips: ClipSet):

@@ -5,11 +5,13 @@ import pytest
 import torch
 
 from audioae.errors import ModelError
-from audioae.model.autoencoder import ConvAutoencoder, ModelConfig, build_model
+from audioae.model.autoencoder import ConvAutoencoder, build_model
 from audioae.model.blocks import Stage, mel_db
+from audioae.model.config import ModelConfig
 from audioae.model.data import ClipSet
 from audioae.model.embedder import Embedder, fold, pool_track
-from audioae.model.training import TrainConfig, fit
+from audioae.model.train_config import TrainConfig
+from audioae.model.training import fit
 
 
 @pytest.fixture(scope="module")

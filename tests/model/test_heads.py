@@ -7,8 +7,9 @@ import torch
 
 from audioae.config import parse_config
 from audioae.errors import ConfigError
-from audioae.model.autoencoder import ModelConfig, build_model
-from audioae.model.heads import N_RATES, Modulation
+from audioae.model.autoencoder import build_model
+from audioae.model.config import ModelConfig
+from audioae.model.head_nets import N_RATES, Modulation
 
 FRAMES_PER_S = 22_050 / 512
 

@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from audioae.audio.mel import decode_mel
-from audioae.model.autoencoder import ConvAutoencoder, ModelConfig, build_model
-from audioae.model.bottlenecks import LinearConfig, VqBottleneck, VqConfig
+from audioae.model.autoencoder import ConvAutoencoder, build_model
+from audioae.model.bottleneck_nets import VqBottleneck
+from audioae.model.bottlenecks import LinearConfig, VqConfig
+from audioae.model.config import ModelConfig
 from audioae.model.data import ClipSet
 from audioae.model.embedder import Embedder
 from audioae.model.pca import PcaModel

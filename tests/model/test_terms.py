@@ -5,21 +5,10 @@ import torch
 from torch.nn import functional as F
 
 from audioae.model.blocks import N_BINS
-from audioae.model.bottlenecks import Latent
+from audioae.model.bottleneck_nets import Latent
+from audioae.model.losses import bernoulli_kl, covariance_term, gaussian_kl, info_nce, variance_term
 from audioae.model.schedules import Constant, Cyclical, Linear
-from audioae.model.terms import (
-    L1,
-    Contractive,
-    Kl,
-    Mse,
-    Outputs,
-    SparseKl,
-    bernoulli_kl,
-    covariance_term,
-    gaussian_kl,
-    info_nce,
-    variance_term,
-)
+from audioae.model.terms import L1, Contractive, Kl, Mse, Outputs, SparseKl
 
 
 def outputs(embedding: torch.Tensor, **stats: torch.Tensor) -> Outputs:

@@ -16,10 +16,11 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from audioae.errors import ModelError
 from audioae.model.alarms import Patience, check_codebook, check_finite
-from audioae.model.autoencoder import ModelConfig
+from audioae.model.config import ModelConfig
 from audioae.model.data import ClipSet
 from audioae.model.threads import cpu_threads
-from audioae.model.training import TrainConfig, TrainResult, fit
+from audioae.model.train_config import TrainConfig
+from audioae.model.training import TrainResult, fit
 from audioae.model.weights import model_to_bytes
 
 SHORT = TrainConfig(
@@ -102,8 +103,9 @@ CHILD = """
     sys.path.insert(0, sys.argv[1])
     from conftest import make_clips
 
-    from audioae.model.autoencoder import ModelConfig
-    from audioae.model.training import TrainConfig, fit
+    from audioae.model.config import ModelConfig
+    from audioae.model.train_config import TrainConfig
+    from audioae.model.training import fit
 
     folder = Path(sys.argv[2])
 

@@ -8,7 +8,8 @@ import safetensors.torch
 import torch
 
 from audioae.errors import ModelError
-from audioae.model.autoencoder import ConvAutoencoder, ModelConfig, build_model
+from audioae.model.autoencoder import ConvAutoencoder, build_model
+from audioae.model.config import ModelConfig
 from audioae.model.weights import HEADER, model_from_bytes, model_to_bytes
 
 

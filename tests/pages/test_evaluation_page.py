@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from audioae.audio.clips import CLIP_SAMPLES, SAMPLE_RATE
 from audioae.audio.mel import decode_mel, encode_mel, log_mel
 from audioae.audio.preview import clip_audio
+from audioae.constants import CLIP_SAMPLES, SAMPLE_RATE
 from audioae.errors import EvaluationError
 from audioae.library.track_metadata import make_metadata
 from audioae.pages import map_sections, metric_sections
@@ -52,17 +52,17 @@ METRICS = [
         "key": "mAP by label",
         "higher_is_better": True,
         "n": 40,
-        "subjects": {"audioae": entry(0.7), "easy": entry(0.3, "better"), "hard": entry(0.8, "worse")},
+        "results": {"audioae": entry(0.7), "easy": entry(0.3, "better"), "hard": entry(0.8, "worse")},
     },
     {
         "key": "skewness of 10-occurrence",
         "higher_is_better": False,
         "n": 39,
-        "subjects": {"audioae": entry(0.4), "easy": entry(0.9, "better"), "hard": entry(0.41, "none")},
+        "results": {"audioae": entry(0.4), "easy": entry(0.9, "better"), "hard": entry(0.41, "none")},
     },
 ]
 DOCUMENT: dict[str, Any] = {
-    "subject": "embeddings@ab12",
+    "title": "embeddings@ab12",
     "model": "model@cd34",
     "n_tracks": N,
     "date": "2026-11-21",
@@ -74,7 +74,7 @@ DOCUMENT: dict[str, Any] = {
     "confusion": {"labels": ["a", EVIL], "counts": [[7, 3], [0, 10]], "how": "linear probe, 5 folds"},
     "codebook": {"perplexity": 12.5, "dead": 3, "size": 16, "usage": RNG.dirichlet(np.ones(16), 4).tolist()},
     "reconstruction": {"mean squared error": entry(0.412)},
-    "stability": [
+    "robustness": [
         {
             "perturbation": "gain -6 dB",
             "n": 20,
@@ -163,7 +163,7 @@ def script_data(html: str) -> dict[str, Any]:
 def test_a_full_page_has_every_section_and_says_what_was_measured(page: str):
     reader = Reader(page)
     anchors = [attrs["id"] for tag, attrs in reader.elements if tag == "section"]
-    expected = "metrics map neighbors confusion hubs stability codebook reconstructions omitted"
+    expected = "metrics map neighbors confusion hubs robustness codebook reconstructions omitted"
     assert anchors == expected.split()
     assert [attrs["href"] for tag, attrs in reader.elements if tag == "a"] == [f"#{name}" for name in anchors]
     for shown in ("embeddings@ab12", "model@cd34", "40 tracks", "a small one", "0.700", "[0.650, 0.750]", "12.5 of 16"):
@@ -284,7 +284,7 @@ def test_the_table_puts_the_hardest_baseline_beside_our_own_and_says_verdicts_in
 
 
 def test_a_baseline_without_a_metric_gets_a_dash():
-    partial = [METRICS[0], METRICS[1] | {"subjects": {"audioae": entry(0.4)}}]
+    partial = [METRICS[0], METRICS[1] | {"results": {"audioae": entry(0.4)}}]
     assert metric_sections.metric_table({"metrics": partial}).body.count("<td>–</td>") == 2
 
 
@@ -300,8 +300,8 @@ def test_the_head_prefers_the_filtered_figure_and_counts_verdicts():
     assert re.search(r"against easy</span> <span class=.verdict better.>▲ better</span> <b>2</b>", head)
 
 
-def test_stability_shows_cosine_worst_and_self_retrieval():
-    body = metric_sections.stability(DOCUMENT).body
+def test_robustness_shows_cosine_worst_and_self_retrieval():
+    body = metric_sections.robustness(DOCUMENT).body
     for shown in ("gain -6 dB", "0.9942", "min 0.870", "85 %", "0.950", "[0.900, 1.000]", "--goal:"):
         assert shown in body
 

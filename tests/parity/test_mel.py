@@ -7,8 +7,8 @@ import librosa
 import numpy as np
 import pytest
 
-from audioae.audio.clips import CLIP_SAMPLES, SAMPLE_RATE
 from audioae.audio.mel import log_mel, mel_bank
+from audioae.constants import CLIP_SAMPLES, SAMPLE_RATE
 
 DATA = Path("/work/shared/data")
 TOLERANCE_DB = 1e-3

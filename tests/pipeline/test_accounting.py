@@ -5,7 +5,7 @@ import pytest
 
 from audioae.errors import StoreError
 from audioae.pipeline.accounting import account, account_store, commit_evidence
-from audioae.pipeline.clips import MelsConfig
+from audioae.pipeline.config import MelsConfig
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 from audioae.store.schemas import HEALTH, REJECTS

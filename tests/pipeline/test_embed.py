@@ -6,7 +6,8 @@ import pytest
 
 from audioae.api import Library
 from audioae.errors import SearchError, StoreError
-from audioae.pipeline.clips import MelsConfig, Workers, iter_clips
+from audioae.pipeline.clips import iter_clips
+from audioae.pipeline.config import MelsConfig, Workers
 from audioae.pipeline.embed import commit_embeddings, compute_embeddings, pending_embeddings
 from audioae.pipeline.index import build_index, read_embeddings
 from audioae.pipeline.mels import commit_mels, compute_mels, pending_mels, plan_mels

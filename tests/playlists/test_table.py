@@ -7,7 +7,7 @@ import pytest
 from audioae.api import Library
 from audioae.errors import ConfigError, SearchError
 from audioae.library.filters import Filters
-from audioae.pipeline.clips import Workers
+from audioae.pipeline.config import Workers
 from audioae.playlists.builder import Playlists
 from audioae.playlists.options import PlaylistOptions
 from audioae.playlists.table import PlaylistRequest, publish_playlists

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from audioae.cli import app
 from audioae.config import Config, load_config
 from audioae.errors import ConfigError, EvaluationError, SearchError, StoreError
-from audioae.pipeline.clips import Workers
+from audioae.pipeline.config import Workers
 from audioae.pipeline.index import read_embeddings
 from audioae.screening import run as screen
 from audioae.screening import verdicts

@@ -25,8 +25,7 @@ import numpy as np
 import soxr
 from scipy.signal import butter, sosfilt
 
-from audioae.audio.clips import ClipConfig
-from audioae.audio.decode import DecodeConfig
+from audioae.audio.config import ClipConfig, DecodeConfig
 from audioae.audio.extract import Extracted, extract
 from audioae.audio.perturbations import Perturbation, Planes, read_whole, write_version
 from audioae.errors import AudioError

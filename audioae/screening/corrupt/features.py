@@ -20,7 +20,8 @@ from audioae.audio.workers import imap_killable
 from audioae.errors import AudioError
 from audioae.library.generation import Generation
 from audioae.model.embedder import pool_track
-from audioae.pipeline.clips import Workers, mel_codes
+from audioae.pipeline.clips import mel_codes
+from audioae.pipeline.config import Workers
 from audioae.pipeline.shards import shard_of
 from audioae.progress import Progress
 from audioae.screening.corrupt.classifier import CLEAN, oddest_clip

@@ -21,7 +21,7 @@ from pydantic import Field
 
 from audioae.config import Config
 from audioae.library.generation import Generation
-from audioae.pipeline.clips import Workers
+from audioae.pipeline.config import Workers
 from audioae.progress import Progress
 from audioae.screening.corrupt.classifier import (
     CLEAN,

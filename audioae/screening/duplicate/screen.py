@@ -19,7 +19,7 @@ import pyarrow.compute as pc  # its functions are made at import
 
 from audioae.config import Config
 from audioae.library.generation import Generation
-from audioae.pipeline.clips import Workers
+from audioae.pipeline.config import Workers
 from audioae.pipeline.index_neighbors import read_index_neighbors
 from audioae.progress import Progress
 from audioae.screening.duplicate.best_copy import Loss, choose_copy

@@ -16,7 +16,7 @@ from audioae.audio.workers import imap_killable
 from audioae.config import fingerprint
 from audioae.errors import AudioError
 from audioae.library.generation import Generation
-from audioae.pipeline.clips import Workers
+from audioae.pipeline.config import Workers
 from audioae.pipeline.shards import iter_shards, part_fingerprint
 from audioae.progress import Progress
 from audioae.screening.generated.artifacts import ARTIFACT_NAMES, track_artifacts

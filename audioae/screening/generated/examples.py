@@ -11,7 +11,7 @@ from audioae.config import Config
 from audioae.errors import AudioError
 from audioae.library.generation import Generation
 from audioae.model.torchscript_decoder import WaveformDecoder
-from audioae.pipeline.clips import Workers
+from audioae.pipeline.config import Workers
 from audioae.progress import Progress
 from audioae.screening.generated.artifacts import ABOUT, ARTIFACT_NAMES
 from audioae.screening.generated.detector import Examples

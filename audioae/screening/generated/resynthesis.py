@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 import soxr
 
-from audioae.audio.clips import CLIP_SAMPLES, SAMPLE_RATE
 from audioae.audio.griffin_lim import mel_waveform
 from audioae.audio.mel import encode_mel, log_mel
 from audioae.audio.perturbations import ORIGINAL, PERTURBATIONS, Perturbation, read_whole, write_version
+from audioae.constants import CLIP_SAMPLES, SAMPLE_RATE
 from audioae.errors import AudioError
 from audioae.screening.generated.artifacts import SECTION_S, read_sections, waveform_artifacts
 from audioae.screening.generated.vocoders import FAMILIES

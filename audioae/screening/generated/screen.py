@@ -22,7 +22,7 @@ from pydantic import Field
 from audioae.audio.perturbations import ORIGINAL
 from audioae.library.generation import Generation
 from audioae.model.torchscript_decoder import WaveformDecoder
-from audioae.pipeline.clips import Workers
+from audioae.pipeline.config import Workers
 from audioae.progress import Progress
 from audioae.screening.generated.artifacts import ABOUT, SECTION_S
 from audioae.screening.generated.catalog_artifacts import measure_artifacts

@@ -18,7 +18,7 @@ from pydantic import Field
 
 from audioae.config import Config
 from audioae.library.generation import Generation
-from audioae.pipeline.clips import Workers
+from audioae.pipeline.config import Workers
 from audioae.pipeline.index import read_embeddings
 from audioae.progress import Progress
 from audioae.screening.mislabeled.label_model import LabelModel, LabelScores

@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audioae.audio.clips import ClipConfig
-from audioae.audio.decode import DecodeConfig
+from audioae.audio.config import ClipConfig, DecodeConfig
 from audioae.audio.extract import Extracted
 from audioae.errors import AudioError
 from audioae.screening.corrupt.faults import FAULTS, INTACT, extract_faulty

@@ -12,7 +12,7 @@ import pytest
 
 from audioae.api import Library
 from audioae.audio.perturbations import read_whole
-from audioae.pipeline.clips import Workers
+from audioae.pipeline.config import Workers
 from audioae.screening.corrupt.faults import FAULTS, INTACT
 from audioae.screening.corrupt.features import oddest_clips, read_evidence
 from audioae.screening.corrupt.screen import CorruptConfig, screen_corrupt

@@ -9,7 +9,7 @@ import torch
 
 from audioae.api import Library
 from audioae.errors import ModelError
-from audioae.pipeline.clips import Workers
+from audioae.pipeline.config import Workers
 from audioae.screening.generated.artifacts import ARTIFACT_NAMES
 from audioae.screening.generated.catalog_artifacts import measure_artifacts
 from audioae.screening.generated.screen import GeneratedConfig, choose_sample, eligible, load_decoders, screen_generated

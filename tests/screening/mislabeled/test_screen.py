@@ -10,7 +10,7 @@ import pytest
 from audioae.api import Library
 from audioae.config import parse_config
 from audioae.errors import ConfigError
-from audioae.pipeline.clips import Workers
+from audioae.pipeline.config import Workers
 from audioae.screening.mislabeled.labels import TrackLabels, find_neighbors, read_labels
 from audioae.screening.mislabeled.screen import MislabeledConfig, group_issues, score_labels, screen_mislabeled
 from audioae.search.factory import IndexConfig

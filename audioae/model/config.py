@@ -1,0 +1,74 @@
+"""The configuration of a model: one variant is a YAML file of 5 to 12 lines in configs/model/.
+
+Reading it loads no torch: a wrong key is reported at once.
+"""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from audioae.config import Config
+from audioae.constants import N_FRAMES, N_MELS
+from audioae.model.bottlenecks import BottleneckConfig, VqConfig
+from audioae.model.corruption import CorruptionConfig
+from audioae.model.heads import HeadConfig, StatsHeadConfig
+from audioae.model.terms import Commitment, InfoNce, Mse, TermConfig
+
+
+class AugmentConfig(Config):
+    """Strengths; 0 turns a step off. `*_share` is the share of clips that get it.
+
+    `crop_frames` is the shortest stretch that is left of a clip. `light_share` is of the pairs whose two clips are one
+    and the same: those of tracks with a single clip.
+    """
+
+    crop_share: float = Field(default=0.75, ge=0, le=1)
+    crop_frames: int = Field(default=43, ge=1, le=N_FRAMES)
+    light_share: float = Field(default=0.5, ge=0, le=1)
+    roll_mels: int = Field(default=3, ge=0, lt=N_MELS)
+    eq_db: float = Field(default=3.0, ge=0)
+    background_share: float = Field(default=0.5, ge=0, le=1)
+    background_db: tuple[float, float] = (-20.0, -8.0)
+    noise_share: float = Field(default=0.25, ge=0, le=1)
+    noise_db: tuple[float, float] = (-55.0, -25.0)
+    mask_mels: int = Field(default=16, ge=0, le=N_MELS)
+    mask_frames: int = Field(default=20, ge=0, le=N_FRAMES)
+
+
+class ModelConfig(Config):
+    """One model variant. `kind` pca is the baseline and takes no other key."""
+
+    kind: Literal["autoencoder", "pca"] = "autoencoder"
+    channels: tuple[int, ...] = Field(default=(16, 32, 64, 128), max_length=4)
+    head: HeadConfig = StatsHeadConfig(kind="stats", modulation=16)
+    bottleneck: BottleneckConfig = VqConfig(kind="vq")
+    terms: tuple[TermConfig, ...] = (
+        Mse(kind="mse"),
+        Commitment(kind="commitment", weight=0.25),
+        InfoNce(kind="info_nce"),
+    )
+    corruption: CorruptionConfig | None = None
+    augment: AugmentConfig | None = AugmentConfig()
+
+    @model_validator(mode="after")
+    def _fits(self):
+        if self.kind == "pca":
+            fields = type(self).model_fields
+            surplus = [key for key in fields if key != "kind" and getattr(self, key) != fields[key].default]
+            if surplus:
+                raise ValueError(f"kind pca takes no other key, got {', '.join(surplus)}")
+            return self
+        provided = self.bottleneck.provides | {"input_gradient"} | ({"pairs"} if self.augment else set())
+        for term in self.terms:
+            missing = sorted(term.NEEDS - provided)
+            if missing:
+                raise ValueError(
+                    f"term {term.key!r} needs {', '.join(missing)}, which bottleneck {self.bottleneck.kind!r} "
+                    f"{'with' if self.augment else 'without'} augment does not provide; it has {sorted(provided)}"
+                )
+        keys = [term.key for term in self.terms]
+        if len(set(keys)) < len(keys):
+            raise ValueError(f"two terms are called the same in {keys}; give one a `name`")
+        if not any(term.weight > 0 for term in self.terms):
+            raise ValueError("no term has a weight above 0: there is nothing to train")
+        return self
