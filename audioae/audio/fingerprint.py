@@ -71,7 +71,7 @@ def similarity(one: Fingerprint, other: Fingerprint) -> float:
 
     >>> rng = np.random.default_rng(0)
     >>> one, other = (fingerprint_clips(rng.integers(0, 255, (3, 128, 130)), np.arange(3)) for _ in range(2))
-    >>> sameness(one, one) > 0.999, sameness(one, other) < 0.2
+    >>> similarity(one, one) > 0.999, similarity(one, other) < 0.2
     (True, True)
     """
     pairs = zip(_patterns(one.levels), one.starts_s, _patterns(other.levels), other.starts_s, strict=False)
@@ -111,7 +111,7 @@ def candidate_pairs(scores: np.ndarray, rows: np.ndarray, durations_s: np.ndarra
 def connected_groups(n: int, pairs: Sequence[tuple[int, int]] | np.ndarray) -> np.ndarray:
     """The group of each of `n` rows, shape (n,), int64: the first row that it is linked to, directly or through others.
 
-    >>> groups_of(5, [(1, 3), (3, 4)])
+    >>> connected_groups(5, [(1, 3), (3, 4)])
     array([0, 1, 2, 1, 1])
     """
     links = np.asarray(pairs, np.int64).reshape(-1, 2)
