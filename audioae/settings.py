@@ -13,7 +13,7 @@ from audioae.model.config import ModelConfig
 from audioae.pipeline.config import MelsConfig, TrainStageConfig, Workers
 from audioae.playlists.table import PlaylistRequest
 from audioae.recommend.recommender import RecommendConfig
-from audioae.screening.run import ScreenConfig
+from audioae.screening.config import ScreenConfig
 from audioae.search.factory import IndexConfig
 from audioae.similarity.table import SimilarConfig
 

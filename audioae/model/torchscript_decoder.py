@@ -39,7 +39,7 @@ class WaveformDecoder:
 
     @torch.inference_mode()
     @cpu_threads()
-    def remake(self, waveform: np.ndarray) -> np.ndarray:
+    def resynthesize(self, waveform: np.ndarray) -> np.ndarray:
         """What the decoder makes of a waveform (n,) float32, of the same length.
 
         Raises

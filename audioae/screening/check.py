@@ -17,7 +17,7 @@ from audioae.progress import Progress
 
 if TYPE_CHECKING:
     from audioae.library.generation import Generation
-    from audioae.pipeline.clips import Workers
+    from audioae.pipeline.config import Workers
     from audioae.screening.result import Screened
 
 Run = Callable[["Generation", Any, "Workers", Progress], "Screened"]

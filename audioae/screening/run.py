@@ -2,106 +2,65 @@
 
 Conventions
 -----------
-- A check makes one part in `findings` (a row per track) and one in `screenings` (what it found out about itself), named
-  after its code, its settings and what it looked at. A part that is there is not computed again: after a kill the
-  check that was at work is repeated, those before it are not.
-- Verdicts are applied to such a part, which makes another one: giving verdicts back costs no decoding.
-- A check that cannot run gives no rows, and says why in `omitted`. One whose audio could not be read is asked again by
-  the next run: its part is named after what it lacked besides.
+- A check writes one part of `findings` (a row per track) and one of `screenings` (what it measured about itself). Their
+  name is a fingerprint of the check's code, its settings and its input, so an existing part is not computed again.
+  After a crash, only the check that was running is repeated.
+- Applying verdicts to a part makes another part, so new verdicts decode nothing.
+- A check that cannot run writes no rows and gives the reason in `omitted`. A check that could not read some audio runs
+  again the next time: the name of its part includes what it lacked.
 """
 
 import hashlib
-import io
-import json
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from audioae.config import Config, fingerprint
 from audioae.errors import ConfigError, EvaluationError, SearchError
 from audioae.library.generation import Generation
 from audioae.pipeline.config import Workers
 from audioae.progress import Progress
-from audioae.screening.corrupt.screen import CorruptConfig, screen_corrupt
-from audioae.screening.duplicate.screen import DuplicateConfig, screen_duplicate
-from audioae.screening.generated.screen import GeneratedConfig, screen_generated
-from audioae.screening.mislabeled.screen import MislabeledConfig, screen_mislabeled
-from audioae.screening.result import CHECKS, Screened
-from audioae.screening.verdicts import Decision, Judged, add_verdicts, decide, read_verdicts
+from audioae.screening.check import Check
+from audioae.screening.config import ScreenConfig
+from audioae.screening.registry import CHECKS
+from audioae.screening.result import Screened
+from audioae.screening.tables import from_tables, to_tables
+from audioae.screening.text import count
+from audioae.screening.verdict_files import load_verdicts
+from audioae.screening.verdicts import decide
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
-from audioae.store.schemas import FINDINGS, SCREENINGS
 
-# Raise a check's number when it would find something else in the same catalog.
-CODE = {"mislabeled": 1, "corrupt": 2, "generated": 2, "duplicate": 2}
-# What a check's answer changes with: another index over the same embeddings does not make the audio decode again.
-LOOKS_AT = {"mislabeled": "index", "corrupt": "embeddings", "generated": "embeddings", "duplicate": "index"}
-DECIDING = 1  # raise it when the same scores and verdicts would give other decisions
-SCREEN: Mapping[str, Callable[..., Screened]] = {
-    "mislabeled": screen_mislabeled,
-    "corrupt": screen_corrupt,
-    "generated": screen_generated,
-    "duplicate": screen_duplicate,
-}
-
-
-class ScreenConfig(Config):
-    """A section per check; null leaves it out. `generated: {}` asks that one too, which decodes everything again.
-
-    `verdicts` names one or more CSV files of `audioae findings --out` with the column verdict filled in.
-    """
-
-    mislabeled: MislabeledConfig | None = MislabeledConfig()
-    corrupt: CorruptConfig | None = CorruptConfig()
-    generated: GeneratedConfig | None = None
-    duplicate: DuplicateConfig | None = DuplicateConfig()
-    verdicts: str | tuple[str, ...] = ()
-
-    @property
-    def checks(self) -> dict[str, Config]:
-        """The settings of the checks that are wanted, in their order."""
-        return {check: settings for check in CHECKS if (settings := getattr(self, check)) is not None}
+DECISION_CODE = 1  # increase it when the same scores and verdicts would give other decisions
 
 
 def screen_store(
-    store: Store, config: ScreenConfig, index: DatasetRef, workers: Workers, report: Progress | None = None
+    store: Store, config: ScreenConfig, index: DatasetRef, workers: Workers, progress: Progress | None = None
 ) -> DatasetRef:
-    """Publish `findings` and `screenings` of the catalog behind `index`.
+    """Publish `findings` and `screenings` for the catalog that `index` was built from.
 
     Raises
     ------
     ConfigError
-        If no check is wanted, or a file of verdicts cannot be used or judges a check that is not wanted; nothing was
+        If no check is on, or a verdict file cannot be used or has verdicts for a check that is off; nothing has been
         computed then.
     """
     if not config.checks:
+        raise ConfigError(f"screen: no check is on; give one of {', '.join(CHECKS)} a section, such as duplicate: {{}}")
+    verdicts = load_verdicts(config.verdicts)
+    if off := next((check for check in verdicts if check not in config.checks), None):
         raise ConfigError(
-            f"screen: no check is wanted; give one of {', '.join(CHECKS)} a section, such as duplicate: {{}}"
-        )
-    judged = load_verdicts(config.verdicts)
-    if unasked := next((check for check in judged if check not in config.checks), None):
-        raise ConfigError(
-            f"screen.verdicts: {len(judged[unasked])} are of {unasked}, which is not asked; give it a section "
-            f"(screen.{unasked}={{}}), or leave them out"
+            f"screen.verdicts: got {count(len(verdicts[off]), 'verdict')} for the check {off}, which is off; turn it "
+            f"on (screen.{off}={{}}), or remove them"
         )
     library = Generation(store, index)
     names = []
     for check, settings in config.checks.items():
-        looked_at = {"index": index, "embeddings": library.embeddings_ref}[LOOKS_AT[check]]
-        raw = _part_name(check, [CODE[check], settings, _hashes(settings), str(looked_at)])
-        if not _is_there(store, raw):
-            screened = _run(library, check, settings, workers, report or _silent)
-            if not screened.settled:
-                raw = _part_name(check, [raw, list(screened.omitted)])
-            _write(store, raw, *_tables(*_undisturbed(screened)))
-        names.append(raw)
-        if own := judged.get(check):
-            names[-1] = _part_name(check, [raw, DECIDING, sorted(own.items())])
-            if not _is_there(store, names[-1]):
-                _write(store, names[-1], *_judge(store, raw, own))
+        name = _screen(library, CHECKS[check], settings, workers, progress or _no_progress)
+        if verdicts_on_check := verdicts.get(check):
+            name = _apply_verdicts(store, check, name, verdicts_on_check)
+        names.append(name)
     settings = config.model_dump(mode="json")
     parents = [index, library.embeddings_ref, library.tracks_ref]
     recipe = fingerprint([names, settings])
@@ -109,95 +68,43 @@ def screen_store(
     return store.commit("findings", names, recipe=recipe, config=settings, parents=[*parents, screenings])
 
 
-def load_verdicts(paths: str | tuple[str, ...]) -> dict[str, dict[str, bool]]:
-    """What people decided, by check and track_id. Raises `ConfigError` naming file and line of what is wrong."""
-    known: dict[tuple[str, str], tuple[bool, str]] = {}
-    for path in [paths] if isinstance(paths, str) else paths:
-        try:
-            text = Path(path).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"screen.verdicts: {path} cannot be read ({error}); wanted a CSV in UTF-8") from error
-        # by line feeds only: a title may hold other characters that `splitlines` takes for the end of a line
-        add_verdicts(known, read_verdicts(io.StringIO(text), path))
-    judged: dict[str, dict[str, bool]] = {}
-    for (check, track_id), (is_issue, _) in known.items():
-        judged.setdefault(check, {})[track_id] = is_issue
-    return judged
+def _screen(library: Generation, check: Check, settings: Config, workers: Workers, progress: Progress) -> str:
+    """The name of a check's part, which is computed if it does not exist."""
+    input_ref = {"index": library.index_ref, "embeddings": library.embeddings_ref}[check.looks_at]
+    name = _part_name(check.name, [check.code, settings, _file_hashes(check, settings), str(input_ref)])
+    if _exists(library.store, name):
+        return name
+    screened = _run(library, check, settings, workers, progress)
+    if not screened.settled:
+        name = _part_name(check.name, [name, list(screened.omitted)])
+    _write(library.store, name, screened, {})
+    return name
 
 
-def _run(library: Generation, check: str, settings: Config, workers: Workers, report: Progress) -> Screened:
+def _run(library: Generation, check: Check, settings: Config, workers: Workers, progress: Progress) -> Screened:
     try:
-        return SCREEN[check](library, settings, workers, report)
-    except (SearchError, EvaluationError) as error:  # of this catalog; what is wrong with the run stops it
-        nothing = np.empty(0, np.float32)
-        return Screened(check, np.empty(0, dtype=object), nothing, 0.0, omitted=[f"the check could not run: {error}"])
+        screened = check.run(library, settings, workers, progress)
+    except (SearchError, EvaluationError) as error:  # a property of this catalog; any other error stops the run
+        no_scores = np.empty(0, np.float32)
+        omitted = [f"the check could not run: {error}"]
+        return Screened(check.name, np.empty(0, dtype=object), no_scores, 0.0, omitted=omitted)
+    if screened.check != check.name:
+        raise ValueError(f"check {check.name}: got a result of check {screened.check!r}")
+    return screened
 
 
-def _undisturbed(screened: Screened) -> tuple[Screened, Decision]:
-    return screened, decide(screened.track_ids, screened.score, screened.threshold, screened.confidence, {})
+def _apply_verdicts(store: Store, check: str, name: str, verdicts: dict[str, bool]) -> str:
+    """The name of the part that verdicts make of part `name`."""
+    decided = _part_name(check, [name, DECISION_CODE, sorted(verdicts.items())])
+    if not _exists(store, decided):
+        screened = from_tables(store.read_part("findings", name), store.read_part("screenings", name))
+        _write(store, decided, screened, verdicts)
+    return decided
 
 
-def _judge(store: Store, raw: str, judged: Judged) -> tuple[pa.Table, pa.Table]:
-    """The tables of a part as verdicts change them."""
-    screened = _screened(store.read_part("findings", raw), store.read_part("screenings", raw))
-    decision = decide(screened.track_ids, screened.score, screened.threshold, screened.confidence, judged)
-    return _tables(screened, decision)
-
-
-def _tables(screened: Screened, decision: Decision) -> tuple[pa.Table, pa.Table]:
-    """Rows of `findings` and `screenings`."""
-    n = len(screened.track_ids)
-    evidence = dict(screened.evidence)
-    for row, verdict in decision.verdicts.items():
-        evidence[row] = {**evidence.get(row, {}), "verdict": verdict}
-    columns = {
-        "track_id": pa.array([str(track_id) for track_id in screened.track_ids], pa.string()),
-        "check": pa.array([screened.check] * n, pa.string()),
-        "score": _numbers(screened.score, n),
-        "is_issue": pa.array(np.asarray(decision.is_issue, bool)),
-        "group": _texts(screened.group, n),
-        "suggestion": _texts(screened.suggestion, n),
-        "confidence": _numbers(decision.confidence, n),
-        "evidence": pa.array([_json(evidence[i]) if i in evidence else None for i in range(n)], pa.string()),
-    }
-    measured = {**screened.measured, **({"verdicts": decision.measured} if decision.measured else {})}
-    told = {
-        "check": screened.check,
-        "threshold": decision.threshold,
-        "measured": _json(measured),
-        "omitted": [*screened.omitted, *_unknown(decision.measured.get("unknown tracks", 0))],
-    }
-    return pa.table(columns, schema=FINDINGS), pa.Table.from_pylist([told], schema=SCREENINGS)
-
-
-def _unknown(n: int) -> list[str]:
-    return [f"{n} verdicts are of tracks that this check did not look at"] if n else []
-
-
-def _screened(findings: pa.Table, screenings: pa.Table) -> Screened:
-    """The inverse of `_tables`, of a part without verdicts."""
-    (told,) = screenings.to_pylist()
-    texts = {
-        name: np.array([text or "" for text in findings[name].to_pylist()], dtype=object)
-        for name in ("group", "suggestion")
-    }
-    return Screened(
-        check=told["check"],
-        track_ids=np.array(findings["track_id"].to_pylist(), dtype=object),
-        score=findings["score"].to_numpy().astype(np.float32),
-        threshold=told["threshold"],
-        evidence={i: json.loads(text) for i, text in enumerate(findings["evidence"].to_pylist()) if text},
-        group=texts["group"],
-        suggestion=texts["suggestion"],
-        confidence=findings["confidence"].to_numpy().astype(np.float32),
-        measured=json.loads(told["measured"]),
-        omitted=told["omitted"],
-    )
-
-
-def _hashes(settings: Config) -> list[str | None]:
-    """Of the files that settings name: another decoder under the old name is another one."""
-    paths = [Path(path) for path in getattr(settings, "decoders", ())]
+def _file_hashes(check: Check, settings: Config) -> list[str | None]:
+    """Hashes of the files that the settings name: a file with new content under its old name changes the result."""
+    paths = [Path(path) for path in check.files(settings)]
     return [hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None for path in paths]
 
 
@@ -205,29 +112,16 @@ def _part_name(check: str, made_from: list[Any]) -> str:
     return f"{check}-{fingerprint(made_from)}"
 
 
-def _is_there(store: Store, name: str) -> bool:
+def _exists(store: Store, name: str) -> bool:
     return store.has_part("screenings", name) and store.has_part("findings", name)
 
 
-def _write(store: Store, name: str, findings: pa.Table, screenings: pa.Table) -> None:
+def _write(store: Store, name: str, screened: Screened, verdicts: dict[str, bool]) -> None:
+    decision = decide(screened.track_ids, screened.score, screened.threshold, screened.confidence, verdicts)
+    findings, screenings = to_tables(screened, decision)
     store.write_part("findings", name, findings)
     store.write_part("screenings", name, screenings)
 
 
-def _numbers(values: np.ndarray | None, n: int) -> pa.Array:
-    numbers = np.full(n, np.nan, np.float32) if values is None else np.asarray(values, np.float32)
-    return pa.array(numbers, pa.float32(), mask=~np.isfinite(numbers))
-
-
-def _texts(values: np.ndarray | None, n: int) -> pa.Array:
-    return pa.array([str(value) or None for value in values] if values is not None else [None] * n, pa.string())
-
-
-def _json(content: Mapping[str, Any]) -> str:
-    """With numpy's numbers and arrays as JSON has them, and null for NaN."""
-    text = json.dumps(content, default=lambda value: value.tolist())
-    return json.dumps(json.loads(text, parse_constant=lambda _: None)) if "NaN" in text or "Infinity" in text else text
-
-
-def _silent(what: str, done: int, total: int) -> None:
+def _no_progress(what: str, done: int, total: int) -> None:
     pass

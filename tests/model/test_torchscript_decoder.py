@@ -39,7 +39,7 @@ def saved(module: torch.nn.Module, path: Path) -> Path:
 def test_a_module_makes_a_waveform_again(tmp_path: Path):
     decoder = WaveformDecoder(saved(Halved(), tmp_path / "halved.pt"))
     waveform = np.linspace(-1, 1, 100, dtype=np.float32)
-    made = decoder.remake(waveform)
+    made = decoder.resynthesize(waveform)
     assert decoder.sample_rate == 32_000
     assert made[:97] == pytest.approx(waveform[:97] / 2)
     assert made[97:].tolist() == [0, 0, 0]
@@ -59,6 +59,6 @@ def test_files_that_are_no_module(tmp_path: Path):
 
 def test_modules_that_do_something_else(tmp_path: Path):
     with pytest.raises(ModelError, match=r"made \(1, 1\), wanted about \(1, 1, 100\)"):
-        WaveformDecoder(saved(Text(), tmp_path / "text.pt")).remake(np.zeros(100, np.float32))
+        WaveformDecoder(saved(Text(), tmp_path / "text.pt")).resynthesize(np.zeros(100, np.float32))
     with pytest.raises(ModelError, match=r"failed on a waveform of shape \(1, 1, 100\)"):
-        WaveformDecoder(saved(Stereo(), tmp_path / "stereo.pt")).remake(np.zeros(100, np.float32))
+        WaveformDecoder(saved(Stereo(), tmp_path / "stereo.pt")).resynthesize(np.zeros(100, np.float32))

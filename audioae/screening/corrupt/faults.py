@@ -1,17 +1,17 @@
-"""Faults done to a recording on purpose, to learn from: what a catalog's own clean tracks would look like with them.
+"""Faults that are added to recordings on purpose, to train on: the catalog's own clean tracks, each with one fault.
 
 Conventions
 -----------
-- A fault is a `perturb.Perturbation` of group "fault": planes (channels, n) float32 at the file's own rate in and out.
-- How strong a fault is, and where it strikes, is drawn by chance, seeded by the recording and the name of the fault:
-  the same file gives the same faults.
-- What has become louder than full scale is turned down afterwards, so that no fault but clipping clips.
-- Every version is stored as a float wav (half of them), mp3 of 192 kb/s or Ogg Vorbis, drawn as well, and so is the
-  unharmed one, `INTACT`: what tells a version from its recording must be the fault and not the storing.
-- Of a recording above 30 s, the middle 30 s are used.
+- A fault is a `Perturbation` of group "fault", from planes to planes: (channels, n) float32 at the file's own rate.
+- The strength and the position of a fault are random, seeded by the recording and the name of the fault, so the same
+  file always gets the same faults.
+- A result above full scale is scaled down, so that only the fault clipping clips.
+- Each version is stored as a float wav (half of them), mp3 at 192 kb/s or Ogg Vorbis, chosen at random, and so is the
+  unharmed version, `INTACT`. Otherwise a classifier could learn the storage instead of the fault.
+- Only the middle 30 s of a longer recording are used.
 
-Why mild and severe ones: a fault that fills a track is found by anyone. The ranges begin where a listener who looks for
-the fault hears it.
+Why mild and severe faults: anyone finds a fault that fills a track. The ranges begin where a listener who looks for the
+fault just hears it.
 """
 
 import tempfile
@@ -41,23 +41,23 @@ Change = Callable[[Planes, int, np.random.Generator], Planes]
 def extract_faulty(
     path: str | Path, folder: str | Path, clip_config: ClipConfig, decode_config: DecodeConfig, names: Sequence[str]
 ) -> dict[str, Extracted | AudioError]:
-    """Extract versions of a file, each with one fault: a function for workers.
+    """Extract versions of a file, each with one fault. Runs in worker processes.
 
     Parameters
     ----------
     path : str or Path
         An audio file.
     folder : str or Path
-        Where the versions may stand for a moment, one at a time.
+        Folder for temporary files, one version at a time.
     clip_config, decode_config : ClipConfig, DecodeConfig
         As for `extract`.
     names : sequence of str
-        Of `FAULTS`, or `INTACT`.
+        Names of `FAULTS`, or `INTACT`.
 
     Returns
     -------
     versions : dict of str to Extracted or AudioError
-        The error where decoding refuses the version: that fault is found without a check.
+        An error if the decoder rejects the version: such a fault needs no check.
 
     Raises
     ------
@@ -68,13 +68,12 @@ def extract_faulty(
     spare = max(planes.shape[1] - round(_USED_S * rate), 0)
     planes = planes[:, spare // 2 : planes.shape[1] - (spare - spare // 2)]
     versions: dict[str, Extracted | AudioError] = {}
-    with tempfile.TemporaryDirectory(dir=folder) as place:
+    with tempfile.TemporaryDirectory(dir=folder) as versions_folder:
         for name in names:
             codec, bit_rate = _STORED[int(_rng(planes, f"{name} stored").integers(len(_STORED)))]
+            fault = replace(FAULTS[name], codec=codec, bit_rate=bit_rate)
             try:
-                version = write_version(
-                    planes, rate, replace(FAULTS[name], codec=codec, bit_rate=bit_rate), Path(place)
-                )
+                version = write_version(planes, rate, fault, Path(versions_folder))
                 versions[name] = extract(version, clip_config, decode_config)
             except AudioError as error:
                 versions[name] = error
@@ -94,8 +93,8 @@ def _level(planes: Planes) -> float:
     return float(np.sqrt(np.mean(np.square(planes, dtype=np.float64)))) + 1e-9
 
 
-def _places(n: int, rate: int, rng: np.random.Generator, how_many: tuple[int, int], seconds: tuple[float, float]):
-    """First and last sample of some stretches, drawn in number, place and length."""
+def _stretches(n: int, rate: int, rng: np.random.Generator, how_many: tuple[int, int], seconds: tuple[float, float]):
+    """First and last sample of random stretches: their number, positions and lengths are drawn."""
     for _ in range(rng.integers(how_many[0], how_many[1] + 1)):
         length = min(int(rng.uniform(*seconds) * rate), n // 2)
         first = int(rng.integers(0, max(n - length, 1)))
@@ -113,14 +112,14 @@ def _clipping(planes: Planes, rate: int, rng: np.random.Generator) -> Planes:
 
 def _dropouts(planes: Planes, rate: int, rng: np.random.Generator) -> Planes:
     changed = planes.copy()
-    for first, last in _places(planes.shape[1], rate, rng, (3, 12), (0.02, 0.2)):
+    for first, last in _stretches(planes.shape[1], rate, rng, (3, 12), (0.02, 0.2)):
         changed[:, first:last] = 0
     return changed
 
 
 def _silence(planes: Planes, rate: int, rng: np.random.Generator) -> Planes:
     changed = planes.copy()
-    for first, last in _places(planes.shape[1], rate, rng, (1, 3), (0.4, 2.0)):
+    for first, last in _stretches(planes.shape[1], rate, rng, (1, 3), (0.4, 2.0)):
         changed[:, first:last] = 1e-5 * rng.standard_normal(last - first)
     return changed
 
@@ -133,14 +132,14 @@ def _cut_short(planes: Planes, rate: int, rng: np.random.Generator) -> Planes:
 
 def _clicks(planes: Planes, rate: int, rng: np.random.Generator) -> Planes:
     changed, peak = planes.copy(), float(np.abs(planes).max())
-    for first, last in _places(planes.shape[1], rate, rng, (5, 30), (2e-5, 3e-4)):
+    for first, last in _stretches(planes.shape[1], rate, rng, (5, 30), (2e-5, 3e-4)):
         changed[:, first : last + 1] += peak * rng.uniform(0.4, 1.0) * rng.choice([-1, 1])
     return changed
 
 
 def _bursts(planes: Planes, rate: int, rng: np.random.Generator) -> Planes:
     changed, level = planes.copy(), _level(planes)
-    for first, last in _places(planes.shape[1], rate, rng, (3, 10), (0.01, 0.1)):
+    for first, last in _stretches(planes.shape[1], rate, rng, (3, 10), (0.01, 0.1)):
         changed[:, first:last] += level * rng.uniform(1, 3) * rng.standard_normal(last - first)
     return changed
 
@@ -181,7 +180,7 @@ def _opposed(planes: Planes, rate: int, rng: np.random.Generator) -> Planes:
 
 def _stutter(planes: Planes, rate: int, rng: np.random.Generator) -> Planes:
     changed = planes.copy()
-    for first, last in _places(planes.shape[1], rate, rng, (2, 8), (0.2, 0.8)):
+    for first, last in _stretches(planes.shape[1], rate, rng, (2, 8), (0.2, 0.8)):
         period = int(rng.uniform(0.015, 0.075) * rate)
         changed[:, first:last] = planes[:, first + np.arange(last - first) % period]
     return changed
@@ -195,29 +194,29 @@ def _coarse(planes: Planes, rate: int, rng: np.random.Generator) -> Planes:
 def _transcoded(planes: Planes, rate: int, rng: np.random.Generator) -> Planes:
     kept = planes[:2]
     low = Perturbation("low", "codec", "", codec="mp3", bit_rate=int(rng.choice([32_000, 48_000, 64_000])))
-    with tempfile.TemporaryDirectory() as place:
-        poor, poor_rate = read_whole(write_version(kept, rate, low, Path(place)))
+    with tempfile.TemporaryDirectory() as folder:
+        poor, poor_rate = read_whole(write_version(kept, rate, low, Path(folder)))
     return soxr.resample(poor.T, poor_rate, rate, quality="HQ").T if poor_rate != rate else poor
 
 
 _ALL: tuple[tuple[str, str, Change], ...] = (
-    (INTACT, "nothing is wrong with it", _intact),
-    ("clipping", "0.2 to 3 % of the samples are cut off at one level", _clipping),
-    ("dropouts", "3 to 12 stretches of 20 to 200 ms are zero", _dropouts),
-    ("silence", "1 to 3 stretches of 0.4 to 2 s hold faint noise (-100 dBFS)", _silence),
+    (INTACT, "no fault", _intact),
+    ("clipping", "0.2 to 3 % of the samples are clipped at one level", _clipping),
+    ("dropouts", "3 to 12 gaps of 20 to 200 ms", _dropouts),
+    ("silence", "1 to 3 stretches of 0.4 to 2 s contain only faint noise (-100 dBFS)", _silence),
     ("cut short", "the last 20 to 60 % are zero", _cut_short),
     ("clicks", "5 to 30 clicks of up to 0.3 ms", _clicks),
     ("bursts", "3 to 10 bursts of noise of 10 to 100 ms, 0 to 10 dB above the recording", _bursts),
     ("noise", "white noise 7 to 13 dB below the recording", _noise),
     ("hum", "50 or 60 Hz and harmonics, 8 to 20 dB below the recording", _hum),
-    ("muffled", "a low-pass at 1.5 to 5 kHz", _muffled),
-    ("wrong speed", "played at another sample rate than its own: 0.5 to 2 times as fast", _wrong_speed),
-    ("offset", "DC of 2 to 20 % of full scale", _offset),
+    ("muffled", "low-pass filtered at 1.5 to 5 kHz", _muffled),
+    ("wrong speed", "played at the wrong sample rate, 0.5 to 2 times as fast", _wrong_speed),
+    ("offset", "a DC offset of 2 to 20 % of full scale", _offset),
     ("dead channel", "one channel 45 to 100 dB below the other", _dead_channel),
     ("opposed channels", "one channel is the negative of the other", _opposed),
     ("stutter", "2 to 8 stretches of 0.2 to 0.8 s repeat 15 to 75 ms", _stutter),
-    ("coarse", "4 to 7 bits of the peak", _coarse),
-    ("transcoded", "encoded as mp3 of 32 to 64 kb/s and stored as more", _transcoded),
+    ("coarse", "quantized to 4 to 7 bits", _coarse),
+    ("transcoded", "encoded as mp3 at 32 to 64 kb/s, then at a higher rate", _transcoded),
 )
 FAULTS: dict[str, Perturbation] = {
     name: Perturbation(name, "fault", what, partial(_apply, change=change, name=name)) for name, what, change in _ALL

@@ -1,9 +1,9 @@
-"""What the check for corrupt tracks looks at: the store's evidence of every track, and that of versions with a fault.
+"""The evidence that the check corrupt uses: that of every track, from the store, and that of versions with a fault.
 
 Conventions
 -----------
 - Rows are tracks that were decoded and embedded, in the order of the catalog.
-- A version is extracted as the catalog was, but for its number of clips: they are for the reconstruction only.
+- A version is extracted with the settings of the catalog, except for fewer clips: they only serve the reconstruction.
 """
 
 import tempfile
@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from audioae.audio.extract import Extracted
 from audioae.audio.health import HEALTH_COLUMNS
@@ -20,21 +19,20 @@ from audioae.audio.workers import imap_killable
 from audioae.errors import AudioError
 from audioae.library.generation import Generation
 from audioae.model.embedder import pool_track
-from audioae.pipeline.clips import mel_codes
 from audioae.pipeline.config import Workers
-from audioae.pipeline.shards import shard_of
+from audioae.pipeline.stored_clips import iter_stored_clips
 from audioae.progress import Progress
-from audioae.screening.corrupt.classifier import CLEAN, oddest_clip
+from audioae.screening.corrupt.classifier import CLEAN
 from audioae.screening.corrupt.faults import FAULTS, INTACT, extract_faulty
 from audioae.screening.corrupt.rules import derive
 
-_CLIPS = 8  # of a version that are embedded
+_MAX_CLIPS = 8  # embedded clips of a version
 _LOSSLESS = ("pcm", "flac", "float", "double", "alac")
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the store has of decoded tracks, in the order of the catalog; `columns` are those of `corrupt_rules`."""
+    """The evidence of n tracks, in the order of the catalog; `columns` are those of `rules.derive`, shape (n,)."""
 
     tracks: list[dict[str, Any]]
     columns: dict[str, np.ndarray]
@@ -46,7 +44,18 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Versions:
-    """Versions with a fault each (`CLEAN` where intact): the row of their track, their fault, their evidence."""
+    """The evidence of n versions of tracks.
+
+    Parameters
+    ----------
+    track : np.ndarray, shape (n,), int
+        Row of the track.
+    kinds : np.ndarray, shape (n,), str
+        The version's fault, or `CLEAN`.
+    columns : mapping of str to np.ndarray, shape (n,)
+    omitted : tuple of str
+        Which tracks could not be read, as a sentence.
+    """
 
     track: np.ndarray
     kinds: np.ndarray
@@ -55,40 +64,40 @@ class Versions:
 
 
 def read_evidence(library: Generation) -> Evidence:
-    """Health and reconstruction of every embedded track."""
+    """Health and reconstruction error of every embedded track."""
     health_ref = library.store.manifest(library.embeddings_ref).parent("health")
     health = {row["track_id"]: row for row in library.store.read(health_ref).to_pylist()}
     columns = ["track_id", "reconstruction_error", "spread"]
     embedded = {row["track_id"]: row for row in library.store.read(library.embeddings_ref, columns).to_pylist()}
-    wanted = library.tracks.select(["track_id", "uri", "artist", "label", "shard"]).to_pylist()
-    tracks = [row for row in wanted if row["track_id"] in health and row["track_id"] in embedded]
+    catalog = library.tracks.select(["track_id", "uri", "artist", "label", "shard"]).to_pylist()
+    tracks = [row for row in catalog if row["track_id"] in health and row["track_id"] in embedded]
     return Evidence(tracks, _columns([health[t["track_id"]] | embedded[t["track_id"]] for t in tracks]))
 
 
 def make_versions(
-    library: Generation, evidence: Evidence, sample: np.ndarray, n_faults: int, workers: Workers, report: Progress
+    library: Generation, evidence: Evidence, sample: np.ndarray, n_faults: int, workers: Workers, progress: Progress
 ) -> Versions:
-    """Do `n_faults` faults, one at a time, to each row of `sample`; store and decode the versions as the catalog was.
+    """Add `n_faults` faults, one at a time, to each track in `sample`; encode and decode the versions like the catalog.
 
-    What the catalog has not measured is unknown of its versions as well.
+    Columns that the catalog does not have are unknown for the versions as well.
     """
     faults = [name for name in FAULTS if name != INTACT]
     names = {
         int(row): (INTACT, *(faults[(i * n_faults + j) % len(faults)] for j in range(n_faults)))
         for i, row in enumerate(sample)
     }
-    clips = library.mels_config.clips.model_copy(update={"max_clips": min(_CLIPS, library.mels_config.clips.max_clips)})
+    clips = library.mels_config.clips
+    clips = clips.model_copy(update={"max_clips": min(_MAX_CLIPS, clips.max_clips)})
     rows, track, kinds, failures = [], [], [], []
     with tempfile.TemporaryDirectory(prefix="audioae-faults-") as folder:
         items = (
-            (row, (evidence.tracks[row]["uri"], folder, clips, library.mels_config.decode, own))
-            for row, own in names.items()
+            (row, (evidence.tracks[row]["uri"], folder, clips, library.mels_config.decode, versions))
+            for row, versions in names.items()
         )
         timeout_s = workers.timeout_s * (2 + n_faults)
-        for done, (row, result) in enumerate(
-            imap_killable(extract_faulty, items, workers=workers.n, timeout_s=timeout_s)
-        ):
-            report("faults", done + 1, len(names))
+        results = imap_killable(extract_faulty, items, workers=workers.n, timeout_s=timeout_s)
+        for done, (row, result) in enumerate(results):
+            progress("adding faults", done + 1, len(names))
             if isinstance(result, AudioError):
                 failures.append(f"{evidence.tracks[int(row)]['uri']}: {result}")  # pyright: ignore[reportArgumentType]
                 continue
@@ -99,9 +108,10 @@ def make_versions(
                     kinds.append(CLEAN if name == INTACT else name)
     omitted = ()
     if failures:
-        what = "rules only" if not rows else "they are not learned from"
+        effect = "they are left out of the training" if rows else "so only rules are used"
         omitted = (
-            f"audio of {len(failures)} of {len(names)} sampled tracks cannot be read again, {what}: {failures[0]}",
+            f"the audio of {len(failures)} of {len(names)} sampled tracks could not be read again, {effect}; "
+            f"the first: {failures[0]}",
         )
     kinds, columns = np.array(kinds, object), _columns(rows) if rows else {}
     for name, values in columns.items():
@@ -111,22 +121,24 @@ def make_versions(
 
 
 def oddest_clips(library: Generation, tracks: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Where the clip of a track stands that is least like its others, in seconds, of tracks whose mels are stored."""
-    wanted, found = {}, {}
-    for track in tracks:
-        wanted.setdefault(track["shard"], set()).add(track["track_id"])
-    health = library.store.manifest(library.embeddings_ref).parent("health")
-    for part in library.store.manifest(health).parts:  # one decode gave parts of one name
-        name, own = part.name.removesuffix(".parquet"), wanted.get(shard_of(part.name), set())
-        if not own or not library.store.has_part("mels", name):
-            continue
-        mels = library.store.read_part("mels", name, ["track_id", "start_s", "mel"])
-        owners = mels["track_id"].to_numpy()
-        for track_id in own:
-            clips = mels.filter(pa.array(owners == track_id))
-            if clips.num_rows > 2:
-                found[track_id] = float(clips["start_s"][oddest_clip(mel_codes(clips))].as_py())
-    return found
+    """Start (s) of the clip that differs most from the others of its track, by track_id, where mels are stored."""
+    shards = {track["track_id"]: track["shard"] for track in tracks}
+    stored = iter_stored_clips(library.store, library.tracks_ref, library.mels_config, shards)
+    return {
+        track_id: float(clips.starts_s[oddest_clip(clips.codes)]) for track_id, clips in stored if len(clips.codes) > 2
+    }
+
+
+def oddest_clip(codes: np.ndarray) -> int:
+    """The clip that differs most from the others, by mean and standard deviation of 16 bands.
+
+    Parameters
+    ----------
+    codes : np.ndarray, shape (n_clips, 128, n_frames), uint8
+    """
+    bands = codes.reshape(len(codes), 16, -1).astype(np.float32)
+    statistics = np.concatenate([bands.mean(axis=2), bands.std(axis=2)], axis=1)
+    return int(np.abs(statistics - np.median(statistics, axis=0)).mean(axis=1).argmax())
 
 
 def _reconstruction(library: Generation, version: Extracted) -> dict[str, float]:

@@ -1,17 +1,17 @@
-"""Rules of the check for corrupt tracks: one column of evidence, one limit, one sentence each.
+"""The rules of the check corrupt: each has one column of evidence, one limit and one sentence.
 
 Conventions
 -----------
-- Evidence is a mapping of column to values, shape (n,), float64, NaN where it has no meaning or is not known; the
-  columns are those of `audio/health.py`, and what `derive` makes of them. A NaN breaks no rule.
-- A limit is a percentile of the catalog, of the track's own label where that has `MIN_LABEL` tracks, and `MARGIN` of
-  its distance from the median besides, held between `fair`, which no limit is stricter than, and `certain`, which none
-  is more lenient than.
-- `excess` is how far a value lies beyond its limit, in units of the rule's `scale`: 0 or less is within it.
+- Evidence maps columns to values, shape (n,), float64, NaN where a value is unknown or has no meaning. The columns are
+  those of `audio/health.py` and those that `derive` adds. A NaN breaks no rule.
+- A limit is a percentile of the catalog plus `MARGIN` of its distance from the median. A label with at least
+  `MIN_LABEL` tracks has its own limits. No limit is stricter than the rule's `strictest` or looser than its `loosest`.
+- `rule_excess` is how far a value is beyond its limit, in units of the rule's `scale`; 0 or less is within the limit.
 
-Why a margin: a value beyond the percentile is the largest of a few hundred, one beyond the margin stands apart.
-Why both bounds: a percentile alone calls .5 % of any catalog corrupt, and a fixed limit alone calls a catalog of old
-records corrupt from end to end.
+Why a margin: a value beyond the percentile may simply be the largest of a few hundred; one beyond the margin is an
+outlier.
+Why both bounds: a percentile alone calls 0.5 % of every catalog corrupt, and a fixed limit alone calls every track of a
+catalog of old records corrupt.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ import numpy as np
 
 MIN_LABEL = 200
 MARGIN = 0.25
-BEYOND = 2  # tracks at least that no percentile covers: one bad track must not set the limit that it is held to
+BEYOND = 2  # tracks that stay beyond every percentile, so that a single bad track does not set its own limit
 _LOSSLESS_HZ = 20_000.0
 _STEEP_DB = 30.0
 _WHITE_DB = 3.0
@@ -29,44 +29,42 @@ _WHITE_DB = 3.0
 
 @dataclass(frozen=True)
 class Rule:
-    """What breaks a rule: `value > limit`, or `value < limit` where `low`; `why` is a template of value and limit."""
+    """A rule is broken if `value > limit`, or `value < limit` where `low`; `why` is a template of the value."""
 
     name: str
     column: str
     unit: str
-    fair: float
-    certain: float
+    strictest: float
+    loosest: float
     scale: float
     why: str
     low: bool = False
 
 
 RULES: tuple[Rule, ...] = (
-    Rule("flat tops", "flat_percent", "%", 1.2, 5.0, 1.0, "{value:.1f} % of the samples lie within 2 % of the peak"),
+    Rule("flat tops", "flat_percent", "%", 1.2, 5.0, 1.0, "{value:.1f} % of the samples are within 2 % of the peak"),
     Rule("clipping", "clipped_percent", "%", 0.3, 2.0, 0.5, "{value:.2f} % of the samples are at full scale"),
-    Rule("sudden silence", "fall_db", "dB", 55, 200, 5, "the level falls by {value:.0f} dB within 12 ms"),
+    Rule("sudden silence", "fall_db", "dB", 55, 200, 5, "the level drops by {value:.0f} dB within 12 ms"),
     Rule("digital silence", "zero_run_s", "s", 1.0, 60, 1, "{value:.1f} s in a row are exactly zero"),
     Rule("silent end", "tail_s", "s", 3.0, 60, 2, "the last {value:.1f} s are silent"),
-    Rule("cut off", "missing_s", "s", 0.5, 2.0, 1, "{value:.1f} s of what its header claims are missing"),
-    Rule("offset", "dc_offset", "of full scale", 0.01, 0.05, 0.02, "the mean is {value:.3f} of full scale and not 0"),
+    Rule("cut off", "missing_s", "s", 0.5, 2.0, 1, "the audio is {value:.1f} s shorter than its header says"),
+    Rule("offset", "dc_offset", "of full scale", 0.01, 0.05, 0.02, "the mean is {value:.3f} of full scale, not 0"),
     Rule("dead channel", "channel_difference_db", "dB", 24, 40, 6, "one channel is {value:.0f} dB below the other"),
     Rule("opposed channels", "correlation", "", -0.5, -0.97, 0.1, "the channels correlate by {value:.2f}", low=True),
     Rule("lost treble", "lost_hz", "Hz", 3000, 12_000, 1500, "it ends {value:,.0f} Hz below what its format carries"),
-    Rule("muffled", "bandwidth_hz", "Hz", 4000, 800, 1000, "there is nothing above {value:,.0f} Hz", low=True),
-    Rule("low rate", "sample_rate", "Hz", 15_000, 7000, 2000, "it holds {value:,.0f} samples a second", low=True),
-    Rule("hum", "hum_line_db", "dB", 15, 40, 4, "the mains and its harmonics stand out by {value:.0f} dB"),
-    Rule("noise", "hiss_db", "dB", -18, 3, 3, "white noise {value:.0f} dB from the mean level fills its pauses"),
-    Rule("clicks", "click_db", "dB", 36, 200, 4, "a click stands {value:.0f} dB above what is around it"),
-    Rule("bursts", "burst_db", "dB", 55, 200, 5, "a sound ends by {value:.0f} dB within 12 ms"),
-    Rule("stutter", "repeat", "", 0.78, 1.0, 0.1, "a piece of 16 to 81 ms repeats with a likeness of {value:.2f}"),
-    Rule(
-        "few levels", "distinct_fraction", "", 0.1, 0.02, 0.03, "{value:.1%} of the samples differ in value", low=True
-    ),
+    Rule("muffled", "bandwidth_hz", "Hz", 4000, 800, 1000, "there is no sound above {value:,.0f} Hz", low=True),
+    Rule("low rate", "sample_rate", "Hz", 15_000, 7000, 2000, "the sample rate is {value:,.0f} Hz", low=True),
+    Rule("hum", "hum_line_db", "dB", 15, 40, 4, "mains hum and its harmonics stand out by {value:.0f} dB"),
+    Rule("noise", "hiss_db", "dB", -18, 3, 3, "the pauses contain white noise at {value:.0f} dB from the mean level"),
+    Rule("clicks", "click_db", "dB", 36, 200, 4, "a click is {value:.0f} dB above its surroundings"),
+    Rule("bursts", "burst_db", "dB", 55, 200, 5, "a burst of sound drops by {value:.0f} dB within 12 ms"),
+    Rule("stutter", "repeat", "", 0.78, 1.0, 0.1, "16 to 81 ms of audio repeat with a similarity of {value:.2f}"),
+    Rule("few levels", "distinct_fraction", "", 0.1, 0.02, 0.03, "{value:.1%} of the samples are distinct", low=True),
 )
 
 
 def derive(evidence: Mapping[str, np.ndarray], lossless: np.ndarray) -> dict[str, np.ndarray]:
-    """The evidence with what the rules and the classifier need of it besides.
+    """Add the columns that only rules and the classifier need.
 
     Parameters
     ----------
@@ -93,7 +91,7 @@ def derive(evidence: Mapping[str, np.ndarray], lossless: np.ndarray) -> dict[str
 
 
 def _carried_hz(bits_per_channel: np.ndarray, lossless: np.ndarray) -> np.ndarray:
-    """Up to where an encoder that does its work goes, by bit/s of a channel."""
+    """The highest frequency that a good encoder keeps at a bit rate (bit/s per channel)."""
     lossy = np.interp(bits_per_channel, [16_000, 32_000, 64_000, 128_000], [5000, 10_000, 15_500, 19_000])
     return np.where(lossless, _LOSSLESS_HZ, lossy)
 
@@ -101,17 +99,17 @@ def _carried_hz(bits_per_channel: np.ndarray, lossless: np.ndarray) -> np.ndarra
 def rule_limits(
     evidence: Mapping[str, np.ndarray], labels: Sequence[str | None], percentile: float
 ) -> dict[str, np.ndarray]:
-    """Limit of each rule for each track, shape (n,); infinite where nothing of the catalog has a value."""
-    own_label = np.array([label or "" for label in labels], str)
-    names, counts = np.unique(own_label, return_counts=True)
+    """The limit of each rule for each track, shape (n,)."""
+    track_label = np.array([label or "" for label in labels], str)
+    names, counts = np.unique(track_label, return_counts=True)
     large = [name for name, n in zip(names, counts, strict=True) if n >= MIN_LABEL and name]
     limits = {}
     for rule in RULES:
         values = evidence[rule.column]
         limit = np.full(len(values), _limit(rule, values, percentile))
         for label in large:
-            own = own_label == label
-            limit[own] = _limit(rule, values[own], percentile)
+            rows = track_label == label
+            limit[rows] = _limit(rule, values[rows], percentile)
         limits[rule.name] = limit
     return limits
 
@@ -119,15 +117,15 @@ def rule_limits(
 def _limit(rule: Rule, values: np.ndarray, percentile: float) -> float:
     known = values[~np.isnan(values)]
     if not len(known):
-        return rule.fair
-    low, high = sorted((rule.fair, rule.certain))
+        return rule.strictest
+    low, high = sorted((rule.strictest, rule.loosest))
     percentile = max(min(percentile, 100 * (1 - BEYOND / len(known))), 50)
     middle, far = np.percentile(known, [50, 100 - percentile if rule.low else percentile])
     return float(np.clip(far + MARGIN * (far - middle), low, high))
 
 
 def rule_excess(evidence: Mapping[str, np.ndarray], limits: Mapping[str, np.ndarray | float]) -> np.ndarray:
-    """How far each track lies beyond each rule's limit, shape (n, len(RULES)); -inf where there is no value."""
+    """How far each track is beyond each rule's limit, shape (n, len(RULES)); -inf where there is no value."""
     columns = []
     for rule in RULES:
         over = (evidence[rule.column] - limits[rule.name]) / rule.scale
@@ -138,15 +136,13 @@ def rule_excess(evidence: Mapping[str, np.ndarray], limits: Mapping[str, np.ndar
 def broken_rules(
     excess: np.ndarray, row: int, evidence: Mapping[str, np.ndarray], limits: Mapping[str, np.ndarray]
 ) -> list[dict[str, object]]:
-    """What a track broke, worst first: rule, value, limit, unit and why, as `screening.result` has it."""
-    found = []
+    """The rules that a track broke, worst first: rule, value, limit, unit (as in `result`) and why."""
+    broken = []
     for i in np.argsort(-excess[row], kind="stable"):
         if excess[row, i] > 0:
             rule, value, limit = RULES[i], float(evidence[RULES[i].column][row]), float(limits[RULES[i].name][row])
-            why = f"{rule.why.format(value=value)}; up to {limit:.4g} {rule.unit}".rstrip()
-            why = why.replace("; up to", "; down to") if rule.low else why
-            why += " is usual here"
-            found.append(
-                {"rule": rule.name, "value": round(value, 4), "limit": round(limit, 4), "unit": rule.unit, "why": why}
-            )
-    return found
+            bound = f"{'at least' if rule.low else 'at most'} {limit:,.4g} {rule.unit}".rstrip()
+            why = f"{rule.why.format(value=value)} (normal here: {bound})"
+            values = {"value": round(value, 4), "limit": round(limit, 4), "unit": rule.unit, "why": why}
+            broken.append({"rule": rule.name, **values})
+    return broken

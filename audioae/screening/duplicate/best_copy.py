@@ -1,18 +1,18 @@
-"""Which of several copies of one recording to keep: the one that holds most, by `audio/health.py`.
+"""Which of several copies of a recording to keep: the one that preserves most, by its row in `health`.
 
 Conventions
 -----------
-- Rules are asked one after another, each of the copies that are still in: what is worse than the best of them by more
-  than the rule's margin is out. The first of the catalog is kept of those that no rule tells apart.
-- A rule says nothing of a copy whose evidence is not known.
+- Rules are applied in order. A rule discards every remaining copy that is worse than the best remaining one by more
+  than the rule's margin. Of the copies that no rule discards, the first in the catalog is kept.
+- A rule ignores copies whose evidence is not known.
 
-Why in this order: what is lost for good comes first (clipped peaks, a channel, the treble), the file's own claims
-later. Cutoff before codec: a lossless file that ends 2 kHz below its lossy copy was made from a worse one, since
-encoding does not raise a cutoff (`python -m tests.bench findings`). Sample rate counts only where the cutoff is not
-known: a higher rate without treble to go with it is upsampling.
+Why in this order: irreversible losses come first (clipped peaks, a missing channel, missing treble), and what a file
+claims about itself comes later. The cutoff precedes the codec: a lossless file that ends 2 kHz below its lossy copy was
+made from a worse source, since encoding does not raise a cutoff (`python -m tests.bench findings`). The sample rate
+counts only where the cutoff is not known: a higher rate without more treble is upsampling.
 
-What it cannot see: a lossless file made from a lossy one with the same cutoff, which is kept; that a lower bit rate of
-a better codec may hold more.
+Limits: a lossless file made from a lossy one with the same cutoff is kept, and so is the higher bit rate of two codecs,
+although a better codec may preserve more at a lower one.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,24 +21,33 @@ from typing import Any, NamedTuple
 Health = Mapping[str, Any]
 
 LOSSLESS = ("pcm", "float", "double", "flac", "alac", "wavpack", "ape", "tta")
-MONO = 0.9999  # channels that correlate by more hold the same
+MONO = 0.9999  # two channels that correlate more than this have the same content
 
 
 class CopyRule(NamedTuple):
-    """Value of a copy (higher = better, None = not known), by how much it must be worse to be out, and how to say it.
+    """A property of copies by which the worse ones are discarded.
 
-    `told` is filled with the copy's value, the best one and the copy's codec.
+    Parameters
+    ----------
+    name : str
+    value : callable
+        Health of a copy to a number, higher = better; None if it is not known.
+    margin : float
+        By how much a copy must be worse than the best to be discarded; a share of the best for bit rates.
+    unit : str
+    sentence : str
+        Why a copy is discarded: a template of `value` (of the copy) and `best`.
     """
 
     name: str
     value: Callable[[Health], float | None]
     margin: float
     unit: str
-    told: str
+    sentence: str
 
 
 class Loss(NamedTuple):
-    """The rule by which a copy was out, its value, and the best one among those that were still in."""
+    """The rule that discarded a copy, the copy's value, and the best value among the copies that remained."""
 
     rule: CopyRule
     value: float
@@ -46,11 +55,11 @@ class Loss(NamedTuple):
 
     @property
     def why(self) -> str:
-        return self.rule.told.format(value=abs(self.value), best=abs(self.best))
+        return self.rule.sentence.format(value=abs(self.value), best=abs(self.best))
 
 
 class CopyChoice(NamedTuple):
-    """The position of the copy to keep, and of each copy why it is not; None where no rule tells it from the kept."""
+    """Position of the copy to keep, and for each copy why it is not kept (None if no rule discarded it)."""
 
     keep: int
     losses: list[Loss | None]
@@ -62,7 +71,7 @@ def choose_copy(copies: Sequence[Health]) -> CopyChoice:
     Parameters
     ----------
     copies : sequence of mapping
-        Rows of `health`; an empty one where there is none.
+        Rows of `health`; an empty mapping for a copy without one.
 
     >>> choose_copy([{"codec": "vorbis", "bit_rate": 96_000}, {"codec": "pcm_16"}]).keep
     1
@@ -99,28 +108,38 @@ def _lossless(health: Health) -> float | None:
 
 
 def _bit_rate(health: Health) -> float | None:
-    """Of lossy copies; how far a lossless one could be compressed says nothing."""
+    """kb/s of a lossy copy. The bit rate of a lossless one only says how well it could be compressed."""
     return health["bit_rate"] / 1000 if health.get("bit_rate") and not _lossless(health) else None
 
 
-def _known(name: str) -> Callable[[Health], float | None]:
+def _column(name: str) -> Callable[[Health], float | None]:
     return lambda health: health.get(name)
 
 
-def _rate_alone(health: Health) -> float | None:
+def _sample_rate(health: Health) -> float | None:
     return None if health.get("cutoff_hz") else health.get("sample_rate")
 
 
 RULES = (
     CopyRule(
-        "clipped", _whole_peaks, 0.5, "%", "{value:.1f} % of its samples are clipped, of the kept one {best:.1f} %"
+        "clipped", _whole_peaks, 0.5, "%", "{value:.1f} % of its samples are clipped, {best:.1f} % in the kept copy"
     ),
-    CopyRule("stereo", _stereo, 0.0, "", "it is mono, the kept one is stereo"),
+    CopyRule("stereo", _stereo, 0.0, "", "it is mono, the kept copy is stereo"),
     CopyRule(
-        "cutoff_hz", _known("cutoff_hz"), 2000.0, "Hz", "it ends at {value:.0f} Hz, the kept one at {best:.0f} Hz"
+        "cutoff_hz",
+        _column("cutoff_hz"),
+        2000.0,
+        "Hz",
+        "its spectrum ends at {value:.0f} Hz, that of the kept copy at {best:.0f} Hz",
     ),
-    CopyRule("lossless", _lossless, 0.0, "", "its codec loses something, that of the kept one nothing"),
-    CopyRule("bit_rate", _bit_rate, 0.2, "kb/s", "it has {value:.0f} kb/s, the kept one {best:.0f} kb/s"),
-    CopyRule("duration_s", _known("duration_s"), 0.1, "s", "it lasts {value:.2f} s, the kept one {best:.2f} s"),
-    CopyRule("sample_rate", _rate_alone, 0.0, "Hz", "it has {value:.0f} samples a second, the kept one {best:.0f}"),
+    CopyRule("lossless", _lossless, 0.0, "", "its codec is lossy, that of the kept copy is lossless"),
+    CopyRule("bit_rate", _bit_rate, 0.2, "kb/s", "its bit rate is {value:.0f} kb/s, the kept copy has {best:.0f} kb/s"),
+    CopyRule("duration_s", _column("duration_s"), 0.1, "s", "it lasts {value:.2f} s, the kept copy lasts {best:.2f} s"),
+    CopyRule(
+        "sample_rate",
+        _sample_rate,
+        0.0,
+        "Hz",
+        "its sample rate is {value:.0f} Hz, that of the kept copy {best:.0f} Hz",
+    ),
 )

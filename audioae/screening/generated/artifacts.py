@@ -1,18 +1,19 @@
-"""A track's residue: what its making left in the native-rate waveform, over the whole track.
+"""Decoder artifacts of a track: what decoding left in its native-rate waveform, over the whole track.
 
-A decoder or vocoder writes a waveform from something coarser, and guesses the rest: phases, the shape of attacks, what
-is between the harmonics. It works in steps, and a step may remain as a faint beat of the level.
+A decoder or vocoder writes a waveform from something coarser and guesses the rest: phases, the shape of attacks, what
+lies between the harmonics. It works in steps, and a step may remain as a faint modulation of the level.
 
 Conventions
 -----------
-- A residue is a vector of `ARTIFACT_NAMES`, float32, of the mean over channels at the file's own rate. `seconds` and
-  `bandwidth_hz` come first and are no evidence: they say whether there is enough audio to judge. The rest comes from
-  `section_artifacts`.
-- It is the mean over sections of 3 s that are not silent, evenly spread over the whole track. NaN: there is nothing to
-  measure, as above the bandwidth, or in a track that is silent, shorter than a section, or below `MIN_RATE`.
+- Artifacts are a vector of `ARTIFACT_NAMES`, float32, of the mean over channels at the file's own rate. The first two,
+  `EXTENT`, only say whether there is enough audio; the features of `section_artifacts` follow.
+- A feature is the mean over sections of 3 s that are not silent, spaced evenly over the track. It is NaN where there is
+  nothing to measure: above the bandwidth, or in a track that is silent, shorter than a section, or below `MIN_RATE`.
+- The stored dataset is called `residues`, and its column `residue`: the names of older versions, kept on disk so that
+  old stores can be read.
 
-Why the mean over channels: what a generator does to stereo is not known, and that copies are mono must not give them
-away.
+Why the mean over channels: how generators treat stereo is not known, and a resynthesized copy must not be recognizable
+by being mono.
 """
 
 import math
@@ -24,29 +25,29 @@ import soxr
 from audioae.audio.integrity import inspect
 from audioae.audio.readers import Reader, open_reader
 from audioae.errors import AudioError
-from audioae.screening.generated.section_artifacts import EVIDENCE_NAMES, section_artifacts
+from audioae.screening.generated.section_artifacts import FEATURE_NAMES, section_artifacts
 
 SECTION_S = 3.0
-MIN_RATE = 30_000  # Hz; below it half of the bands would be missing
-ABOUT = ("seconds", "bandwidth_hz")
-ARTIFACT_NAMES = (*ABOUT, *EVIDENCE_NAMES)
+MIN_RATE = 30_000  # Hz; a lower rate lacks half of the bands
+EXTENT = ("seconds", "bandwidth_hz")
+ARTIFACT_NAMES = (*EXTENT, *FEATURE_NAMES)
 
 _SILENT = 1e-3  # -60 dBFS
-_BEFORE_S = 0.15  # what mp3 carries from frame to frame is wrong for up to 56 ms after a seek
+_BEFORE_S = 0.15  # mp3 frames depend on earlier ones: up to 56 ms after a seek are wrong
 
 
 def track_artifacts(path: str | Path, max_sections: int) -> np.ndarray:
-    """Residue of an audio file: a function for workers.
+    """Decoder artifacts of an audio file. Runs in worker processes.
 
     Parameters
     ----------
     path : str or Path
     max_sections : int
-        How many sections of 3 s are measured at most.
+        Number of sections of 3 s to measure; fewer if the track is shorter.
 
     Returns
     -------
-    residue : np.ndarray, shape (len(RESIDUE_NAMES),), float32
+    artifacts : np.ndarray, shape (len(ARTIFACT_NAMES),), float32
 
     Raises
     ------
@@ -58,35 +59,35 @@ def track_artifacts(path: str | Path, max_sections: int) -> np.ndarray:
 
 
 def waveform_artifacts(sections: list[np.ndarray], sample_rate: int) -> np.ndarray:
-    """Residue of waveforms of about 3 s each, shape (len(RESIDUE_NAMES),); NaN where none can be measured."""
+    """Decoder artifacts of waveforms of about 3 s each, shape (len(ARTIFACT_NAMES),); features may be NaN."""
     while sample_rate > 2 * MIN_RATE:
         sections = [soxr.resample(section, 2, 1, quality="HQ") for section in sections]
         sample_rate //= 2
     loud = [section for section in sections if math.sqrt(np.mean(np.square(section))) > _SILENT]
-    head = [sum(map(len, loud)) / sample_rate, sample_rate / 2]
+    extent = [sum(map(len, loud)) / sample_rate, sample_rate / 2]
     if not loud or sample_rate < MIN_RATE:
-        return np.array([*head, *[math.nan] * len(EVIDENCE_NAMES)], np.float32)
+        return np.array([*extent, *[math.nan] * len(FEATURE_NAMES)], np.float32)
     rows = np.stack([section_artifacts(section, sample_rate) for section in loud])
-    there = ~np.isnan(rows)
-    sums = np.where(there, rows, 0).sum(axis=0)
-    means = np.divide(sums, there.sum(axis=0), out=np.full(len(sums), np.nan), where=there.any(axis=0))
-    return np.r_[head[0], means].astype(np.float32)
+    known = ~np.isnan(rows)
+    sums = np.where(known, rows, 0).sum(axis=0)
+    means = np.divide(sums, known.sum(axis=0), out=np.full(len(sums), np.nan), where=known.any(axis=0))
+    return np.r_[extent[0], means].astype(np.float32)
 
 
-def read_sections(path: str | Path, seconds: float, most: int) -> tuple[list[np.ndarray], int]:
-    """Up to `most` stretches of `seconds`, evenly spread over a file: mono waveforms and their rate.
+def read_sections(path: str | Path, seconds: float, max_sections: int) -> tuple[list[np.ndarray], int]:
+    """Up to `max_sections` sections of `seconds`, spaced evenly over a file: mono waveforms and their sample rate.
 
-    None of a shorter file. Raises `AudioError` if it cannot be read.
+    A shorter file gives no section. Raises `AudioError` if the file cannot be read.
     """
     path = Path(path)
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise AudioError("unreadable", f"{error.strerror}; wanted an audio file that may be read") from None
+        raise AudioError("unreadable", f"{error.strerror}; wanted a readable audio file") from None
     reader = open_reader(path, inspect(content))
     try:
         n = round(seconds * reader.sample_rate)
-        count = min(reader.n_frames // n, most)
+        count = min(reader.n_frames // n, max_sections)
         starts = [max(round((i + 0.5) * reader.n_frames / count - n / 2), 0) for i in range(count)]
         waveforms = _read(reader, starts, n) if starts else []
         return [waveform for waveform in waveforms if len(waveform) == n], reader.sample_rate
@@ -95,18 +96,18 @@ def read_sections(path: str | Path, seconds: float, most: int) -> tuple[list[np.
 
 
 def _read(reader: Reader, starts: list[int], n: int) -> list[np.ndarray]:
-    """Mono waveforms of n samples from each start; shorter ones where the file ends early."""
+    """Mono waveforms of n samples from each start, shorter if the file ends early."""
     before = round(_BEFORE_S * reader.sample_rate)
-    jumps = reader.can_seek()
+    can_seek = reader.can_seek()
     parts: list[list[np.ndarray]] = [[] for _ in starts]
-    for first, last in [(max(s - before, 0), s + n) for s in starts] if jumps else [(0, starts[-1] + n)]:
+    for first, last in [(max(s - before, 0), s + n) for s in starts] if can_seek else [(0, starts[-1] + n)]:
         position = first
         for block in reader.blocks(first, last):
             if not np.isfinite(block).all():
                 raise AudioError("non_finite", f"NaN or infinite samples from {position / reader.sample_rate:.1f} s on")
             for start, part in zip(starts, parts, strict=True):
                 low, high = max(start - position, 0), min(start + n - position, block.shape[1])
-                if low < high and (not jumps or last == start + n):
+                if low < high and (not can_seek or last == start + n):
                     part.append(block[:, low:high].mean(axis=0))
             position += block.shape[1]
     return [np.concatenate(part) if part else np.empty(0, np.float32) for part in parts]

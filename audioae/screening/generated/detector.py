@@ -1,13 +1,14 @@
-"""A detector of re-made waveforms, trained on examples; and how well it does on those that it was not trained on.
+"""The detector of decoded waveforms: trained on resynthesized excerpts, and measured on held-out ones.
 
 Conventions
 -----------
-- Input: rows of `section_artifacts.EVIDENCE_NAMES`; NaN (nothing to measure) is replaced by the mean of all examples.
-- Judgement out: half the log odds of a logistic regression, plus those of extremely randomized trees.
-- A family is what made a copy (`REAL`: nothing did), a version what happened to it afterwards, such as mp3. A group
-  (artist) is never on both sides of a fold.
+- Input: rows of `section_artifacts.FEATURE_NAMES`. NaN (nothing to measure) becomes the mean over all examples.
+- Output: log odds of a decoder, higher = more likely generated: half of those of a logistic regression, plus those of
+  extremely randomized trees.
+- A family is the decoder that made a copy (`REAL`: none); a version is what happened to it afterwards, such as mp3. A
+  group (artist) is never in both training and test data.
 
-Why both: trees know families better that they were trained on, and the regression goes on where trees stop.
+Why both: trees recognize the families that they were trained on better, and the regression extrapolates beyond them.
 """
 
 from dataclasses import dataclass
@@ -28,9 +29,9 @@ _NEAR = 5
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """Excerpts, real or made again: evidence (n, d) float32; by row its track, group (artist), family and version."""
+    """n excerpts, real or resynthesized: features (n, d) float32; track, group (artist), family and version (n,)."""
 
-    evidence: np.ndarray
+    features: np.ndarray
     track: np.ndarray
     group: np.ndarray
     family: np.ndarray
@@ -45,66 +46,71 @@ class Examples:
 
 
 class VocoderDetector:
-    """Tells what is real from what was re-made, and what is like neither.
+    """Tells real waveforms from resynthesized ones, and recognizes what is unlike both.
 
     Parameters
     ----------
     examples : Examples
-        With at least one row of `REAL` and one of another family. Real and re-made weigh the same, and so do families.
+        With at least one row of `REAL` and one of another family. Real and resynthesized rows have the same total
+        weight, and so have the families.
     seed : int
     """
 
     def __init__(self, examples: Examples, seed: int = 0):
-        x = examples.evidence
-        there = ~np.isnan(x)
-        n = np.maximum(there.sum(axis=0), 1)
-        self.mean = np.where(there, x, 0).sum(axis=0) / n
-        self.std = np.sqrt((np.where(there, x - self.mean, 0) ** 2).sum(axis=0) / n) + 1e-6
-        self.known = self.standardized(x)
-        made = examples.family != REAL
+        x = examples.features
+        known = ~np.isnan(x)
+        n = np.maximum(known.sum(axis=0), 1)
+        self.mean = np.where(known, x, 0).sum(axis=0) / n
+        self.std = np.sqrt((np.where(known, x - self.mean, 0) ** 2).sum(axis=0) / n) + 1e-6
+        self.train = self.standardize(x)
+        is_copy = examples.family != REAL
         names, family = np.unique(examples.family, return_inverse=True)
-        weight = 1 / np.bincount(family)[family] / np.where(made, len(names) - 1, 1)
-        weight *= len(made) / weight.sum()
-        self.logistic = LogisticRegression(C=0.03, max_iter=500).fit(self.known, made, weight)
+        weight = 1 / np.bincount(family)[family] / np.where(is_copy, len(names) - 1, 1)
+        weight *= len(is_copy) / weight.sum()
+        self.logistic = LogisticRegression(C=0.03, max_iter=500).fit(self.train, is_copy, weight)
         trees = ExtraTreesClassifier(150, min_samples_leaf=3, max_features=0.3, random_state=seed)  # pyright: ignore
-        self.trees = trees.fit(self.known, made, weight)
+        self.trees = trees.fit(self.train, is_copy, weight)
 
-    def standardized(self, evidence: np.ndarray) -> np.ndarray:
-        return np.nan_to_num(np.clip((evidence - self.mean) / self.std, -_CLIP, _CLIP))
+    def standardize(self, features: np.ndarray) -> np.ndarray:
+        return np.nan_to_num(np.clip((features - self.mean) / self.std, -_CLIP, _CLIP))
 
-    def judge(self, evidence: np.ndarray) -> np.ndarray:
-        """How much speaks for a decoder, shape (n,), in log odds."""
-        z = self.standardized(evidence)
-        share = np.clip(self.trees.predict_proba(z)[:, 1], 0.01, 0.99)
-        return 0.5 * self.logistic.decision_function(z) + np.log(share / (1 - share))
+    def log_odds(self, features: np.ndarray) -> np.ndarray:
+        """Log odds that a decoder wrote the waveform, shape (n,)."""
+        z = self.standardize(features)
+        probability = np.clip(self.trees.predict_proba(z)[:, 1], 0.01, 0.99)
+        return 0.5 * self.logistic.decision_function(z) + np.log(probability / (1 - probability))
 
-    def distance(self, evidence: np.ndarray) -> np.ndarray:
-        """Root mean square per dimension to the 5th nearest example, shape (n,)."""
-        z = self.standardized(evidence)
-        found = np.empty(len(z))
+    def distance(self, features: np.ndarray) -> np.ndarray:
+        """Root mean square distance per dimension to the 5th nearest example, shape (n,)."""
+        z = self.standardize(features)
+        nearest = np.empty(len(z))
         for start in range(0, len(z), 1024):
             block = z[start : start + 1024]
-            square = (block**2).sum(axis=1)[:, None] - 2 * block @ self.known.T + (self.known**2).sum(axis=1)
-            found[start : start + 1024] = np.partition(square, min(_NEAR, square.shape[1]) - 1)[:, _NEAR - 1]
-        return np.sqrt(np.maximum(found, 0) / z.shape[1])
+            square = (block**2).sum(axis=1)[:, None] - 2 * block @ self.train.T + (self.train**2).sum(axis=1)
+            nearest[start : start + 1024] = np.partition(square, min(_NEAR, square.shape[1]) - 1)[:, _NEAR - 1]
+        return np.sqrt(np.maximum(nearest, 0) / z.shape[1])
 
-    def shares(self, evidence: np.ndarray) -> np.ndarray:
-        """What each dimension adds to the regression's log odds, shape (n, d)."""
-        return self.standardized(evidence) * self.logistic.coef_[0]
+    def contributions(self, features: np.ndarray) -> np.ndarray:
+        """What each feature adds to the regression's log odds, shape (n, d)."""
+        return self.standardize(features) * self.logistic.coef_[0]
 
 
 def folds_of(group: np.ndarray, seed: int, *others: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Fold of each row, 0 to N_FOLDS - 1, even over the groups of the first argument; others go with their groups."""
+    """Fold of each row, 0 to N_FOLDS - 1, by its group.
+
+    Folds have equal numbers of the first argument's groups. Groups of the other arguments that occur there get the same
+    fold.
+    """
     rng = np.random.default_rng(seed)
     order: dict[str, int] = {}
     for groups in (group, *others):
         new = sorted(set(groups.tolist()) - order.keys())
-        order |= {new[i]: len(order) + place for place, i in enumerate(rng.permutation(len(new)))}
+        order |= {new[i]: len(order) + position for position, i in enumerate(rng.permutation(len(new)))}
     return tuple(np.array([order[name] % N_FOLDS for name in groups.tolist()], int) for groups in (group, *others))
 
 
 def upper_limit(values: np.ndarray, share: float) -> float:
-    """What the given share of values would exceed if they were normal above their median."""
+    """The limit that a share of the values would exceed if they were normally distributed above their median."""
     if not len(values):
         return float("inf")
     middle, upper = np.quantile(values, [0.5, float(scipy.stats.norm.cdf(1))])
@@ -112,37 +118,54 @@ def upper_limit(values: np.ndarray, share: float) -> float:
 
 
 def measure(examples: Examples, held_out: np.ndarray, fold: np.ndarray, rate: float, seed: int) -> dict[str, Any]:
-    """How well held-out examples are told apart: by family, known or left out of training, and by version.
+    """How well held-out examples are told apart.
 
-    `caught` is the share above the limit that the real examples set for a false-positive rate of `rate`.
+    Parameters
+    ----------
+    examples : Examples
+    held_out : np.ndarray, shape (n,)
+        Log odds of the examples, by detectors that were not trained on their group.
+    fold : np.ndarray, shape (n,), int
+    rate : float
+        False-positive rate for "caught".
+    seed : int
+
+    Returns
+    -------
+    measured : dict
+        "known", the AUROC of all families. "families": for each, the AUROC when it is "known" and when it is "left_out"
+        of the training, and the shares "caught" and "caught_left_out" above the limit that the real examples set for
+        `rate`. "versions": the AUROC after each kind of processing.
     """
-    made = examples.family != REAL
+    is_copy = examples.family != REAL
     families = {}
-    for family in sorted(set(examples.family[made].tolist())):
-        own = examples.family == family
-        new = np.full(len(made), np.nan)
+    for family in sorted(set(examples.family[is_copy].tolist())):
+        rows = examples.family == family
+        left_out = np.full(len(is_copy), np.nan)
         for f in range(N_FOLDS):
-            if (fold == f).any() and len(set(examples.family.tolist())) > 2:
-                new[fold == f] = VocoderDetector(examples[(fold != f) & ~own], seed).judge(examples.evidence[fold == f])
+            test = fold == f
+            if test.any() and len(set(examples.family.tolist())) > 2:
+                detector = VocoderDetector(examples[~test & ~rows], seed)
+                left_out[test] = detector.log_odds(examples.features[test])
         families[family] = {
-            "known": _auroc(held_out[own], held_out[~made]),
-            "left_out": _auroc(new[own], new[~made]),
-            "caught": _caught(held_out[own], held_out[~made], rate),
-            "caught_left_out": _caught(new[own], new[~made], rate),
+            "known": _auroc(held_out[rows], held_out[~is_copy]),
+            "left_out": _auroc(left_out[rows], left_out[~is_copy]),
+            "caught": _caught(held_out[rows], held_out[~is_copy], rate),
+            "caught_left_out": _caught(left_out[rows], left_out[~is_copy], rate),
         }
-    versions = {
-        version: _auroc(held_out[made & (examples.version == version)], held_out[~made & (examples.version == version)])
-        for version in sorted(set(examples.version.tolist()))
-    }
-    return {"known": _auroc(held_out[made], held_out[~made]), "families": families, "versions": versions}
+    versions = {}
+    for version in sorted(set(examples.version.tolist())):
+        rows = examples.version == version
+        versions[version] = _auroc(held_out[is_copy & rows], held_out[~is_copy & rows])
+    return {"known": _auroc(held_out[is_copy], held_out[~is_copy]), "families": families, "versions": versions}
 
 
-def _auroc(made: np.ndarray, real: np.ndarray) -> float | None:
-    values = np.concatenate([made, real])
-    if not len(made) or not len(real) or np.isnan(values).any():
+def _auroc(copies: np.ndarray, real: np.ndarray) -> float | None:
+    values = np.concatenate([copies, real])
+    if not len(copies) or not len(real) or np.isnan(values).any():
         return None
-    return float(roc_auc_score(np.arange(len(values)) < len(made), values))
+    return float(roc_auc_score(np.arange(len(values)) < len(copies), values))
 
 
-def _caught(made: np.ndarray, real: np.ndarray, rate: float) -> float | None:
-    return None if np.isnan(made).any() else float(np.mean(made > upper_limit(real, rate)))
+def _caught(copies: np.ndarray, real: np.ndarray, rate: float) -> float | None:
+    return None if np.isnan(copies).any() else float(np.mean(copies > upper_limit(real, rate)))

@@ -1,31 +1,24 @@
-"""Examples to learn from: excerpts of the catalog, real and made again by every decoder at hand."""
+"""Training examples: excerpts of the catalog, real and resynthesized by every available decoder."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from pydantic import Field
 
 from audioae.audio.workers import imap_killable
-from audioae.config import Config
 from audioae.errors import AudioError
 from audioae.library.generation import Generation
 from audioae.model.torchscript_decoder import WaveformDecoder
 from audioae.pipeline.config import Workers
 from audioae.progress import Progress
-from audioae.screening.generated.artifacts import ABOUT, ARTIFACT_NAMES
+from audioae.screening.generated.artifacts import EXTENT
+from audioae.screening.generated.check import GeneratedConfig
 from audioae.screening.generated.detector import Examples
 from audioae.screening.generated.resynthesis import SourceAudio, at_rate, read_source, resynthesized_artifacts
+from audioae.screening.generated.section_artifacts import FEATURE_NAMES
 from audioae.screening.generated.vocoders import FAMILIES
 
-_PATIENCE = 5  # making a track again is much more work than decoding it
-
-
-class ResynthesisConfig(Config):
-    """How long an excerpt is, and the seed of all that is drawn."""
-
-    excerpt_s: float = Field(default=6.0, ge=3.0, le=60.0)
-    seed: int = 0
+_PATIENCE = 5  # resynthesizing a track takes much longer than decoding it
 
 
 def resynthesize(
@@ -33,59 +26,59 @@ def resynthesize(
     sample: Sequence[tuple[str, str]],
     decoders: Mapping[str, WaveformDecoder],
     versions: Sequence[Sequence[str]],
-    config: ResynthesisConfig,
+    config: GeneratedConfig,
     workers: Workers,
-    report: Progress,
+    progress: Progress,
 ) -> tuple[Examples, tuple[str, ...]]:
-    """Residues of excerpts, and a sentence on what could not be made again.
+    """Artifacts of real and resynthesized excerpts, and a sentence on what could not be resynthesized.
 
     Parameters
     ----------
     library : Generation
         Its model is one of the decoders.
     sample : sequence of (uri, group)
-        The tracks; an example's track is its place here.
+        The tracks. `track` of an example is a position here.
     decoders : mapping of family to WaveformDecoder
-        Those that the user gives.
+        The user's decoders.
     versions : sequence of sequence of str
-        Names of `screening.generated.resynthesis.VERSIONS` or `ORIGINAL`; the tracks take them in turn.
-    config : RemakeConfig
+        Names of `resynthesis.VERSIONS` or `ORIGINAL`. Each track gets one of the sequences, in turn.
+    config : GeneratedConfig
+        Of which excerpt_s and seed are used.
     workers : Workers
-    report : Report
+    progress : Progress
     """
     failed: list[str] = []
     excerpts: dict[int, SourceAudio] = {}
-    read = ((place, (uri, config.excerpt_s)) for place, (uri, _) in enumerate(sample))
-    results = imap_killable(read_source, read, workers=workers.n, timeout_s=workers.timeout_s)
-    for place, (_, result) in enumerate(results):
+    files = ((track, (uri, config.excerpt_s)) for track, (uri, _) in enumerate(sample))
+    results = imap_killable(read_source, files, workers=workers.n, timeout_s=workers.timeout_s)
+    for track, (_, result) in enumerate(results):
         if isinstance(result, AudioError):
-            failed.append(f"{sample[place][0]}: {result}")
+            failed.append(f"{sample[track][0]}: {result}")
         else:
-            excerpts[place] = result
+            excerpts[track] = result
     items = (
-        (place, _arguments(library, decoders, excerpt, tuple(versions[turn % len(versions)]), config.seed))
-        for turn, (place, excerpt) in enumerate(excerpts.items())
+        (track, _arguments(library, decoders, excerpt, tuple(versions[turn % len(versions)]), config.seed))
+        for turn, (track, excerpt) in enumerate(excerpts.items())
     )
-    table: list[tuple[np.ndarray, int, str, str]] = []
+    rows: list[tuple[np.ndarray, int, str, str]] = []
     results = imap_killable(resynthesized_artifacts, items, workers=workers.n, timeout_s=_PATIENCE * workers.timeout_s)
-    for place, (_, result) in zip(excerpts, results, strict=True):
+    for done, (track, (_, result)) in enumerate(zip(excerpts, results, strict=True)):
         if isinstance(result, AudioError):
-            failed.append(f"{sample[place][0]}: {result}")
+            failed.append(f"{sample[track][0]}: {result}")
         else:
-            table += [(residue[len(ABOUT) :], place, family, version) for family, version, residue in result]
-        report("tracks made again", len({track for _, track, _, _ in table}), len(excerpts))
-    table = [example for example in table if not np.isnan(example[0]).all()]
-    track = np.array([place for _, place, _, _ in table], int)
+            rows += [(artifacts[len(EXTENT) :], track, family, version) for family, version, artifacts in result]
+        progress("resynthesizing tracks", done + 1, len(excerpts))
+    rows = [row for row in rows if not np.isnan(row[0]).all()]
     examples = Examples(
-        np.array([evidence for evidence, _, _, _ in table], np.float32).reshape(-1, len(ARTIFACT_NAMES) - len(ABOUT)),
-        track,
-        np.array([sample[place][1] for place in track], object),
-        np.array([family for _, _, family, _ in table], object),
-        np.array([version for _, _, _, version in table], object),
+        np.array([features for features, _, _, _ in rows], np.float32).reshape(-1, len(FEATURE_NAMES)),
+        np.array([track for _, track, _, _ in rows], int),
+        np.array([sample[track][1] for _, track, _, _ in rows], object),
+        np.array([family for _, _, family, _ in rows], object),
+        np.array([version for _, _, _, version in rows], object),
     )
     if not failed:
         return examples, ()
-    return examples, (f"{len(failed)} of {len(sample)} tracks could not be made again; the first: {failed[0]}",)
+    return examples, (f"{len(failed)} of {len(sample)} tracks could not be resynthesized; the first: {failed[0]}",)
 
 
 def _arguments(
@@ -95,11 +88,11 @@ def _arguments(
     versions: tuple[str, ...],
     seed: int,
 ) -> tuple[Any, ...]:
-    """Of `resynthesized_artifacts`: what needs a net is made here, the rest by workers."""
+    """Arguments of `resynthesized_artifacts`: copies by neural nets are made here, the others by workers."""
     waveform, rate = excerpt.waveform, excerpt.sample_rate
-    given = {}
+    copies = {}
     for family, decoder in decoders.items():
-        wanted = decoder.sample_rate or rate
-        made = decoder.remake(at_rate(waveform, rate, wanted))
-        given[family] = at_rate(made, wanted, rate, len(waveform))
-    return excerpt, tuple(FAMILIES), library.embedder.reconstruct(excerpt.codes), given, versions, seed
+        decoder_rate = decoder.sample_rate or rate
+        copy = decoder.resynthesize(at_rate(waveform, rate, decoder_rate))
+        copies[family] = at_rate(copy, decoder_rate, rate, len(waveform))
+    return excerpt, tuple(FAMILIES), library.embedder.reconstruct(excerpt.codes), copies, versions, seed

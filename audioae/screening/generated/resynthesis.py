@@ -1,10 +1,10 @@
-"""Excerpts of real recordings, made again by decoders, and what is left of that after mp3, resampling or noise.
+"""Real excerpts and their resynthesized copies, each as it is and after mp3, resampling or noise.
 
 Conventions
 -----------
-- What is real goes the same way as what was re-made: the same excerpt, the same versions, the same sections. A
-  difference that is left then comes from the decoder, and neither from a codec nor from the length.
-- Functions for workers take and give plain arrays. Chance is seeded by the recording.
+- A real excerpt is processed exactly like its copies: the same versions, the same sections. A difference that remains
+  is therefore due to the decoder, and not to a codec or to the length.
+- Functions for workers take and return plain arrays. Randomness is seeded by the recording.
 """
 
 import tempfile
@@ -28,9 +28,9 @@ from audioae.screening.generated.vocoders import FAMILIES
 REAL = "real"
 
 
-def _there_and_back(planes: np.ndarray, rate: int, other: int) -> tuple[np.ndarray, int]:
-    away = soxr.resample(planes.T, rate, other, quality="HQ")
-    return np.ascontiguousarray(soxr.resample(away, other, rate, quality="HQ").T), rate
+def _resampled_and_back(planes: np.ndarray, rate: int, other: int) -> tuple[np.ndarray, int]:
+    resampled = soxr.resample(planes.T, rate, other, quality="HQ")
+    return np.ascontiguousarray(soxr.resample(resampled, other, rate, quality="HQ").T), rate
 
 
 VERSIONS: dict[str, Perturbation] = {
@@ -38,10 +38,10 @@ VERSIONS: dict[str, Perturbation] = {
     for version in (
         *(p for p in PERTURBATIONS if p.group == "codec" or p.name == "noise 30 dB"),
         Perturbation(
-            "16 kHz and back", "resampling", "resampled to 16 kHz and back", partial(_there_and_back, other=16_000)
+            "16 kHz and back", "resampling", "resampled to 16 kHz and back", partial(_resampled_and_back, other=16_000)
         ),
         Perturbation(
-            "48 kHz and back", "resampling", "resampled to 48 kHz and back", partial(_there_and_back, other=48_000)
+            "48 kHz and back", "resampling", "resampled to 48 kHz and back", partial(_resampled_and_back, other=48_000)
         ),
     )
 }
@@ -49,7 +49,7 @@ VERSIONS: dict[str, Perturbation] = {
 
 @dataclass(frozen=True)
 class SourceAudio:
-    """The middle of a recording: mono waveform (n,) at `sample_rate`, and mel codes (n_clips, 128, 130) of it."""
+    """The middle of a recording: mono waveform (n,) at `sample_rate`, and its mel codes (n_clips, 128, 130)."""
 
     waveform: np.ndarray
     sample_rate: int
@@ -57,27 +57,27 @@ class SourceAudio:
 
 
 def read_source(path: str | Path, seconds: float) -> SourceAudio:
-    """The middle `seconds` of a file, or 3 s where it is shorter.
+    """The middle `seconds` of a file, or 3 s if it is shorter.
 
     Raises
     ------
     AudioError
-        If it cannot be read, or is shorter than 3 s.
+        If the file cannot be read, or is shorter than 3 s.
     """
     for length in (seconds, SECTION_S):
         sections, sample_rate = read_sections(path, length, 1)
         if sections:
-            at_mels = soxr.resample(sections[0], sample_rate, SAMPLE_RATE, quality="HQ")
-            n = len(at_mels) // CLIP_SAMPLES
-            clips = at_mels[: n * CLIP_SAMPLES] if n else np.resize(at_mels, CLIP_SAMPLES)
+            at_mel_rate = soxr.resample(sections[0], sample_rate, SAMPLE_RATE, quality="HQ")
+            n = len(at_mel_rate) // CLIP_SAMPLES
+            clips = at_mel_rate[: n * CLIP_SAMPLES] if n else np.resize(at_mel_rate, CLIP_SAMPLES)
             return SourceAudio(sections[0], sample_rate, encode_mel(log_mel(clips.reshape(-1, CLIP_SAMPLES)))[0])
-    raise AudioError("too_short", f"wanted {SECTION_S:g} s or more, to make it again")
+    raise AudioError("too_short", f"wanted at least {SECTION_S:g} s to resynthesize")
 
 
-def at_rate(waveform: np.ndarray, sample_rate: int, wanted: int, n: int | None = None) -> np.ndarray:
-    """A waveform at another rate, cut or filled with zeros to n samples if that is given."""
-    made = soxr.resample(waveform, sample_rate, wanted, quality="HQ").astype(np.float32)
-    return made if n is None else np.pad(made, (0, max(n - len(made), 0)))[:n]
+def at_rate(waveform: np.ndarray, sample_rate: int, new_rate: int, n: int | None = None) -> np.ndarray:
+    """A waveform at another sample rate, cut or zero-padded to n samples if n is given."""
+    resampled = soxr.resample(waveform, sample_rate, new_rate, quality="HQ").astype(np.float32)
+    return resampled if n is None else np.pad(resampled, (0, max(n - len(resampled), 0)))[:n]
 
 
 def resynthesized_artifacts(
@@ -88,37 +88,37 @@ def resynthesized_artifacts(
     versions: Sequence[str],
     seed: int,
 ) -> list[tuple[str, str, np.ndarray]]:
-    """Residues of an excerpt and of its re-made copies, in each version: a function for workers.
+    """Decoder artifacts of an excerpt and of its resynthesized copies, in each version. Runs in worker processes.
 
     Parameters
     ----------
-    excerpt : Excerpt
+    excerpt : SourceAudio
     families : sequence of str
-        Of `vocoders.FAMILIES`.
+        Names of `vocoders.FAMILIES`.
     mels : np.ndarray, shape (n_clips, 128, 130), optional
-        What the project's own decoder made of the codes, in dB: becomes family "own_decoder".
+        The model's reconstruction of the codes, in dB; becomes family "own_decoder".
     given : mapping of family to np.ndarray, shape (n,)
-        Copies that were made elsewhere, at the excerpt's rate.
+        Copies made elsewhere, at the excerpt's rate.
     versions : sequence of str
-        Of `VERSIONS`, or `ORIGINAL`.
+        Names of `VERSIONS`, or `ORIGINAL`.
     seed : int
 
     Returns
     -------
-    residues : list of (family, version, residue)
-        The excerpt itself as family `REAL`.
+    rows : list of (family, version, artifacts)
+        The excerpt itself is family `REAL`.
     """
     waveform, rate = excerpt.waveform, excerpt.sample_rate
-    chance = [seed, zlib.crc32(waveform.tobytes())]
-    made = {REAL: waveform, **given}
+    seeds = [seed, zlib.crc32(waveform.tobytes())]
+    copies = {REAL: waveform, **given}
     for family in families:
-        made[family] = FAMILIES[family](waveform, rate, np.random.default_rng(chance))
+        copies[family] = FAMILIES[family](waveform, rate, np.random.default_rng(seeds))
     if mels is not None:
-        heard = np.concatenate([mel_waveform(mel) for mel in mels])
-        made["own_decoder"] = at_rate(heard, SAMPLE_RATE, rate, len(waveform))
+        decoded = np.concatenate([mel_waveform(mel) for mel in mels])
+        copies["own_decoder"] = at_rate(decoded, SAMPLE_RATE, rate, len(waveform))
     return [
         (family, version, waveform_artifacts(*_sections(*_version(copy, rate, version))))
-        for family, copy in made.items()
+        for family, copy in copies.items()
         for version in versions
     ]
 

@@ -1,24 +1,23 @@
-"""Was this waveform recorded and mixed, or written by a decoder? Decided by what a re-made copy of the catalog shows.
+"""Was a waveform recorded and mixed, or written by a decoder? Decided by comparison with resynthesized copies.
 
 Conventions
 -----------
-- Evidence of a track is one number, higher = more like what decoders make (`screening.generated.detector`).
-- Every figure is of tracks whose artist the detector has not met: `N_FOLDS` folds by artist, each judged by a detector
-  that was trained on the others.
-- Three answers. "generated": more evidence than all but `false_positive_rate` of real tracks have. "real": less than
-  all but `MISSED` of the re-made copies have. "cannot tell": between the two; or too short, or without sound above
-  `MIN_BANDWIDTH_HZ`; or so far from everything trained on that nothing follows from it.
+- A track has one number, the log odds of a decoder, higher = more like what decoders write (see `detector`).
+- All figures are about tracks whose artist the detector has not been trained on: `N_FOLDS` folds by artist.
+- There are three answers. "generated": higher log odds than all but `false_positive_rate` of real tracks should have.
+  "real": lower log odds than all but `MISSED` of the resynthesized copies have. "cannot tell": in between; or too
+  short, or without sound up to `MIN_BANDWIDTH_HZ`; or so unlike all training examples that no conclusion is possible.
 
-Why the limit of "generated" is a normal tail on the catalog's median and upper spread (its 84th percentile), and no
-percentile: the 99th would call one in a hundred generated however clean the catalog is, never more however many are,
-and nothing in a catalog of fewer than a hundred. What share of the catalog lies above it is stated, not assumed. It
-takes for granted that most of the catalog is real: where a sixth or more is generated, the limit rises with them.
+Why the limit for "generated" is a normal tail from the catalog's median and upper spread (its 84th percentile), and not
+a percentile: the 99th percentile would call one track in a hundred generated however clean the catalog is, and never
+more however many are. The share of the catalog above the limit is measured and reported. The limit assumes that most of
+the catalog is real: if a sixth or more is generated, the limit rises with them.
 
-It fails where a decoder leaves none of the traces that those at hand leave. By `python -m tests.bench generated` on the
-demo, families known are told with an AUROC of .97, families left out with .78 (one that keeps the low frequencies
-as they are) to 1.00; at a false-positive rate of 1 %, 4 % of such a one are caught. 3 s of a recording are told
-with .94, after AAC with .85, and 1.3 % of them stand above a limit that was set for 1 %. No generator of whole songs
-was at hand: it may well be called real.
+The check fails if a decoder leaves none of the artifacts that the available decoders leave. By
+`python -m tests.bench generated` on the demo, known families are recognized with an AUROC of .97, families left out of
+the training with .78 (one that keeps the low frequencies as they are) to 1.00; at a false-positive rate of 1 %, 4 % of
+that one are caught. With 3 s of a recording the AUROC is .94, after AAC .85, and 1.3 % of real recordings are above a
+limit that was set for 1 %. No generator of whole songs was available for testing: it may well be called real.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,127 +26,132 @@ from typing import Any
 
 import numpy as np
 
-from audioae.screening.generated.artifacts import ABOUT
+from audioae.screening.generated.artifacts import EXTENT
 from audioae.screening.generated.detector import N_FOLDS, Examples, VocoderDetector, folds_of, measure, upper_limit
 from audioae.screening.generated.resynthesis import REAL
-from audioae.screening.generated.section_artifacts import EVIDENCE_NAMES
+from audioae.screening.generated.section_artifacts import FEATURE_NAMES
 
 THRESHOLD = 0.5
-MIN_TRACKS = 8  # re-made, of at least N_FOLDS artists
+MIN_TRACKS = 8  # resynthesized tracks that training needs, of at least N_FOLDS artists
 MIN_BANDWIDTH_HZ = 6_500
 MISSED = 0.05
-OUTSIDE = 0.005  # share of the catalog that may lie outside of what was trained on
+OUTSIDE = 0.005  # share of the catalog that may be farther from the training examples than the distance limit
 
 
 @dataclass(frozen=True, eq=False)
 class GeneratedScores:
-    """Of n tracks.
+    """The scores of n tracks.
 
     Parameters
     ----------
-    evidence : np.ndarray, shape (n,), float64
+    log_odds : np.ndarray, shape (n,), float64
         NaN where nothing could be measured.
-    why_not : sequence of str
-        Why the answer is "cannot tell"; "" where it is another.
+    cannot_tell : sequence of str
+        Why the answer is "cannot tell"; "" for any other answer.
     limit, real_limit : float
-        Evidence above the one is "generated", below the other "real".
-    reasons : np.ndarray, shape (n, d)
-        How much each dimension of the residue speaks for a decoder, in log odds.
+        Log odds above `limit` are "generated", below `real_limit` "real".
+    contributions : np.ndarray, shape (n, d)
+        What each feature adds to the log odds.
     measured : mapping
-        What a held-out part of the examples says about the detector.
+        What held-out examples say about the detector.
     """
 
-    evidence: np.ndarray
-    why_not: Sequence[str]
+    log_odds: np.ndarray
+    cannot_tell: Sequence[str]
     limit: float
     real_limit: float
-    reasons: np.ndarray
+    contributions: np.ndarray
     measured: Mapping[str, Any]
 
     @property
     def score(self) -> np.ndarray:
-        """(n,) float32 in [0, 1]: below 0.5 is generated; NaN: cannot tell."""
-        score = 1 / (1 + np.exp(np.clip(self.evidence - self.limit, -50, 50)))
-        return np.where([not why for why in self.why_not], score, np.nan).astype(np.float32)
+        """(n,) float32 in [0, 1]; below 0.5 is generated, NaN: cannot tell."""
+        score = 1 / (1 + np.exp(np.clip(self.log_odds - self.limit, -50, 50)))
+        return np.where([not reason for reason in self.cannot_tell], score, np.nan).astype(np.float32)
 
 
 def score_tracks(
-    examples: Examples, residues: np.ndarray, group: np.ndarray, false_positive_rate: float, seed: int = 0
+    examples: Examples, artifacts: np.ndarray, group: np.ndarray, false_positive_rate: float, seed: int = 0
 ) -> GeneratedScores:
-    """Judge a catalog by detectors trained on its own re-made tracks, each track by one that has not met its artist.
+    """Score a catalog by detectors trained on its own resynthesized tracks, none of the track's artist among them.
 
     Parameters
     ----------
     examples : Examples
         Of at least `MIN_TRACKS` tracks of `N_FOLDS` groups.
-    residues : np.ndarray, shape (n, len(RESIDUE_NAMES)), float32
-        Of the whole tracks; NaN rows where a file could not be read.
+    artifacts : np.ndarray, shape (n, len(ARTIFACT_NAMES)), float32
+        Of the whole tracks; a row of NaN for a file that could not be read.
     group : np.ndarray, shape (n,), str
         Their artists.
     false_positive_rate : float
         Share of real tracks that may be called generated.
+    seed : int
     """
-    of_example, of_track = folds_of(examples.group, seed, group)
-    told = residues[:, len(ABOUT) :]
-    measurable = ~np.isnan(told).all(axis=1)
-    evidence, distance = np.full(len(told), np.nan), np.full(len(told), np.nan)
-    reasons = np.zeros(told.shape)
+    example_fold, track_fold = folds_of(examples.group, seed, group)
+    features = artifacts[:, len(EXTENT) :]
+    measurable = ~np.isnan(features).all(axis=1)
+    log_odds, distance = np.full(len(features), np.nan), np.full(len(features), np.nan)
+    contributions = np.zeros(features.shape)
     held_out = np.full(len(examples.group), np.nan)
     for fold in range(N_FOLDS):
-        detector = VocoderDetector(examples[of_example != fold], seed)
-        own = np.flatnonzero((of_track == fold) & measurable)
-        if len(own):
-            evidence[own], distance[own] = detector.judge(told[own]), detector.distance(told[own])
-            reasons[own] = detector.shares(told[own])
-        if (of_example == fold).any():
-            held_out[of_example == fold] = detector.judge(examples.evidence[of_example == fold])
-    enough = measurable & (residues[:, 1] >= MIN_BANDWIDTH_HZ)
-    limit = upper_limit(evidence[enough], false_positive_rate)
-    made = examples.family != REAL
-    real_limit = min(limit, float(np.quantile(held_out[made], MISSED)))
-    far = upper_limit(distance[enough], OUTSIDE)
-    why_not = [
-        _why_not(about, own, away, limit, real_limit, far)
-        for about, own, away in zip(residues[:, :2].tolist(), evidence.tolist(), distance.tolist(), strict=True)
+        detector = VocoderDetector(examples[example_fold != fold], seed)
+        rows = np.flatnonzero((track_fold == fold) & measurable)
+        if len(rows):
+            log_odds[rows], distance[rows] = detector.log_odds(features[rows]), detector.distance(features[rows])
+            contributions[rows] = detector.contributions(features[rows])
+        if (example_fold == fold).any():
+            held_out[example_fold == fold] = detector.log_odds(examples.features[example_fold == fold])
+    usable = measurable & (artifacts[:, 1] >= MIN_BANDWIDTH_HZ)
+    limit = upper_limit(log_odds[usable], false_positive_rate)
+    real_limit = min(limit, float(np.quantile(held_out[examples.family != REAL], MISSED)))
+    distance_limit = upper_limit(distance[usable], OUTSIDE)
+    cannot_tell = [
+        _why_cannot_tell(extent, odds, away, limit, real_limit, distance_limit)
+        for extent, odds, away in zip(
+            artifacts[:, : len(EXTENT)].tolist(), log_odds.tolist(), distance.tolist(), strict=True
+        )
     ]
-    measured = measure(examples, held_out, of_example, false_positive_rate, seed) | {
-        "false_positive_rate": float(np.mean(evidence[enough] > limit)) if enough.any() else None,
-        "abstained": float(np.mean([bool(why) for why in why_not])),
-        "limits": {"generated_above": limit, "real_below": real_limit, "distance_below": far},
+    measured = measure(examples, held_out, example_fold, false_positive_rate, seed) | {
+        "false_positive_rate": float(np.mean(log_odds[usable] > limit)) if usable.any() else None,
+        "abstained": float(np.mean([bool(reason) for reason in cannot_tell])),
+        "limits": {"generated_above": limit, "real_below": real_limit, "distance_below": distance_limit},
     }
-    return GeneratedScores(evidence, why_not, limit, real_limit, reasons, measured)
+    return GeneratedScores(log_odds, cannot_tell, limit, real_limit, contributions, measured)
 
 
-def can_learn(examples: Examples) -> bool:
-    """Whether these are enough to train on and to hold some out."""
-    made = set(examples.track[examples.family != REAL].tolist()) & set(examples.track[examples.family == REAL].tolist())
-    return len(made) >= MIN_TRACKS and len(set(examples.group.tolist())) >= N_FOLDS
+def can_train(examples: Examples) -> bool:
+    """Whether there are enough examples to train on and to hold some out."""
+    copies = examples.family != REAL
+    complete = set(examples.track[copies].tolist()) & set(examples.track[~copies].tolist())
+    return len(complete) >= MIN_TRACKS and len(set(examples.group.tolist())) >= N_FOLDS
 
 
-def rules(judged: GeneratedScores, row: int, residues: np.ndarray, most: int = 3) -> list[dict[str, Any]]:
-    """The dimensions that speak most for a decoder: their value, and what 5 % of the catalog lie beyond."""
-    found = []
-    for column in np.argsort(-judged.reasons[row])[:most]:
-        values = residues[:, len(ABOUT) + column]
+def top_features(scores: GeneratedScores, row: int, artifacts: np.ndarray, n: int = 3) -> list[dict[str, Any]]:
+    """The features that speak most for a decoder, as rules: the value, and the value that 5 % of the catalog exceed."""
+    rules = []
+    for column in np.argsort(-scores.contributions[row])[:n]:
+        values = artifacts[:, len(EXTENT) + column]
         value, median = float(values[row]), float(np.nanmedian(values))
         limit = float(np.nanquantile(values, 0.95 if value > median else 0.05))
-        if judged.reasons[row, column] > 0:
-            found.append({"rule": EVIDENCE_NAMES[column], "value": value, "limit": limit, "unit": ""})
-    return found
+        if scores.contributions[row, column] > 0:
+            rules.append({"rule": FEATURE_NAMES[column], "value": value, "limit": limit, "unit": ""})
+    return rules
 
 
-def _why_not(about: list[float], evidence: float, distance: float, limit: float, real_limit: float, far: float) -> str:
-    seconds, bandwidth_hz = about
+def _why_cannot_tell(
+    extent: list[float], log_odds: float, distance: float, limit: float, real_limit: float, distance_limit: float
+) -> str:
+    seconds, bandwidth_hz = extent
     if not bandwidth_hz >= MIN_BANDWIDTH_HZ:
+        if not bandwidth_hz > 0:
+            return "no sound"
+        return f"no sound above {bandwidth_hz:,.0f} Hz; the check needs sound up to {MIN_BANDWIDTH_HZ:,} Hz"
+    if np.isnan(log_odds):
+        return f"{seconds:.1f} s can be measured; the check needs 3 s, at a sample rate of at least 30,000 Hz"
+    if distance > distance_limit:
         return (
-            f"sound up to {bandwidth_hz:,.0f} Hz only, wanted {MIN_BANDWIDTH_HZ:,} Hz"
-            if bandwidth_hz > 0
-            else "no sound"
+            f"unlike everything that the detector was trained on (distance {distance:.2f}, limit {distance_limit:.2f})"
         )
-    if np.isnan(evidence):
-        return f"{seconds:.1f} s of it can be judged, wanted 3 s or more, at 30,000 Hz or more"
-    if distance > far:
-        return f"unlike all that the detector was trained on (distance {distance:.2f}, limit {far:.2f})"
-    if real_limit <= evidence <= limit:
-        return f"evidence {evidence:.2f} is between {real_limit:.2f} (real below) and {limit:.2f} (generated above)"
+    if real_limit <= log_odds <= limit:
+        return f"log odds of a decoder {log_odds:.2f}: real is below {real_limit:.2f}, generated above {limit:.2f}"
     return ""

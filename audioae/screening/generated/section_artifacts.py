@@ -1,22 +1,27 @@
-"""The evidence that the making of a waveform leaves in a section of it.
+"""Decoder artifacts of one section of a waveform: statistics that decoding changes.
 
 Conventions
 -----------
-- Evidence is a vector of `EVIDENCE_NAMES`, float32; NaN: the waveform has nothing there, as above its bandwidth.
-- Bands are in Hz, since recordings are; strides and frames in samples, since decoders are.
+- The features are a vector of `FEATURE_NAMES`, float32; NaN where there is nothing to measure, as above the bandwidth.
+- Bands are in Hz, because recordings are; strides and frames are in samples, because decoders are.
 
-In each of `BANDS`, by an STFT of 1,024 samples every 288 (a hop that no decoder has): `phase_time`, `phase_cross`,
-`phase_frequency`, the mean cosine of the phase's second difference along time, both, and frequency (of chance: 0);
-`depth` and `tails`, mean and skewness of the log power around its surroundings; `keeps` and `spreads`, its
-correlation three frames and two bins on. By an STFT of 4,096 samples: `contrast` between harmonics and what lies
-between them, and `holds`, how that stays where it is. In steps of 32 samples: `attack` and `attack_skew`, how fast and
-how unevenly the level rises, and `beats`, the share of its changes that are faster than 200 a second. `together` is
-how the levels of neighboring bands change at one moment. In what a linear prediction of 32 samples leaves over:
-`spiky` (log kurtosis), `lopsided` (skewness), and `stride`, how far its power stands out at the frequencies of strides
-that are powers of two, `stride_odd` of others.
+In each of `BANDS`:
 
-Source: second differences of the phase: Flandrin, Auger and Chassande-Mottin 2002; lines of the power at a period of
-the process: Gardner 1991. What is put together from them is our own.
+- phase_time, phase_cross, phase_frequency: mean cosine of the second difference of the phase along time, along both
+  axes, and along frequency; 0 for random phases. STFT of 1,024 samples with a hop of 288, which no decoder uses.
+- level, level_skew: mean and skewness of the log power relative to its surroundings, by the same STFT.
+- time_correlation, frequency_correlation: how much that correlates with itself three frames later and two bins higher.
+- contrast, contrast_stability: contrast between harmonics and what lies between them, and how long it persists. STFT of
+  4,096 samples.
+- attack, attack_skew, fast_modulation: how fast and how asymmetrically the level rises in steps of 32 samples, and the
+  share of its changes above 200 Hz.
+
+band_sync is how much the levels of neighboring bands change together. The residual of a linear prediction of order 32
+has the features kurtosis (its log), skewness, and stride and odd_stride: how far its power stands out at the
+frequencies of strides that are powers of two, and of other strides.
+
+Source: second differences of the phase: Flandrin, Auger and Chassande-Mottin 2002; spectral lines of the power at the
+period of a process: Gardner 1991. Their combination is our own.
 """
 
 import itertools
@@ -31,24 +36,25 @@ import scipy.signal
 
 BANDS = ((300, 1000), (1000, 2000), (2000, 4000), (4000, 7000), (7000, 11000), (11000, 15500))  # Hz
 _BAND_NAMES = (
-    *("phase_time", "phase_cross", "phase_frequency", "depth", "tails", "keeps", "spreads"),
-    *("contrast", "holds", "attack", "attack_skew", "beats"),
+    *("phase_time", "phase_cross", "phase_frequency"),
+    *("level", "level_skew", "time_correlation", "frequency_correlation"),
+    *("contrast", "contrast_stability", "attack", "attack_skew", "fast_modulation"),
 )
 _EDGES = [f"{low / 1000:g}-{high / 1000:g} kHz" for low, high in BANDS]
-EVIDENCE_NAMES = (
+FEATURE_NAMES = (
     *(f"{name} {edges}" for edges in _EDGES for name in _BAND_NAMES),
-    *(f"together {edges}" for edges in _EDGES[1:]),
-    *("spiky", "lopsided", "stride", "stride_odd"),
+    *(f"band_sync {edges}" for edges in _EDGES[1:]),
+    *("kurtosis", "skewness", "stride", "odd_stride"),
 )
 
 _FLOOR = 1e-10
 _ORDER = 32
-_POWERS = (64, 128, 256, 512)
-_OTHERS = (80, 100, 120, 160, 200, 220, 240, 300, 320, 441, 480)  # not 192 and 576, which are mp3's
+_STRIDES = (64, 128, 256, 512)
+_ODD_STRIDES = (80, 100, 120, 160, 200, 220, 240, 300, 320, 441, 480)  # without 192 and 576, which mp3 uses
 
 
 def section_artifacts(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
-    """Bandwidth (Hz) and evidence of a waveform that is not silent; shape (1 + len(EVIDENCE_NAMES),), float32."""
+    """Bandwidth (Hz) and features of a waveform that is not silent; shape (1 + len(FEATURE_NAMES),), float32."""
     x = waveform.astype(np.float32) / np.float32(np.sqrt(np.mean(np.square(waveform))))
     spectrum = _stft(x, 1024, 288)
     power = np.abs(spectrum) ** 2
@@ -70,17 +76,17 @@ def section_artifacts(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
         values += _attacks(envelope, sample_rate / 32)
     for one, other in itertools.pairwise(rises):
         values.append(math.nan if one is None or other is None else _correlation(one, other))
-    return np.array(values + _excitation(x, mean_power), np.float32)
+    return np.array(values + _residual(x, mean_power), np.float32)
 
 
 def _bandwidth(power: np.ndarray, sample_rate: int) -> float:
-    """Up to which frequency (Hz) there is more than 70 dB below the loudest part of a power spectrum."""
+    """The highest frequency (Hz) at which a power spectrum is within 70 dB of its maximum."""
     smooth = np.convolve(power, np.ones(9) / 9, "same")
     return float(np.flatnonzero(smooth > smooth.max() * 1e-7)[-1]) * sample_rate / 2 / (len(power) - 1)
 
 
 def _stft(x: np.ndarray, n_fft: int, hop: int) -> np.ndarray:
-    """(n_fft // 2 + 1, frames) complex64. Where a frame's phase refers to does not matter to second differences."""
+    """(n_fft // 2 + 1, frames) complex64. The reference of the phases does not matter: second differences remove it."""
     frames = np.lib.stride_tricks.sliding_window_view(x, n_fft)[::hop] * _hann(n_fft)
     return np.asarray(scipy.fft.rfft(frames, axis=1)).T
 
@@ -129,8 +135,8 @@ def _levels(power: np.ndarray) -> list[float]:
 def _harmonics(fine: np.ndarray) -> list[float]:
     local = fine - _smooth(fine, (31, 1))
     deviation = local - local.mean()
-    held = np.mean(deviation[:, 4:] * deviation[:, :-4]) / (np.mean(deviation**2) + _FLOOR)
-    return [float(local.std()), float(held)]
+    stability = np.mean(deviation[:, 4:] * deviation[:, :-4]) / (np.mean(deviation**2) + _FLOOR)
+    return [float(local.std()), float(stability)]
 
 
 def _attacks(envelope: np.ndarray, rate: float) -> list[float]:
@@ -150,28 +156,28 @@ def _correlation(one: np.ndarray, other: np.ndarray) -> float:
     return float(covariance / (one.std() * other.std() + _FLOOR))
 
 
-def _excitation(x: np.ndarray, power: np.ndarray) -> list[float]:
+def _residual(x: np.ndarray, power: np.ndarray) -> list[float]:
     correlation = np.asarray(scipy.fft.irfft(power.astype(np.float64)))[: _ORDER + 1]
     correlation[0] *= 1 + 1e-7
     taps = scipy.linalg.solve_toeplitz(correlation[:_ORDER], correlation[1:])
-    left = np.convolve(x, np.r_[1, -taps].astype(np.float32), "valid")
-    left /= left.std() + _FLOOR
-    squares = left * left
-    clipped, lines = np.clip(left, -10, 10), np.minimum(squares, 16.0)
+    residual = np.convolve(x, np.r_[1, -taps].astype(np.float32), "valid")
+    residual /= residual.std() + _FLOOR
+    squares = residual * residual
+    clipped, lines = np.clip(residual, -10, 10), np.minimum(squares, 16.0)
     n = int(scipy.fft.prev_fast_len(len(lines), real=True) or 1)
-    beat = np.abs(np.asarray(scipy.fft.rfft((lines[:n] - lines.mean()) * _hann(n)))) ** 2
+    modulation = np.abs(np.asarray(scipy.fft.rfft((lines[:n] - lines.mean()) * _hann(n)))) ** 2
     return [
         float(np.log(np.mean(squares * squares))),
         float(abs(np.mean(clipped * clipped * clipped))),
-        max(_line(beat, n, stride) for stride in _POWERS),
-        max(_line(beat, n, stride) for stride in _OTHERS),
+        max(_line(modulation, n, stride) for stride in _STRIDES),
+        max(_line(modulation, n, stride) for stride in _ODD_STRIDES),
     ]
 
 
-def _line(beat: np.ndarray, n: int, stride: int) -> float:
-    """Mean log of the power at the first four harmonics of a stride, against the median around."""
+def _line(modulation: np.ndarray, n: int, stride: int) -> float:
+    """Mean log power at the first four harmonics of a stride, relative to the median of the surroundings."""
     ratios = []
     for harmonic in range(1, 5):
         at = round(n * harmonic / stride)
-        ratios.append(beat[at - 1 : at + 2].max() / (np.median(beat[at - 40 : at + 41]) + _FLOOR))
+        ratios.append(modulation[at - 1 : at + 2].max() / (np.median(modulation[at - 40 : at + 41]) + _FLOOR))
     return float(np.mean(np.log(np.array(ratios) + _FLOOR)))

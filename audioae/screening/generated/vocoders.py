@@ -1,4 +1,4 @@
-"""Decoders and vocoders in few lines: each writes a waveform again from something coarser, and guesses the rest.
+"""Decoders and vocoders in a few lines each: they rewrite a waveform from something coarser and guess the rest.
 
 Conventions
 -----------
@@ -7,13 +7,13 @@ Conventions
 
 | family | keeps | guesses |
 |---|---|---|
-| griffin_lim | magnitudes of an STFT | phases, by iteration from chance |
-| mel | magnitudes in 80 to 160 mel bands | what is within a band, then phases by iteration |
-| phase_gradient | magnitudes of an STFT | phases, in one pass, by the frequency of the peak nearby |
-| harmonic_noise | up to 60 peaks per frame, level of the rest in bands | where partials begin, the noise |
-| linear_prediction | 24 to 40 coefficients per frame, what is left below 2 kHz | what is left above, by rectifying it |
-| strided | 24 to 64 numbers for every stride of 128 to 320 samples | the rest: nothing |
-| upsampler | every 4th sample | three of four, by short transposed convolutions, as a vocoder's net has them |
+| griffin_lim | magnitudes of an STFT | phases, iteratively from random ones |
+| mel | magnitudes in 80 to 160 mel bands | magnitudes within a band, then phases iteratively |
+| phase_gradient | magnitudes of an STFT | phases in one pass, from the frequency of the nearest peak |
+| harmonic_noise | up to 60 peaks per frame, the level of the rest in bands | initial phases of partials, the noise |
+| linear_prediction | 24 to 40 coefficients per frame, the residual below 2 kHz | the residual above, by rectification |
+| strided | 24 to 64 numbers per stride of 128 to 320 samples | nothing: the rest is lost |
+| upsampler | every 4th sample | the other three, by short transposed convolutions, as in a neural vocoder |
 
 Source: Griffin and Lim 1984; Beauregard, Harish and Wyse 2015 (single pass inversion); Serra and Smith 1990 (sinusoids
 and noise); Makhoul and Berouti 1979 (high frequencies by rectification); Odena et al. 2016 (checkerboards).
@@ -64,7 +64,7 @@ def phase_gradient(waveform: np.ndarray, sample_rate: int, rng: np.random.Genera
 
 
 def harmonic_noise(waveform: np.ndarray, sample_rate: int, rng: np.random.Generator) -> np.ndarray:
-    n_fft, most = 2048, int(rng.choice([20, 40, 60]))
+    n_fft, max_peaks = 2048, int(rng.choice([20, 40, 60]))
     hop = n_fft // int(rng.choice([4, 8]))
     spectrum = librosa.stft(waveform, n_fft=n_fft, hop_length=hop)
     magnitude = np.abs(spectrum)
@@ -74,7 +74,7 @@ def harmonic_noise(waveform: np.ndarray, sample_rate: int, rng: np.random.Genera
     rest = magnitude.copy()
     for t in range(magnitude.shape[1]):
         peaks, frequency = _peaks(magnitude[:, t])
-        order = np.argsort(magnitude[peaks, t])[-most:]
+        order = np.argsort(magnitude[peaks, t])[-max_peaks:]
         peaks, frequency = peaks[order], frequency[order]
         phase[peaks] += 2 * np.pi * frequency * hop / n_fft
         for step, gain in ((-1, 0.5), (0, 1.0), (1, 0.5)):
@@ -94,19 +94,18 @@ def linear_prediction(waveform: np.ndarray, sample_rate: int, rng: np.random.Gen
     low = scipy.signal.butter(4, 2000, fs=sample_rate, output="sos")
     starts = range(0, len(padded) - n, hop)
     taps = [_prediction(padded[s : s + n] * window, order) for s in starts]
-    left = np.zeros(len(padded))
+    residual = np.zeros(len(padded))
     for s, a in zip(starts, taps, strict=True):
-        left[s : s + n] += window * scipy.signal.lfilter(a, [1.0], padded[s : s + n])
-    base = np.asarray(scipy.signal.sosfilt(low, left))
-    rich = np.asarray(scipy.signal.lfilter([1, -0.9], [1.0], np.abs(base))) + 0.1 * base.std() * rng.standard_normal(
-        len(base)
-    )
-    high = rich - np.asarray(scipy.signal.sosfilt(low, rich))
-    made = np.zeros(len(padded))
+        residual[s : s + n] += window * scipy.signal.lfilter(a, [1.0], padded[s : s + n])
+    base = np.asarray(scipy.signal.sosfilt(low, residual))
+    noise = 0.1 * base.std() * rng.standard_normal(len(base))
+    rectified = np.asarray(scipy.signal.lfilter([1, -0.9], [1.0], np.abs(base))) + noise
+    high = rectified - np.asarray(scipy.signal.sosfilt(low, rectified))
+    copy = np.zeros(len(padded))
     for s, a in zip(starts, taps, strict=True):
-        gain = np.std(left[s : s + n] - base[s : s + n]) / (np.std(high[s : s + n]) + 1e-9)
-        made[s : s + n] += window * scipy.signal.lfilter([1.0], a, base[s : s + n] + gain * high[s : s + n])
-    return _as_loud(made[n : n + len(waveform)], waveform)
+        gain = np.std(residual[s : s + n] - base[s : s + n]) / (np.std(high[s : s + n]) + 1e-9)
+        copy[s : s + n] += window * scipy.signal.lfilter([1.0], a, base[s : s + n] + gain * high[s : s + n])
+    return _match_level(copy[n : n + len(waveform)], waveform)
 
 
 def strided(waveform: np.ndarray, sample_rate: int, rng: np.random.Generator) -> np.ndarray:
@@ -114,29 +113,29 @@ def strided(waveform: np.ndarray, sample_rate: int, rng: np.random.Generator) ->
     n = 2 * stride
     window = np.sin(np.pi * (np.arange(n) + 0.5) / n)
     padded = np.pad(waveform, (n, 2 * n))
-    tilted = scipy.signal.lfilter([1, -0.95], [1.0], padded)  # or the low notes would take all components
+    tilted = scipy.signal.lfilter([1, -0.95], [1.0], padded)  # otherwise the low notes would take all components
     frames = np.lib.stride_tricks.sliding_window_view(tilted, n)[::stride] * window
     basis = np.linalg.eigh(frames.T @ frames)[1][:, -kept:]
     codes = frames @ basis
     step = np.maximum(codes.std(axis=0) / 8, 1e-9)
     frames = (np.round(codes / step) * step) @ basis.T * window
-    made = np.zeros(len(frames) * stride + n)
+    copy = np.zeros(len(frames) * stride + n)
     for half in (0, 1):
-        made[half * stride : half * stride + len(frames) * stride] += frames[:, half * stride :][:, :stride].reshape(-1)
-    return _as_loud(np.asarray(scipy.signal.lfilter([1.0], [1, -0.95], made))[n : n + len(waveform)], waveform)
+        copy[half * stride : half * stride + len(frames) * stride] += frames[:, half * stride :][:, :stride].reshape(-1)
+    return _match_level(np.asarray(scipy.signal.lfilter([1.0], [1, -0.95], copy))[n : n + len(waveform)], waveform)
 
 
 def upsampler(waveform: np.ndarray, sample_rate: int, rng: np.random.Generator) -> np.ndarray:
-    made = soxr.resample(waveform, sample_rate, sample_rate / 4, quality="HQ")
+    copy = soxr.resample(waveform, sample_rate, sample_rate / 4, quality="HQ")
     for _ in range(2):
         taps = int(rng.choice([8, 12, 16]))
         kernel = scipy.signal.firwin(taps, 0.5) * (1 + 0.15 * rng.standard_normal(taps))
-        stuffed = np.zeros(2 * len(made))
-        stuffed[::2] = made
-        made = np.convolve(stuffed, 2 * kernel / kernel.sum(), "same")
-        made = np.where(made > 0, made, 0.8 * made)
-    made -= made.mean()
-    return _as_loud(np.resize(np.pad(made, (0, 8)), len(waveform)), waveform)
+        stuffed = np.zeros(2 * len(copy))
+        stuffed[::2] = copy
+        copy = np.convolve(stuffed, 2 * kernel / kernel.sum(), "same")
+        copy = np.where(copy > 0, copy, 0.8 * copy)
+    copy -= copy.mean()
+    return _match_level(np.resize(np.pad(copy, (0, 8)), len(waveform)), waveform)
 
 
 FAMILIES: dict[str, Family] = {
@@ -152,7 +151,7 @@ def _iterate(magnitude: np.ndarray, n_fft: int, hop: int, rounds: int, n: int, r
 
 
 def _peaks(magnitude: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Bins of local maxima, and their frequencies in bins, by a parabola through the log of three bins."""
+    """Bins of local maxima, and their frequencies in bins, by a parabola through three log magnitudes."""
     log = np.log(magnitude + 1e-9)
     peaks = 2 + np.flatnonzero((log[2:-2] > log[1:-3]) & (log[2:-2] >= log[3:-1]))
     a, b, c = log[peaks - 1], log[peaks], log[peaks + 1]
@@ -160,7 +159,7 @@ def _peaks(magnitude: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _nearest(peaks: np.ndarray, n: int) -> np.ndarray:
-    """For each of n bins, which of `peaks` (ascending) is nearest."""
+    """For each of n bins, the position in `peaks` (ascending) of the nearest peak."""
     return np.searchsorted((peaks[1:] + peaks[:-1]) / 2, np.arange(n))
 
 
@@ -170,5 +169,5 @@ def _prediction(frame: np.ndarray, order: int) -> np.ndarray:
     return np.r_[1, -scipy.linalg.solve_toeplitz(correlation[:order], correlation[1:])]
 
 
-def _as_loud(made: np.ndarray, waveform: np.ndarray) -> np.ndarray:
-    return (made * (np.std(waveform) / (np.std(made) + 1e-12))).astype(np.float32)
+def _match_level(copy: np.ndarray, waveform: np.ndarray) -> np.ndarray:
+    return (copy * (np.std(waveform) / (np.std(copy) + 1e-12))).astype(np.float32)

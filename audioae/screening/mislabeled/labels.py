@@ -1,4 +1,4 @@
-"""The labels that a catalog claims: whose can be judged, and the nearest others that may judge them."""
+"""The labels of a catalog: which tracks can be checked, and which other tracks are nearest to them."""
 
 # pyright: reportAttributeAccessIssue=false
 
@@ -11,6 +11,7 @@ import pyarrow.compute as pc  # its functions are made at import
 from audioae.library.generation import Generation
 from audioae.pipeline.index_neighbors import BLOCK
 from audioae.screening.mislabeled.label_model import LabelNeighbors
+from audioae.screening.text import count
 from audioae.search.embeddings import EmbeddingTable
 from audioae.search.index import SearchIndex
 
@@ -26,9 +27,9 @@ class TrackLabels:
     index_row : np.ndarray, shape (n,), int64
         Exact duplicates share one.
     recording : np.ndarray, shape (n,), int
-        A number that copies share, near duplicates too.
+        A number that exact and near duplicates share.
     artist, album : np.ndarray, shape (n,), int
-        -1 where they are not known.
+        -1 where not known.
     """
 
     track_ids: np.ndarray
@@ -45,28 +46,28 @@ class TrackLabels:
 
 
 def read_labels(library: Generation) -> tuple[TrackLabels, list[str]]:
-    """Whatever can be screened, and a sentence on each reason why something cannot."""
-    tracks, around = library.tracks, library.alignment
+    """The tracks that can be checked, and a sentence for each reason why others cannot."""
+    tracks, alignment = library.tracks, library.alignment
     texts = {
         name: pc.utf8_trim_whitespace(pc.coalesce(tracks[name], pa.scalar(""))).to_numpy()
         for name in ("label", "artist", "album")
     }
-    labeled, embedded = texts["label"] != "", around.index_row >= 0
+    labeled, embedded = texts["label"] != "", alignment.index_row >= 0
     omitted = []
     if n := int((~labeled).sum()):
-        omitted.append(f"{n} of {len(labeled)} tracks have no label")
+        omitted.append(f"{n} of {count(len(labeled), 'track')} without a label")
     if n := int((labeled & ~embedded).sum()):
-        omitted.append(f"{n} tracks with a label have no embedding: rejected or pending (audioae coverage)")
+        omitted.append(f"{count(n, 'track')} with a label but no embedding: rejected or pending (see audioae coverage)")
     rows = np.flatnonzero(labeled & embedded)
-    index_row = around.index_row[rows]
+    index_row = alignment.index_row[rows]
     pairs = np.char.add(np.char.add(texts["artist"].astype(str), "\0"), texts["album"].astype(str))
     albums = np.where(texts["album"] != "", np.unique(pairs, return_inverse=True)[1], -1)
     return TrackLabels(
         track_ids=tracks["track_id"].to_numpy()[rows].astype(str),
         labels=texts["label"][rows].astype(str),
         index_row=index_row,
-        recording=around.group[index_row],
-        artist=np.where(texts["artist"] != "", around.artist, -1)[rows],
+        recording=alignment.group[index_row],
+        artist=np.where(texts["artist"] != "", alignment.artist, -1)[rows],
         album=albums[rows],
         artist_name=texts["artist"][rows],
         album_name=texts["album"][rows],
@@ -74,18 +75,21 @@ def read_labels(library: Generation) -> tuple[TrackLabels, list[str]]:
 
 
 def find_neighbors(index: SearchIndex, table: EmbeddingTable, index_row: np.ndarray, depth: int) -> LabelNeighbors:
-    """The nearest others of tracks, as positions among these tracks; of those that share an index row the first.
+    """The nearest other tracks of each track, as positions among these tracks.
+
+    Tracks that share an index row are represented by the first of them.
 
     Parameters
     ----------
     index : SearchIndex
     table : EmbeddingTable
-        What it was built from.
+        The embeddings that `index` was built from.
     index_row : np.ndarray, shape (n,), int64
-        Of each track.
+        Row in the index of each track.
     depth : int
+        Number of neighbors to look up.
     """
-    voters, first, back = np.unique(index_row, return_index=True, return_inverse=True)
+    voters, first, inverse = np.unique(index_row, return_index=True, return_inverse=True)
     position = np.full(len(index), -1, np.int32)
     position[voters] = first
     among = voters if len(voters) < len(index) else None
@@ -93,10 +97,10 @@ def find_neighbors(index: SearchIndex, table: EmbeddingTable, index_row: np.ndar
     scores, rows = np.empty((len(voters), depth), np.float32), np.empty((len(voters), depth), np.int32)
     for start in range(0, len(voters), BLOCK):
         block = slice(start, start + BLOCK)
-        cosines, found = index.search(table.embeddings[table_row[block]], depth + 1, among)
-        own = found == voters[block, None]
-        own[~own.any(axis=1), -1] = True  # not found, among many of one embedding: the last makes room
+        cosines, hits = index.search(table.embeddings[table_row[block]], depth + 1, among)
+        own = hits == voters[block, None]
+        own[~own.any(axis=1), -1] = True  # not found among many identical embeddings: drop the last hit instead
         scores[block] = cosines[~own].reshape(-1, depth)
-        found = found[~own].reshape(-1, depth)
-        rows[block] = np.where(found >= 0, position[found], -1)
-    return LabelNeighbors(scores[back], rows[back])
+        hits = hits[~own].reshape(-1, depth)
+        rows[block] = np.where(hits >= 0, position[hits], -1)
+    return LabelNeighbors(scores[inverse], rows[inverse])

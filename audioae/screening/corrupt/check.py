@@ -1,0 +1,76 @@
+"""The check corrupt: its settings, and how the rest of audioae finds it."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from audioae.config import Config
+from audioae.progress import Progress
+from audioae.screening.check import Check
+from audioae.screening.text import percent
+
+if TYPE_CHECKING:
+    from audioae.library.generation import Generation
+    from audioae.pipeline.config import Workers
+    from audioae.screening.result import Screened
+
+N_FAULTS = 16  # of `faults.FAULTS`, which is not imported here because it loads scipy
+
+
+class CorruptConfig(Config):
+    """How strict the rules are, and how many tracks are decoded again to train the classifier.
+
+    A rule's limit is this `percentile` of the catalog. Each of `n_sample` tracks gets `n_faults` of the faults in
+    `faults.py`, one at a time; 0 tracks: rules only. The classifier may flag `false_positive_rate` of the clean tracks.
+    `leave_out` also measures how well it finds a fault that it was not trained on.
+    """
+
+    percentile: float = Field(default=99.5, gt=50, lt=100)
+    n_sample: int = Field(default=64, ge=0)
+    n_faults: int = Field(default=5, ge=1, le=N_FAULTS)
+    false_positive_rate: float = Field(default=0.005, gt=0, le=0.1)
+    leave_out: bool = True
+
+
+def run(library: "Generation", config: CorruptConfig, workers: "Workers", progress: Progress) -> "Screened":
+    from audioae.screening.corrupt.screen import screen_corrupt
+
+    return screen_corrupt(library, config, workers, progress)
+
+
+def self_test(measured: Mapping[str, Any]) -> list[str]:
+    """How well faults are found that were added to the catalog's own tracks, and how many tracks are flagged.
+
+    >>> types = {"hum": {"seen": 0.99, "left_out": 0.97}, "stutter": {"seen": 0.7, "left_out": 0.6}}
+    >>> print(*self_test({"seen": 0.845, "left_out": 0.785, "types": types, "broken": 0.02}), sep="\\n")
+    Self-test: with faults added to the catalog's own tracks, the mean AUROC is 0.84 for faults that the classifier was\
+ trained on and 0.79 for faults that it was not (0.5 expected by chance); hardest to find: stutter (0.70).
+    2 % of the tracks break a rule.
+    """
+    sentences = []
+    if "seen" in measured:
+        new = f" and {measured['left_out']:.2f} for faults that it was not" if "left_out" in measured else ""
+        types = measured.get("types")
+        hardest = sorted(types, key=lambda fault: types[fault]["seen"])[:1] if isinstance(types, Mapping) else []
+        listed = "".join(f"; hardest to find: {fault} ({types[fault]['seen']:.2f})" for fault in hardest if types)
+        sentences.append(
+            f"Self-test: with faults added to the catalog's own tracks, the mean AUROC is {measured['seen']:.2f} for "
+            f"faults that the classifier was trained on{new} (0.5 expected by chance){listed}."
+        )
+    if "broken" in measured:
+        rate = measured.get("false_positive_rate")
+        flagged = "" if rate is None else f"; the classifier flags {percent(rate)} of the others"
+        sentences.append(f"{percent(measured['broken'])} of the tracks break a rule{flagged}.")
+    return sentences
+
+
+CHECK = Check(
+    name="corrupt",
+    title="Corrupt: the audio has a fault",
+    code=3,
+    looks_at="embeddings",
+    config=CorruptConfig,
+    run=run,
+    self_test=self_test,
+)

@@ -1,0 +1,87 @@
+"""The check generated: its settings, and how the rest of audioae finds it."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from audioae.config import Config
+from audioae.progress import Progress
+from audioae.screening.check import Check
+from audioae.screening.text import percent
+
+if TYPE_CHECKING:
+    from audioae.library.generation import Generation
+    from audioae.pipeline.config import Workers
+    from audioae.screening.result import Screened
+
+
+class GeneratedConfig(Config):
+    """How much of a track is measured, how many tracks are resynthesized, and how many real ones may be flagged.
+
+    At most `max_sections` sections of 3 s are measured per track. Excerpts of `excerpt_s` (3 s from shorter tracks) are
+    resynthesized until they add up to `sample_s`: 24 of 6 s, or 48 of 3 s. `false_positive_rate` is the share of real
+    tracks that may be called generated. `decoders` are TorchScript files from waveform to waveform
+    (`model.torchscript_decoder`) that the detector learns to recognize as well.
+    """
+
+    max_sections: int = Field(default=6, ge=1, le=1000)
+    sample_s: float = Field(default=144.0, gt=0, le=1e6)
+    excerpt_s: float = Field(default=6.0, ge=3.0, le=60.0)
+    false_positive_rate: float = Field(default=0.01, gt=0, lt=0.5)
+    decoders: tuple[str, ...] = ()
+    seed: int = 0
+
+
+def run(library: "Generation", config: GeneratedConfig, workers: "Workers", progress: Progress) -> "Screened":
+    from audioae.screening.generated.screen import screen_generated
+
+    return screen_generated(library, config, workers, progress)
+
+
+def files(config: GeneratedConfig) -> Sequence[str]:
+    return config.decoders
+
+
+def self_test(measured: Mapping[str, Any]) -> list[str]:
+    """How well resynthesized excerpts are told from real ones, and how often the check abstains.
+
+    >>> families = {"mel": {"left_out": 0.96}, "upsampler": {"left_out": 0.78}}
+    >>> print(*self_test({"known": 0.969, "families": families, "abstained": 0.09}), sep="\\n")
+    Self-test: excerpts resynthesized by known decoders are told from real ones with an AUROC of 0.97, those of \
+decoders left out of the training with 0.78 to 0.96 (0.5 expected by chance).
+    The check cannot tell for 9 % of the tracks.
+    """
+    sentences = []
+    if measured.get("known") is not None:
+        families = measured.get("families")
+        figures = [figures for figures in families.values() if figures] if isinstance(families, Mapping) else []
+        left_out = [value for family in figures if (value := family.get("left_out")) is not None]
+        new = f", those of decoders left out of the training with {_range(left_out)}" if left_out else ""
+        sentences.append(
+            f"Self-test: excerpts resynthesized by known decoders are told from real ones with an AUROC of "
+            f"{measured['known']:.2f}{new} (0.5 expected by chance)."
+        )
+    if (rate := measured.get("false_positive_rate")) is not None:
+        sentences.append(f"{percent(rate)} of the tracks are above the limit for generated.")
+    if (abstained := measured.get("abstained")) is not None:
+        sentences.append(f"The check cannot tell for {percent(abstained)} of the tracks.")
+    return sentences
+
+
+def _range(values: Sequence[float]) -> str:
+    low, high = (f"{value:.2f}" for value in (min(values), max(values)))
+    return low if low == high else f"{low} to {high}"
+
+
+CHECK = Check(
+    name="generated",
+    title="Generated: the waveform was written by a decoder",
+    code=3,
+    looks_at="embeddings",
+    config=GeneratedConfig,
+    run=run,
+    by_default=False,
+    files=files,
+    self_test=self_test,
+)

@@ -1,0 +1,76 @@
+"""The check mislabeled: its settings, and how the rest of audioae finds it."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from audioae.config import Config
+from audioae.progress import Progress
+from audioae.screening.check import Check
+from audioae.screening.text import percent
+
+if TYPE_CHECKING:
+    from audioae.library.generation import Generation
+    from audioae.pipeline.config import Workers
+    from audioae.screening.result import Screened
+
+
+class MislabeledConfig(Config):
+    """How labels are checked. A track is an issue if at least `precision` of the tracks with such a score are wrong.
+
+    `neighbors` votes count per track; a label needs `min_tracks` recordings to be checked. The self-test swaps
+    `planted_share` of the labels in a copy. `budget` is the number of findings that a person would look at: precision
+    and recall are measured there, and that many of the lowest scores get evidence.
+    """
+
+    neighbors: int = Field(default=30, ge=1, le=1000)
+    min_tracks: int = Field(default=3, ge=2)
+    precision: float = Field(default=0.5, gt=0, le=1)
+    planted_share: float = Field(default=0.08, gt=0, le=0.5)
+    budget: int = Field(default=200, ge=1)
+    seed: int = Field(default=0, ge=0)
+
+
+def run(library: "Generation", config: MislabeledConfig, workers: "Workers", progress: Progress) -> "Screened":
+    from audioae.screening.mislabeled.screen import screen_mislabeled
+
+    return screen_mislabeled(library, config, workers, progress)
+
+
+def self_test(measured: Mapping[str, Any]) -> list[str]:
+    """One sentence per kind of swap.
+
+    >>> swaps = {"recall_at_budget": 0.87, "precision_at_budget": 0.68, "chance": 0.08, "budget": 18}
+    >>> print(*self_test({"share": 0.08, "random": swaps}))
+    Self-test: with 8 % of the labels swapped, the check found 87 % of them, and 68 % of what it flagged (the 18 \
+lowest scores) had been swapped (8 % expected by chance).
+    """
+    sentences = []
+    for kind, swapped in (
+        ("random", "labels swapped"),
+        ("confusable", "labels swapped for the one most often confused with them"),
+        ("albums", "labels swapped for whole albums"),
+    ):
+        figures = measured.get(kind)
+        if isinstance(figures, Mapping) and {"recall_at_budget", "precision_at_budget", "chance"} <= figures.keys():
+            share, found, right = (
+                percent(figures[name]) for name in ("chance", "recall_at_budget", "precision_at_budget")
+            )
+            flagged = f" (the {figures['budget']} lowest scores)" if "budget" in figures else ""
+            sentences.append(
+                f"Self-test: with {share} of the {swapped}, the check found {found} of them, and {right} of what it "
+                f"flagged{flagged} had been swapped ({share} expected by chance)."
+            )
+    return sentences
+
+
+CHECK = Check(
+    name="mislabeled",
+    title="Mislabeled: the track does not sound like its label",
+    code=2,
+    looks_at="index",
+    config=MislabeledConfig,
+    run=run,
+    self_test=self_test,
+)
