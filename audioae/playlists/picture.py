@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from audioae.constants import CLIP_S, FLOOR_DB, N_MELS
 from audioae.playlists.walk import Playlist
+from audioae.search.projection import fit_plane
 from audioae.spacing import evenly_spaced
 
 MAX_MAPPED = 5_000
@@ -58,12 +59,10 @@ def preview_picture(mels: np.ndarray, shares: Sequence[float], name: str) -> byt
 
 
 def _map(ax: Axes, playlist: Playlist, embeddings: np.ndarray, titles: Sequence[str]) -> None:
-    shown = evenly_spaced(len(embeddings), MAX_MAPPED)
-    center = embeddings[shown].mean(axis=0)
-    _, _, axes = np.linalg.svd(embeddings[shown] - center, full_matrices=False)
-    project = lambda points: (points - center) @ axes[:2].T  # noqa: E731
-    walk, path = project(embeddings[playlist.rows]), project(playlist.path)
-    ax.scatter(*project(embeddings[shown]).T, s=12, color=OTHERS, label="the catalog", linewidths=0)
+    shown = embeddings[evenly_spaced(len(embeddings), MAX_MAPPED)]
+    plane = fit_plane(shown)
+    walk, path = plane.project(embeddings[playlist.rows]), plane.project(playlist.path)
+    ax.scatter(*plane.project(shown).T, s=12, color=OTHERS, label="the catalog", linewidths=0)
     ax.plot(*path.T, color=PATH, linestyle="--", linewidth=1.5, label="ideal path")
     ax.plot(*walk.T, color=WALK, linewidth=1.2, alpha=0.8, label="the walk")
     ax.scatter(*walk.T, s=120, color="white", edgecolors=WALK, zorder=3)
