@@ -2,22 +2,35 @@
 
 Conventions
 -----------
-- A `Library` is one generation: what is published afterwards does not change its answers.
+- A `Library` is one immutable generation: what is published afterwards does not change its answers. `refresh` gives the
+  newest one.
 - A score is the cosine of two embeddings: 1 for the same sound, higher = closer.
+- Methods may be called from several threads at once.
 """
 
 from collections.abc import Sequence
 
 from audioae.library.generation import Generation
-from audioae.similarity.search import Answer, Options, similar
+from audioae.similarity.answer import Answer
+from audioae.similarity.search import Options, similar
 from audioae.similarity.seeds import Seed
+from audioae.store.dataset import Store
+from audioae.store.manifest import DatasetRef
 
 
 class Library(Generation):
-    """A generation of a store and the jobs that stand on it."""
+    """A generation of a store and the jobs that stand on it.
+
+    Example: `audioae.open("data").similar("Night Drive", k=10)`.
+    """
 
     def similar(
-        self, seeds: Seed | Sequence[Seed], k: int, *, minus: Seed | Sequence[Seed] = (), options: Options | None = None
+        self,
+        seeds: Seed | Sequence[Seed],
+        k: int = 10,
+        *,
+        minus: Seed | Sequence[Seed] = (),
+        options: Options | None = None,
     ) -> Answer:
         """The `k` tracks that sound most like `seeds`, closest first.
 
@@ -28,7 +41,7 @@ class Library(Generation):
             weight (`Night Drive:2`). Several are combined as `similarity.rerank` says.
         k : int
             How many neighbors; fewer only if fewer match.
-        minus : the same
+        minus : str, np.ndarray, or a sequence of them
             What the answer should not sound like.
         options : Options
             Filters, diversity and so on; the default leaves out the seeds, and duplicates of them and of each other.
@@ -41,3 +54,13 @@ class Library(Generation):
             If a file cannot be used.
         """
         return similar(self, seeds, k, minus=minus, options=options or Options())
+
+    def refresh(self) -> "Library":
+        """The newest generation: this object if it is current, else a new one."""
+        return self if self.is_current() else Library(self.store)
+
+
+def open_library(store: str, *, index: str | None = None) -> Library:
+    """See `audioae.open`."""
+    opened = Store(store)
+    return Library(opened, DatasetRef.parse(index) if index else opened.require("index"))

@@ -1,6 +1,6 @@
-"""The command `audioae similar`: what sounds like tracks or files, confined and spread as wished."""
+"""The command `audioae similar`: the tracks that sound most like other tracks or files."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,16 +17,24 @@ from audioae.cli.filters import (
 )
 from audioae.cli.show import JsonOption, StoreOption, open_store, plain, rows_table, show
 
+if TYPE_CHECKING:
+    from audioae.library.records import Track
+
 COLUMNS = ("rank", "score", "track_id", "title", "artist", "album", "label")
 
 
 def similar(
     query: Annotated[
         list[str],
-        typer.Argument(help="A track_id, a title, or the path of any audio file; several are mixed, `:2` doubles one."),
+        typer.Argument(
+            help="A track_id, a title, or the path of any audio file. Give several to blend them; append :2 to "
+            "count one twice."
+        ),
     ],
-    k: Annotated[int, typer.Option("-k", help="How many neighbors.")] = 10,
-    minus: Annotated[list[str] | None, typer.Option(help="What it should not sound like; repeatable.")] = None,
+    k: Annotated[int, typer.Option("-k", help="Number of neighbors.")] = 10,
+    minus: Annotated[
+        list[str] | None, typer.Option(help="A track or file that the answer should not sound like; repeatable.")
+    ] = None,
     label: LabelOption = None,
     artist: ArtistOption = None,
     album: AlbumOption = None,
@@ -36,22 +44,26 @@ def similar(
     allow: AllowOption = None,
     deny: DenyOption = None,
     diversity: Annotated[
-        float, typer.Option(min=0, max=1, help="0: the closest; above, unlike each other as well (MMR).")
+        float,
+        typer.Option(min=0, max=1, help="0: the closest tracks. Higher values trade closeness for variety (MMR)."),
     ] = 0.0,
-    max_per_artist: Annotated[int | None, typer.Option(min=1, help="At most so many tracks of one artist.")] = None,
+    max_per_artist: Annotated[int | None, typer.Option(min=1, help="Maximum number of tracks by one artist.")] = None,
     hub_correction: Annotated[
-        bool, typer.Option("--hub-correction", help="Rank lower what is close to everything.")
+        bool, typer.Option("--hub-correction", help="Penalize hubs (tracks close to everything).")
     ] = False,
     keep_duplicates: Annotated[
-        bool, typer.Option("--keep-duplicates", help="Show other copies of the query and of the tracks found.")
+        bool, typer.Option("--keep-duplicates", help="Keep other copies of the query and of its neighbors.")
     ] = False,
     store: StoreOption = "data",
     as_json: JsonOption = False,
 ) -> None:
-    """The tracks that sound most like a track of the catalog, like any audio file, or like several of them.
+    """Find the tracks that sound most like a track, an audio file, or a blend of several.
 
-    Examples: `audioae similar "Night Drive"`, `audioae similar ~/new.mp3 -k 5 --json`,
-    `audioae similar "Night Drive:2" ~/new.mp3 --minus "Rain" --label jazz --year 1990: --max-per-artist 1`
+    \b
+    Examples:
+      audioae similar "Night Drive"
+      audioae similar ~/new.mp3 -k 5 --json
+      audioae similar "Night Drive:2" ~/new.mp3 --minus "Rain" --label jazz --year 1990: --max-per-artist 1
     """
     from audioae.api import Library
     from audioae.similarity.search import Options
@@ -62,24 +74,30 @@ def similar(
     answer = library.similar(query, k, minus=minus or (), options=options)
     liked, disliked = answer.seeds[: len(query)], answer.seeds[len(query) :]
     result = {
-        "query": plain(liked[0]),
-        "seeds": [plain(seed) for seed in liked],
-        "minus": [plain(seed) for seed in disliked],
+        "query": known(liked[0]),
+        "seeds": [known(seed) for seed in liked],
+        "minus": [known(seed) for seed in disliked],
         "index": str(library.index_ref),
         "n_matching": answer.n_matching,
-        "neighbors": answer.neighbors,
+        "neighbors": [dict(neighbor) for neighbor in answer.neighbors],
     }
     title = " - ".join([" + ".join(map(_named, liked)), *map(_named, disliked)])
-    lines: list = [rows_table(answer.neighbors, COLUMNS, f"most like {title}")]
+    lines: list = [rows_table([dict(neighbor) for neighbor in answer.neighbors], COLUMNS, f"most like {title}")]
     if len(answer.neighbors) < k:
         lines.append(
-            f"{len(answer.neighbors)} of {k} wanted: {answer.n_matching} recordings pass the filters, from which the "
-            "queries, their duplicates and what --max-per-artist excludes are left out"
+            f"{len(answer.neighbors)} instead of {k}: {answer.n_matching} recordings pass the filters; the queries, "
+            "their duplicates and tracks beyond --max-per-artist are left out"
         )
     show(as_json, result, lines)
 
 
-def _named(seed: dict) -> str:
-    if "track_id" not in seed:
-        return seed["title"]
-    return f"{seed['title']} ({seed['artist'] or 'no artist'}, {seed['label'] or 'no label'})"
+def known(seed: "Track") -> dict[str, object]:
+    """A seed's columns that have a value; a file from outside has only a uri and a title."""
+    columns = plain(dict(seed))
+    return columns if seed.track_id else {name: value for name, value in columns.items() if value is not None}
+
+
+def _named(seed: "Track") -> str:
+    if not seed.track_id:
+        return str(seed.title)
+    return f"{seed.title} ({seed.artist or 'no artist'}, {seed.label or 'no label'})"

@@ -1,20 +1,13 @@
-"""The rows of a catalog beside the rows of its index: which recording a track is, and what lies around it.
-
-What is asked of an index (`RowAlignment`) goes by its own groups of copies; what is asked of embeddings, by those of an
-index that was made from them (`known_copies`).
+"""Catalog rows and index rows, lined up: which recording a track is, and how close its neighbors are.
 
 Conventions
 -----------
-- A catalog row is a position in `library.tracks`, an index row one in `library.index.ids`. Exact duplicates have
+- A catalog row is a position in the dataset `tracks`, an index row a position in the index's IDs. Exact duplicates have
   catalog rows of their own and share the index row of the one that was embedded.
+- Everything is computed once per generation; a query only indexes into the arrays.
 """
 
-# pyright: reportAttributeAccessIssue=false
-
-from collections.abc import Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -22,116 +15,77 @@ import pyarrow.compute as pc  # its functions are made at import
 
 from audioae.errors import SearchError, StoreError
 from audioae.pipeline.index_neighbors import read_index_neighbors
+from audioae.search.index import SearchIndex
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 
-if TYPE_CHECKING:
-    from audioae.library.generation import Generation
-
-
-SHOWN = ("track_id", "artist", "album", "label", "year", "duration_s", "uri", "title")
-
 
 class RowAlignment:
-    """Both lined up, once per library.
+    """The rows of a catalog and of an index built from its embeddings.
 
     Attributes
     ----------
     index_row : np.ndarray, shape (n_tracks,), int64
-        Of each catalog row; -1 where the track has no embedding.
-    by_index : np.ndarray
-        Catalog rows with an embedding by index row, of exact duplicates the embedded one first.
-    artist : np.ndarray, shape (n_tracks,), int
-        A number per artist; -1 where it is not known.
+        Index row of each catalog row; -1 where the track has no embedding.
+    by_index : np.ndarray, shape (n_embedded,), int64
+        Catalog rows with an embedding, ordered by index row; of exact duplicates the embedded one comes first.
+    sorted_index_row : np.ndarray, shape (n_embedded,), int64
+        The index rows of `by_index`, ascending.
+    catalog_row : np.ndarray, shape (n_index,), int64
+        Catalog row of the track that was embedded, for each index row.
+
+    Raises
+    ------
+    StoreError
+        If the index contains tracks that the catalog does not.
     """
 
-    def __init__(self, library: "Generation"):
-        self._library = library
-        tracks = library.tracks
+    def __init__(self, store: Store, tracks: pa.Table, tracks_ref: DatasetRef, index: SearchIndex, ref: DatasetRef):
+        self._store, self._tracks, self._index, self._ref = store, tracks, index, ref
         keeper = pc.coalesce(tracks["duplicate_of"], tracks["track_id"])
-        index_row = pc.fill_null(pc.index_in(keeper, value_set=library.index.ids), -1).to_numpy()
-        first = pc.is_null(tracks["duplicate_of"]).to_numpy()
+        index_row = pc.fill_null(pc.index_in(keeper, value_set=index.ids), -1).to_numpy()
+        embedded = pc.is_null(tracks["duplicate_of"]).to_numpy()
         self.index_row = index_row.astype(np.int64)
-        if missing := len(library.index) - len(np.unique(index_row[first & (index_row >= 0)])):
-            raise StoreError(f"{library.index_ref} holds {missing} tracks that {library.tracks_ref} has not got")
-        self.by_index = np.lexsort((~first, index_row))[(index_row < 0).sum() :]
-        self.artist = pc.fill_null(tracks["artist"].combine_chunks().dictionary_encode().indices, -1).to_numpy()
+        if missing := len(index) - len(np.unique(index_row[embedded & (index_row >= 0)])):
+            raise StoreError(f"{ref} contains {missing} tracks missing from {tracks_ref}")
+        self.by_index = np.lexsort((~embedded, index_row))[(index_row < 0).sum() :]
+        self.sorted_index_row = self.index_row[self.by_index]
+        self.catalog_row = self.by_index[np.diff(self.sorted_index_row, prepend=-1) > 0]
 
     @cached_property
-    def _neighborhood(self) -> pa.Table | None:
-        found = read_index_neighbors(self._library.store, self._library.index_ref)
-        return found and found.take(pc.index_in(self._library.index.ids, value_set=found["track_id"]))
+    def artist(self) -> np.ndarray:
+        """A number per artist, shape (n_tracks,), int; -1 where the artist is unknown."""
+        return pc.fill_null(self._tracks["artist"].combine_chunks().dictionary_encode().indices, -1).to_numpy()
 
     @cached_property
-    def radius(self) -> np.ndarray:
-        """Of each index row. Raises `SearchError` if the index is from before radii were measured."""
-        if self._neighborhood is None:
-            ref = self._library.index_ref
-            raise SearchError(f"{ref} holds no radii, which hub correction needs; build the index again")
-        return self._neighborhood["radius"].to_numpy()
+    def mean_knn_cosine(self) -> np.ndarray:
+        """Mean cosine of each index row to its 10 nearest others, shape (n_index,), float32.
+
+        Raises
+        ------
+        SearchError
+            If the index was built before this was measured.
+        """
+        if self._neighbors is None:
+            raise SearchError(
+                f"{self._ref} does not hold the mean cosines that hub correction needs; build the index again "
+                "(audioae run index CONFIG)"
+            )
+        return self._neighbors["radius"].to_numpy()
 
     @cached_property
     def group(self) -> np.ndarray:
-        """A number for each index row that near duplicates share."""
-        own = pa.array(np.arange(len(self._library.index), dtype=np.int32))
-        if self._neighborhood is None:
-            return own.to_numpy()
-        first = pc.index_in(self._neighborhood["duplicate_group"], value_set=self._library.index.ids)
-        return pc.coalesce(first, own).to_numpy()
+        """A number for each index row that near duplicates share, shape (n_index,), int32."""
+        alone = pa.array(np.arange(len(self._index), dtype=np.int32))
+        if self._neighbors is None:
+            return alone.to_numpy()
+        first = pc.index_in(self._neighbors["duplicate_group"], value_set=self._index.ids)
+        return pc.coalesce(first, alone).to_numpy()
 
-
-class Copies(NamedTuple):
-    """Near duplicates among embeddings, and the index by which they are known; None: no index knows of any.
-
-    `keepers` has the track_id of every copy, and that of the track that stands for its recording.
-    """
-
-    keepers: dict[str, str]
-    index: DatasetRef | None
-
-
-def known_copies(store: Store, embeddings: DatasetRef) -> Copies:
-    """What the index made from `embeddings` knows: the current one if it is that, else the newest that is."""
-    current = store.latest("index")
-    for ref in [*([current] if current else []), *(ref for ref, _ in store.versions("index") if ref != current)]:
-        if store.manifest(ref).parents.get("embeddings") != embeddings.version:
-            continue
-        if (found := read_index_neighbors(store, ref)) is not None:
-            pairs = zip(found["track_id"].to_pylist(), found["duplicate_group"].to_pylist(), strict=True)
-            return Copies({copy: keeper for copy, keeper in pairs if keeper not in (None, copy)}, ref)
-    return Copies({}, None)
-
-
-def rows_with_copies(tracks: pa.Table, track_ids: Sequence[str], keepers: Mapping[str, str]) -> dict[str, int]:
-    """Which of `track_ids` every track of a catalog stands for, as its position: itself, or another of its recording.
-
-    Parameters
-    ----------
-    tracks : pa.Table
-        The catalog, which knows the copies of the same bytes.
-    track_ids : sequence of str
-    keepers : mapping of str to str
-        The near ones, as in `Copies`; a copy stands for its keeper where that is among `track_ids`.
-    """
-    position = {keepers.get(track_id, track_id): row for row, track_id in enumerate(track_ids)}
-    position |= {track_id: row for row, track_id in enumerate(track_ids) if track_id not in keepers}
-    embedded = pc.coalesce(tracks["duplicate_of"], tracks["track_id"]).to_pylist()
-    recordings = zip(tracks["track_id"].to_pylist(), (keepers.get(one, one) for one in embedded), strict=True)
-    return {track_id: position[recording] for track_id, recording in recordings if recording in position}
-
-
-def substitutes(tracks: pa.Table, passed: np.ndarray) -> dict[str, dict[str, Any]]:
-    """By the track_id that was embedded and did not pass: what is shown of the first with the same bytes that did.
-
-    Parameters
-    ----------
-    tracks : pa.Table
-        The catalog.
-    passed : np.ndarray, shape (n,), bool
-        Which of its tracks pass the filters.
-    """
-    own = set(tracks["track_id"].to_numpy()[passed])
-    copies = tracks.filter(pa.array(passed)).filter(tracks["duplicate_of"].filter(pa.array(passed)).is_valid())
-    rows = reversed(copies.select([*SHOWN, "duplicate_of"]).to_pylist())
-    found = {row.pop("duplicate_of"): {**row, "title": row["title"] or Path(row["uri"]).stem} for row in rows}
-    return {embedded: row for embedded, row in found.items() if embedded not in own}
+    @cached_property
+    def _neighbors(self) -> pa.Table | None:
+        """What was measured when the index was built, in the order of its rows."""
+        neighbors = read_index_neighbors(self._store, self._ref)
+        if neighbors is None:
+            return None
+        return neighbors.take(pc.index_in(self._index.ids, value_set=neighbors["track_id"])).combine_chunks()

@@ -1,39 +1,48 @@
-"""A store, opened for questions: which track is meant, what is like it, where does everything about it lie.
+"""One published generation of a store, opened for questions: its tracks, its index, and every row about a track.
 
 Conventions
 -----------
-- A library is one consistent view: it goes from the published index to the embeddings, the model, the rejects and the
-  tracks that the index was made from, never to each dataset's own LATEST.
-- A score is the cosine of two embeddings: 1 alike, higher = closer.
+- A generation is immutable. It leads from the published index to the embeddings, the model, the rejects and the tracks
+  that the index was made from, never to each dataset's own LATEST: nothing is mixed of two generations.
+- Everything is read when it is first needed and then kept. `warm` reads all that a query needs.
+- Decoders and torch are imported only by the methods that take an audio file.
 """
 
-# pyright: reportAttributeAccessIssue=false
-
-import difflib
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc  # its functions are made at import
 
-from audioae.audio.extract import Extracted, extract
 from audioae.config import parse_config
 from audioae.errors import SearchError
 from audioae.library.alignment import RowAlignment
-from audioae.model.embedder import Embedder, pool_track
+from audioae.library.lookup import Lookup
+from audioae.library.records import Track
 from audioae.pipeline.config import MelsConfig
-from audioae.pipeline.embed import load_embedder
 from audioae.pipeline.index import load_index
 from audioae.pipeline.shards import shard_of
 from audioae.search.index import SearchIndex
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 
+if TYPE_CHECKING:
+    from audioae.audio.extract import Extracted
+    from audioae.model.embedder import Embedder
+
 
 class Generation:
-    """One generation of a store: an index and everything it was made from; or embeddings, whether indexed or not.
+    """An index and everything it was made from; or embeddings, indexed or not.
+
+    Parameters
+    ----------
+    store : Store
+    index : DatasetRef, optional
+        The index to open; default: the current one.
+    embeddings : DatasetRef, optional
+        Open these embeddings instead, whether or not an index was built from them.
 
     Raises
     ------
@@ -52,6 +61,10 @@ class Generation:
         self.tracks_ref = self._embeddings_manifest.parent("tracks")
         self.rejects_ref = self._embeddings_manifest.parent("rejects")
 
+    def __len__(self) -> int:
+        """Number of indexed recordings."""
+        return len(self.index)
+
     @cached_property
     def index_ref(self) -> DatasetRef:
         return self._index_ref or self.store.require("index")
@@ -63,92 +76,90 @@ class Generation:
         return index
 
     @cached_property
-    def embedder(self) -> Embedder:
-        return load_embedder(self.store, self.model_ref)
-
-    @cached_property
     def tracks(self) -> pa.Table:
+        """The catalog, one chunk per column."""
         return self.store.read(self.tracks_ref).combine_chunks()
 
     @cached_property
-    def alignment(self) -> RowAlignment:
-        return RowAlignment(self)
+    def lookup(self) -> Lookup:
+        return Lookup(self.tracks, str(self.tracks_ref))
 
     @cached_property
-    def _titles(self) -> pa.ChunkedArray:
-        return pc.utf8_lower(pc.coalesce(self.tracks["title"], pa.scalar("")))
+    def alignment(self) -> RowAlignment:
+        return RowAlignment(self.store, self.tracks, self.tracks_ref, self.index, self.index_ref)
 
     @cached_property
     def mels_config(self) -> MelsConfig:
         return parse_config(MelsConfig, self._embeddings_manifest.config["mels"], where=str(self.embeddings_ref))
 
-    def find(self, query: str) -> dict[str, Any]:
-        """The row of the one track that is meant: by track_id, by uri, or by title (exactly, then in part).
+    @cached_property
+    def embedder(self) -> "Embedder":
+        from audioae.pipeline.embed import load_embedder
+
+        return load_embedder(self.store, self.model_ref)
+
+    def warm(self) -> None:
+        """Read everything that a query by track_id needs, and search once: the next query is as fast as any later."""
+        _ = self.lookup, self.alignment.group, self.alignment.artist
+        self.index.search(self.index.embeddings(np.array([0])), 1)
+
+    def is_current(self) -> bool:
+        """Whether the store has published no other index since this one was opened."""
+        return self.store.latest("index") == self.index_ref
+
+    def find(self, query: str) -> Track:
+        """The one track that is meant: by track_id, by uri, or by title (the whole title, then a part of it).
 
         Raises
         ------
         SearchError
-            If no track fits, or several do; the message names the closest.
+            If no track matches, or several do; the message lists the closest.
         """
-        masks = (
-            lambda: pc.equal(self.tracks["track_id"], query),
-            lambda: pc.equal(self.tracks["uri"], query),
-            lambda: pc.equal(self._titles, query.lower()),
-            lambda: pc.match_substring(self._titles, query.lower()),
-        )
-        for mask in masks:
-            rows = self.tracks.filter(mask()).to_pylist() if query else []
-            if len(rows) == 1:
-                return rows[0]
-            if rows:
-                listed = "\n".join(f"  {r['track_id']}  {r['title']} - {r['artist']} ({r['album']})" for r in rows[:10])
-                raise SearchError(f"{query!r} fits {len(rows)} tracks; name one by its track_id:\n{listed}")
-        known = self.tracks["title"].drop_null().to_pylist()
-        close = difflib.get_close_matches(query, known, n=3)
-        hint = (
-            f"did you mean {', '.join(map(repr, close))}?" if close else "wanted a track_id, a title or an audio file"
-        )
-        raise SearchError(f"no track {query!r} among the {self.tracks.num_rows} of {self.tracks_ref}; {hint}")
+        return self.lookup.find(query)
 
-    def embedding_of(self, track: dict[str, Any]) -> np.ndarray:
+    def embedding_of(self, track: Track) -> np.ndarray:
         """The stored embedding, shape (128,), of a track of the catalog, or of the track that it duplicates.
 
         Raises
         ------
         SearchError
-            If the track has none, saying why.
+            If the track has none, with the reason.
         """
         row = self.embedding_row(track)
         if row is None:
-            reason = self.reject_of(track)
-            why = f"{reason['reason']}: {reason['detail']}" if reason else "it was not processed yet"
-            raise SearchError(f"{track['track_id']} ({track['title']}) has no embedding; {why}")
+            reject = self.reject_of(track)
+            why = f"{reject['reason']}: {reject['detail']}" if reject else "it has not been processed yet"
+            raise SearchError(f"{track.track_id} ({track.title}) has no embedding; {why}")
         return np.asarray(row["embedding"], np.float32)
 
-    def embedding_row(self, track: dict[str, Any]) -> dict[str, Any] | None:
-        """The track's row in `embeddings`; of its keeper, if it is a duplicate; None if it has none."""
-        if track["duplicate_of"]:
-            track = self.find(track["duplicate_of"])
+    def embedding_row(self, track: Track) -> dict[str, object] | None:
+        """The track's row in `embeddings`, or that of the track it duplicates; None if there is none."""
+        if track.duplicate_of:
+            track = self.find(track.duplicate_of)
         return self._row_in_part(self.embeddings_ref, track)
 
-    def reject_of(self, track: dict[str, Any]) -> dict[str, Any] | None:
+    def reject_of(self, track: Track) -> dict[str, object] | None:
         """The track's row in `rejects`, or None."""
         return self._row_in_part(self.rejects_ref, track)
 
-    def health_of(self, track: dict[str, Any]) -> dict[str, Any] | None:
+    def health_of(self, track: Track) -> dict[str, object] | None:
         """The track's row in `health`, or None."""
         return self._row_in_part(self._embeddings_manifest.parent("health"), track)
 
-    def extract_file(self, path: str | Path) -> Extracted:
-        """Decode any audio file by the settings of the catalog. Raises `AudioError` if it cannot be used."""
+    def extract_file(self, path: str | Path) -> "Extracted":
+        """Decode any audio file with the settings of the catalog. Raises `AudioError` if it cannot be used."""
+        from audioae.audio.extract import extract
+
         return extract(str(path), self.mels_config.clips, self.mels_config.decode)
 
     def embed_codes(self, codes: np.ndarray) -> np.ndarray:
-        """Embed a track's mels, shape (n_clips, 128, 130), uint8, by the model of the catalog; shape (128,)."""
+        """Embed a track's mels, shape (n_clips, 128, 130), uint8, with the model of the catalog; shape (128,)."""
+        from audioae.model.embedder import pool_track
+
         return pool_track(self.embedder.embed(codes)[0])[0]
 
     def embed_file(self, path: str | Path) -> np.ndarray:
-        """Decode and embed any audio file by the code and settings of the catalog; shape (128,).
+        """Decode and embed any audio file with the code and settings of the catalog; shape (128,).
 
         Raises
         ------
@@ -157,11 +168,11 @@ class Generation:
         """
         return self.embed_codes(self.extract_file(path).codes)
 
-    def _row_in_part(self, ref: DatasetRef, track: dict[str, Any]) -> dict[str, Any] | None:
+    def _row_in_part(self, ref: DatasetRef, track: Track) -> dict[str, object] | None:
         """The track's row in its shard's part of `ref`: one part is read, not the dataset."""
         for part in self.store.manifest(ref).parts:
-            if shard_of(part.name) == track["shard"]:
+            if shard_of(part.name) == track.shard:
                 table = self.store.read_part(ref.dataset, part.name.removesuffix(".parquet"))
-                rows = table.filter(pc.equal(table["track_id"], track["track_id"])).to_pylist()
+                rows = table.filter(pc.equal(table["track_id"], track.track_id)).to_pylist()
                 return {**rows[0], "part": part.name} if rows else None
         return None

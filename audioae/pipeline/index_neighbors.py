@@ -13,31 +13,25 @@ and must never be read beside another version.
 
 import io
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc  # its functions are made at import
 import pyarrow.parquet as pq
 
-from audioae.audio.extract import extract
-from audioae.audio.fingerprint import (
-    Fingerprint,
-    candidate_pairs,
-    connected_groups,
-    fingerprint_clips,
-    is_same,
-    similarity,
-)
-from audioae.audio.workers import imap_killable
 from audioae.config import parse_config
 from audioae.errors import AudioError
-from audioae.pipeline.clips import extraction_fingerprint, mel_codes
 from audioae.pipeline.config import MelsConfig, Workers
-from audioae.pipeline.shards import iter_shards
+from audioae.pipeline.stored_clips import iter_stored_clips, shards_of
 from audioae.search.embeddings import EmbeddingTable
 from audioae.search.index import SearchIndex
 from audioae.store.artifacts import read_artifact
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
+
+if TYPE_CHECKING:
+    from audioae.audio.fingerprint import Fingerprint
 
 FILE = "neighborhood.parquet"
 K = 10
@@ -66,6 +60,8 @@ def measure_index_neighbors(
     embeddings : DatasetRef
         The version of `table`: it names the tracks, the health and the settings that its mels were made with.
     """
+    from audioae.audio.fingerprint import candidate_pairs, connected_groups
+
     ids = table.track_ids.to_pylist()
     scores, rows = nearest_others(index, table)
     pairs = candidate_pairs(scores, rows, _durations(store, embeddings, ids))
@@ -99,37 +95,28 @@ def nearest_others(index: SearchIndex, table: EmbeddingTable, k: int = K) -> tup
     return np.concatenate([scores for scores, _ in parts]), np.concatenate([rows for _, rows in parts])
 
 
-def read_fingerprints(store: Store, embeddings: DatasetRef, track_ids: Iterable[str]) -> dict[str, Fingerprint]:
+def read_fingerprints(store: Store, embeddings: DatasetRef, track_ids: Iterable[str]) -> "dict[str, Fingerprint]":
     """Fingerprints of some tracks, from stored mels where they are, else from their files; none of what fails."""
     wanted = set(track_ids)
     if not wanted:
         return {}
+    from audioae.audio.extract import extract
+    from audioae.audio.fingerprint import fingerprint_clips
+    from audioae.audio.workers import imap_killable
+
     manifest = store.manifest(embeddings)
-    tracks_ref, config = (
-        manifest.parent("tracks"),
-        parse_config(MelsConfig, manifest.config["mels"], where=str(embeddings)),
-    )
-    place = store.read(tracks_ref, ["track_id", "shard"])
-    mask = np.isin(place["track_id"].to_numpy(), list(wanted))
-    found: dict[str, Fingerprint] = {}
-    elsewhere: list[tuple[str, tuple]] = []
-    for shard, tracks in iter_shards(store, tracks_ref, set(place["shard"].to_numpy()[mask].tolist())):
-        name = extraction_fingerprint(shard, tracks, config)
-        mine = [row for row in tracks.select(["track_id", "uri"]).to_pylist() if row["track_id"] in wanted]
-        if not store.has_part("mels", name):
-            elsewhere += [(row["track_id"], (row["uri"], config.clips, config.decode)) for row in mine]
-            continue
-        mels = store.read_part("mels", name, ["track_id", "start_s", "mel"])
-        owners, starts = mels["track_id"].to_numpy(), mels["start_s"].to_numpy()
-        for row in mine:
-            own = owners == row["track_id"]
-            if own.any():
-                found[row["track_id"]] = fingerprint_clips(mel_codes(mels.filter(pa.array(own))), starts[own])
+    tracks = manifest.parent("tracks")
+    config = parse_config(MelsConfig, manifest.config["mels"], where=str(embeddings))
+    stored = iter_stored_clips(store, tracks, config, shards_of(store, tracks, wanted))
+    fingerprints = {track_id: fingerprint_clips(clips.codes, clips.starts_s) for track_id, clips in stored}
+    table = store.read(tracks, ["track_id", "uri"])
+    missing = table.filter(pc.is_in(table["track_id"], value_set=pa.array(wanted - fingerprints.keys(), pa.string())))
+    files = ((row["track_id"], (row["uri"], config.clips, config.decode)) for row in missing.to_pylist())
     workers = Workers()
-    for track_id, result in imap_killable(extract, elsewhere, workers=workers.n, timeout_s=workers.timeout_s):
+    for track_id, result in imap_killable(extract, files, workers=workers.n, timeout_s=workers.timeout_s):
         if not isinstance(result, AudioError):
-            found[str(track_id)] = fingerprint_clips(result.codes, result.starts_s)
-    return found
+            fingerprints[str(track_id)] = fingerprint_clips(result.codes, result.starts_s)
+    return fingerprints
 
 
 def index_neighbors_bytes(table: pa.Table) -> bytes:
@@ -146,8 +133,10 @@ def read_index_neighbors(store: Store, index: DatasetRef) -> pa.Table | None:
     return pq.read_table(io.BytesIO(read_artifact(store, index, FILE)))
 
 
-def _sameness(fingerprints: Mapping[str, Fingerprint], one: str, other: str) -> float:
+def _sameness(fingerprints: "Mapping[str, Fingerprint]", one: str, other: str) -> float:
     """Of two tracks that are the same recording; 0 if they are not, or one could not be read."""
+    from audioae.audio.fingerprint import is_same, similarity
+
     a, b = fingerprints.get(one), fingerprints.get(other)
     return similarity(a, b) if a is not None and b is not None and is_same(a, b) else 0.0
 

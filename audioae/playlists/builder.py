@@ -21,7 +21,7 @@ import numpy as np
 
 from audioae.audio.workers import imap_killable
 from audioae.errors import AudioError, SearchError
-from audioae.library.alignment import SHOWN, known_copies, substitutes
+from audioae.library.duplicates import SHOWN, known_copies, substitutes
 from audioae.library.filters import Filters, matching
 from audioae.library.generation import Generation
 from audioae.library.track_vectors import TrackVectors, vectors_from_store
@@ -138,10 +138,10 @@ class Playlists:
                 f"{waypoint} is a file and no track of {self.library.tracks_ref}, of which playlists are made; "
                 f"`audioae similar` finds the track nearest to it"
             ) from error
-        row = self._place.get(track["duplicate_of"] or track["track_id"])
+        row = self._place.get(str(track.duplicate_of or track.track_id))
         if row is None:
             self.library.embedding_of(track)  # which says why there is none
-            raise AssertionError(f"{track['track_id']} is embedded and not in {self.subject.name}")
+            raise AssertionError(f"{track.track_id} is embedded and not in {self.subject.name}")
         return row
 
     def tracks(self, filters: Filters | None = None) -> Tracks:

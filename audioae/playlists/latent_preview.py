@@ -6,7 +6,6 @@ them direction goes along the arc and length evenly.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from audioae.audio.preview import clip_audio
 from audioae.constants import SAMPLE_RATE
 from audioae.errors import SearchError
 from audioae.library.generation import Generation
+from audioae.library.records import Track
 from audioae.playlists.path import interpolate
 
 
@@ -28,7 +28,7 @@ class LatentPreview:
     audio: bytes
 
 
-def preview_path(library: Generation, waypoints: Sequence[dict[str, Any]], n: int = 7) -> LatentPreview:
+def preview_path(library: Generation, waypoints: Sequence[Track], n: int = 7) -> LatentPreview:
     """Decode `n` embeddings evenly between waypoints (rows of `tracks`), and turn them into sound.
 
     Raises
@@ -41,7 +41,7 @@ def preview_path(library: Generation, waypoints: Sequence[dict[str, Any]], n: in
     if n < 2 or len(waypoints) < 2:
         raise SearchError(f"an illustration of {n} points between {len(waypoints)} waypoints: wanted 2 or more of each")
     config = library.mels_config
-    codes = [extract(track["uri"], config.clips, config.decode).codes for track in waypoints]
+    codes = [extract(str(track.uri), config.clips, config.decode).codes for track in waypoints]
     pooled = np.stack([library.embedder.embed(of_track)[0].mean(axis=0) for of_track in codes])
     lengths = np.maximum(np.linalg.norm(pooled, axis=1), 1e-12)
     units = pooled / lengths[:, None]

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from audioae.errors import EvaluationError, StoreError
-from audioae.library.alignment import known_copies, rows_with_copies
+from audioae.library.duplicates import known_copies, rows_with_copies
 from audioae.library.generation import Generation
 from audioae.library.stored_clips import read_clips
 from audioae.library.track_metadata import check_vectors

@@ -22,8 +22,9 @@ from pydantic import Field
 
 from audioae.config import Config, fingerprint
 from audioae.errors import SearchError, StoreError
-from audioae.library.alignment import Copies, known_copies, rows_with_copies
+from audioae.library.duplicates import Copies, known_copies, rows_with_copies
 from audioae.library.generation import Generation
+from audioae.library.records import Track
 from audioae.library.track_vectors import TrackVectors, vectors_from_store
 from audioae.library.vector_files import read_table, vector_columns
 from audioae.recommend.cf_regression import HeldOut, SoundRegression
@@ -112,7 +113,7 @@ class Recommender:
             )
         return rows
 
-    def audience(self, query: str, k: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    def audience(self, query: str, k: int) -> tuple[Track, list[dict[str, Any]]]:
         """The track that is meant (or any audio file), and the `k` listeners whom it suits best, with reasons."""
         track, embedding = self._resolve(query)
         names = [np.array([track.get(name) or ""]) for name in ("artist", "label")]
@@ -139,17 +140,15 @@ class Recommender:
         ]
         return pa.Table.from_pylist(rows, schema=COLDSTART)
 
-    def _resolve(self, query: str) -> tuple[dict[str, Any], np.ndarray]:
+    def _resolve(self, query: str) -> tuple[Track, np.ndarray]:
         """A track of the catalog first; then an audio file."""
         try:
             track = self.library.find(query)
         except SearchError:
             if not Path(query).is_file():
                 raise
-            track, embedding = (
-                {"uri": str(Path(query).absolute()), "title": Path(query).stem},
-                self.library.embed_file(query),
-            )
+            track = Track(uri=str(Path(query).absolute()), title=Path(query).stem)
+            embedding = self.library.embed_file(query)
         else:
             embedding = self.library.embedding_of(track)
         return track, embedding / np.linalg.norm(embedding)

@@ -7,9 +7,11 @@ from typing import Any
 import pyarrow.compute as pc  # its functions are made at import
 
 from audioae.library.generation import Generation
+from audioae.library.records import Track
 from audioae.pipeline.clips import extraction_fingerprint
 from audioae.pipeline.shards import iter_shards
 from audioae.screening.findings import Findings
+from audioae.similarity.search import Options, similar
 
 
 def explain_track(library: Generation, query: str, k: int = 5) -> dict[str, Any]:
@@ -24,8 +26,8 @@ def explain_track(library: Generation, query: str, k: int = 5) -> dict[str, Any]
     sections: dict[str, Any] = {"track": {"dataset": str(library.tracks_ref), **track}}
     reject = library.reject_of(track)
     embedding = library.embedding_row(track)
-    if track["duplicate_of"]:
-        sections["state"] = {"state": "duplicate_of", "same bytes as": track["duplicate_of"]}
+    if track.duplicate_of:
+        sections["state"] = {"state": "duplicate_of", "same bytes as": track.duplicate_of}
     elif reject:
         sections["state"] = {"state": "rejected", "dataset": str(library.rejects_ref), **reject}
     else:
@@ -35,15 +37,16 @@ def explain_track(library: Generation, query: str, k: int = 5) -> dict[str, Any]
     if clips := _clips(library, track):
         sections["clips"] = clips
     if embedding:
-        shown = ", ".join(f"{x:.3f}" for x in embedding.pop("embedding")[:6])
+        vector = library.embedding_of(track)
+        shown = ", ".join(f"{x:.3f}" for x in vector[:6].tolist())
         sections["embedding"] = {
             "dataset": str(library.embeddings_ref),
             "model": str(library.model_ref),
             "index": str(library.index_ref),
-            **embedding,
+            **{name: value for name, value in embedding.items() if name != "embedding"},
             "embedding": f"[{shown}, ...] (128)",
         }
-        neighbors = library.similar(track["track_id"], k)[1]
+        neighbors = similar(library, str(track.track_id), k, options=Options()).neighbors
         shown_columns = ("rank", "score", "track_id", "title", "artist", "label")
         sections["neighbors"] = [{name: row[name] for name in shown_columns} for row in neighbors]
     if found := _findings(library, track):
@@ -51,21 +54,21 @@ def explain_track(library: Generation, query: str, k: int = 5) -> dict[str, Any]
     return sections
 
 
-def _findings(library: Generation, track: dict[str, Any]) -> list[dict[str, Any]]:
+def _findings(library: Generation, track: Track) -> list[dict[str, Any]]:
     """What each check says of the track; nothing where nobody screened."""
     if (ref := library.store.latest("findings")) is None:
         return []
     shown = ("check", "is_issue", "score", "suggestion", "confidence", "why", "verdict")
-    rows = Findings(library.store, ref).of_track(track["track_id"])
+    rows = Findings(library.store, ref).of_track(str(track.track_id))
     return [{**{name: row[name] for name in shown}, "dataset": str(ref)} for row in rows]
 
 
-def _clips(library: Generation, track: dict[str, Any]) -> list[dict[str, Any]]:
+def _clips(library: Generation, track: Track) -> list[dict[str, Any]]:
     """The track's stored clips; none where mels were not stored."""
-    ((shard, tracks),) = iter_shards(library.store, library.tracks_ref, [track["shard"]])
+    ((shard, tracks),) = iter_shards(library.store, library.tracks_ref, [track.shard or 0])
     name = extraction_fingerprint(shard, tracks, library.mels_config)
     if not library.store.has_part("mels", name):
         return []
     table = library.store.read_part("mels", name, ["track_id", "clip", "start_s", "peak_db", "padded"])
-    rows = table.filter(pc.equal(table["track_id"], track["track_id"])).drop_columns(["track_id"])
+    rows = table.filter(pc.equal(table["track_id"], track.track_id)).drop_columns(["track_id"])
     return [{**row, "part": f"mels/parts/{name}.parquet"} for row in rows.to_pylist()]

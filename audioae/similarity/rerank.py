@@ -6,7 +6,7 @@ Conventions
 - A query of several seeds is the weighted mean of those liked, less half the weighted mean of those disliked, brought
   to length 1. So a track's score is what the liked ones say on average, less half of what the disliked ones say; one
   liked seed alone is itself, whatever its weight.
-- Hub correction: a track is ranked by its score less half its radius, the mean cosine to its own 10 nearest. One that
+- Hub correction: half of a track's mean cosine to its own 10 nearest is subtracted from its score. One that
   is near to everything has to be nearer than others to get into a list.
 - Diversity d in [0, 1]: the next track of the answer is the one with the greatest (1 - d) * rank score - d * cosine to
   the most similar one that is already in. 0 is the order of closeness; 1 looks at closeness for the first track only.
@@ -61,13 +61,13 @@ def combine_seeds(
     return (query / length).astype(np.float32)
 
 
-def correct_hubs(scores: np.ndarray, radii: np.ndarray) -> np.ndarray:
-    """Rank scores from cosines and the radii of the tracks found, both of shape (n,).
+def correct_hubs(scores: np.ndarray, mean_knn_cosine: np.ndarray) -> np.ndarray:
+    """Rank scores from cosines and the mean_knn_cosine of the tracks found, both of shape (n,).
 
     >>> correct_hubs(np.array([0.90, 0.88]), np.array([0.9, 0.8]))
     array([0.45, 0.48])
     """
-    return scores - radii / 2
+    return scores - mean_knn_cosine / 2
 
 
 def choose(
@@ -75,7 +75,7 @@ def choose(
     k: int,
     *,
     groups: np.ndarray,
-    artists: np.ndarray,
+    artists: np.ndarray | None = None,
     max_per_artist: int | None = None,
     embeddings: np.ndarray | None = None,
     diversity: float = 0.0,
@@ -91,7 +91,7 @@ def choose(
     groups : np.ndarray, shape (n,), int
         Duplicates share one, and one of them is in the answer.
     artists : np.ndarray, shape (n,), int
-        -1 where the artist is not known: those are not counted.
+        Needed for `max_per_artist`; -1 where the artist is unknown: those are not counted.
     max_per_artist : int or None
     embeddings : np.ndarray, shape (n, dim)
         Needed for `diversity`.
@@ -108,9 +108,10 @@ def choose(
         best = int(np.argmax(np.where(open_, worth, -np.inf)))
         taken.append(best)
         open_ &= groups != groups[best]
-        artist = artists[best]
-        if max_per_artist is not None and artist >= 0 and (artists[taken] == artist).sum() >= max_per_artist:
-            open_ &= artists != artist
+        if max_per_artist is not None and artists is not None and artists[best] >= 0:
+            same = artists == artists[best]
+            if same[taken].sum() >= max_per_artist:
+                open_ &= ~same
         if diversity and embeddings is not None:
             closest = np.maximum(closest, embeddings @ embeddings[best])
             worth = (1 - diversity) * scores - diversity * closest

@@ -1,26 +1,26 @@
-"""Answers to "what sounds like this": seeds become a query, filters confine the search, the nearest become an answer.
+"""Answers to "what sounds like this": seeds become a query, filters limit the search, the nearest become an answer.
 
 Conventions
 -----------
 - Left out by default: the seeds, their duplicates, and of any group of duplicates all but the nearest. Exact duplicates
-  have the same bytes, near ones were found when the index was built; a file from outside is compared on the spot.
-- A duplicate stands for its recording where it is the one that passes the filters.
+  have the same bytes; near duplicates were found when the index was built; a file from outside is compared at once.
+- If only a duplicate of a recording passes the filters, the duplicate is shown.
 - As many tracks as wanted come back, unless fewer match.
+- Without filters a query touches no array of the catalog's length: its cost beside the search does not grow with the
+  catalog (`python -m tests.bench query`).
 """
-
-# pyright: reportAttributeAccessIssue=false
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc  # its functions are made at import
 
 from audioae.errors import SearchError
 from audioae.library.filters import Filters, matching
 from audioae.library.generation import Generation
+from audioae.similarity.answer import Answer, Neighbor
 from audioae.similarity.rerank import choose, combine_seeds, correct_hubs
 from audioae.similarity.seeds import LIKELY, Resolved, Seed, resolve
 
@@ -36,10 +36,10 @@ class Options:
     ----------
     filters : Filters
     diversity : float in [0, 1]
-        0: only closeness counts; .5: closeness and difference from those already in the answer count alike.
+        0: only closeness counts; .5: closeness and difference from the tracks already chosen count equally.
     max_per_artist : int or None
     hub_correction : bool
-        Rank what is near to everything lower.
+        Penalize hubs: tracks that are close to everything.
     keep_duplicates : bool
         Leave out nothing but the seeds themselves.
     """
@@ -51,29 +51,27 @@ class Options:
     keep_duplicates: bool = False
 
 
-class Answer(NamedTuple):
-    """Rows of the seeds (liked, then disliked), the neighbors closest first, and how many tracks pass the filters."""
+class _Matching(NamedTuple):
+    """Catalog rows that pass the filters, ordered by their `index_row` (int64), and the distinct index rows among them.
 
-    seeds: list[dict[str, Any]]
-    neighbors: list[dict[str, Any]]
-    n_matching: int
+    All three are None without filters: then every row of the index matches.
+    """
+
+    catalog: np.ndarray | None = None
+    index_row: np.ndarray | None = None
+    distinct: np.ndarray | None = None
 
 
 def similar(
     library: Generation, seeds: Seed | Sequence[Seed], k: int, *, minus: Seed | Sequence[Seed] = (), options: Options
 ) -> Answer:
-    """The `k` tracks that sound most like `seeds` and least like `minus`; see `Generation.similar`."""
-    if k < 1:
-        raise SearchError(f"k={k}: wanted at least 1 neighbor")
-    if not 0 <= options.diversity <= 1:
-        raise SearchError(f"diversity={options.diversity:g}: wanted 0 (closeness only) to 1 (difference only)")
-    if options.max_per_artist is not None and options.max_per_artist < 1:
-        raise SearchError(f"max_per_artist={options.max_per_artist}: wanted at least 1")
+    """The `k` tracks that sound most like `seeds` and least like `minus`; see `Library.similar`."""
+    _check(k, options)
     liked = [resolve(library, seed) for seed in _listed(seeds)]
     disliked = [resolve(library, seed) for seed in _listed(minus)]
     if not liked:
         raise SearchError("no seed: wanted at least one track, file or embedding to be like")
-    if both := {seed.row.get("track_id") for seed in liked} & {seed.row.get("track_id") for seed in disliked} - {None}:
+    if both := {seed.track.track_id for seed in liked} & {seed.track.track_id for seed in disliked} - {None}:
         raise SearchError(f"{', '.join(sorted(map(str, both)))}: both liked and disliked; name it once")
     query = combine_seeds(
         np.stack([seed.embedding for seed in liked]),
@@ -81,77 +79,95 @@ def similar(
         np.stack([seed.embedding for seed in disliked]) if disliked else None,
         [seed.weight for seed in disliked],
     )
-    passing = _passing(library, options.filters)
-    index_row = library.alignment.index_row[passing]
-    among = index_row[np.diff(index_row, prepend=-1) > 0]  # they ascend
-    neighbors = _neighbors(library, query, k, passing, among, [*liked, *disliked], options)
-    return Answer([seed.row for seed in (*liked, *disliked)], neighbors, len(among))
+    matches = _matching(library, options.filters)
+    n_matching = len(library.index) if matches.distinct is None else len(matches.distinct)
+    neighbors = _neighbors(library, query, k, matches, n_matching, [*liked, *disliked], options)
+    return Answer([seed.track for seed in (*liked, *disliked)], neighbors, n_matching)
+
+
+def _check(k: int, options: Options) -> None:
+    if k < 1:
+        raise SearchError(f"k={k}: wanted at least 1 neighbor")
+    if not 0 <= options.diversity <= 1:
+        raise SearchError(f"diversity={options.diversity:g}: wanted 0 (closeness only) to 1 (difference only)")
+    if options.max_per_artist is not None and options.max_per_artist < 1:
+        raise SearchError(f"max_per_artist={options.max_per_artist}: wanted at least 1")
 
 
 def _listed(seeds: Seed | Sequence[Seed]) -> list[Seed]:
     return [seeds] if isinstance(seeds, str) or (isinstance(seeds, np.ndarray) and seeds.ndim == 1) else list(seeds)
 
 
-def _passing(library: Generation, filters: Filters) -> np.ndarray:
-    """Catalog rows that were embedded and pass, by index row, of exact duplicates the embedded one first."""
-    by_index = library.alignment.by_index
+def _matching(library: Generation, filters: Filters) -> _Matching:
     if not filters:
-        return by_index
-    mask = matching(library.tracks, filters)
+        return _Matching()
+    mask, by_index = matching(library.tracks, filters), library.alignment.by_index
     passing = by_index[mask[by_index]]
     if not len(passing):
-        raise SearchError(f"{mask.sum()} tracks pass the filters, but none of them has an embedding (audioae coverage)")
-    return passing
+        raise SearchError(f"{mask.sum()} tracks pass the filters, but none has an embedding (audioae coverage)")
+    index_row = library.alignment.index_row[passing]
+    return _Matching(passing, index_row, index_row[np.diff(index_row, prepend=-1) > 0])  # they ascend
 
 
 def _neighbors(
     library: Generation,
     query: np.ndarray,
     k: int,
-    passing: np.ndarray,
-    among: np.ndarray,
+    matches: _Matching,
+    n_matching: int,
     seeds: list[Resolved],
     options: Options,
-) -> list[dict[str, Any]]:
-    """Looks deeper until enough are left; `passing` are catalog rows, `among` their index rows."""
-    around, index = library.alignment, library.index
-    index_row = around.index_row[passing]
-    own = pa.array([seed.row.get("track_id") for seed in seeds], pa.string())
-    excluded = np.array(sorted(set().union(*(seed.groups for seed in seeds))), np.int64)
-    picky = options.diversity > 0 or options.hub_correction or options.max_per_artist is not None
-    depth = (POOL if picky else 2) * k + len(seeds) + LIKELY
-    confined = among if len(among) < len(index) else None
+) -> list[Neighbor]:
+    """Search, leave out seeds and duplicates, rerank; search deeper until `k` are left."""
+    alignment, index = library.alignment, library.index
+    seed_rows = [library.lookup.row_of(seed.track.track_id) for seed in seeds if seed.track.track_id]
+    excluded = list(set().union(*(seed.groups for seed in seeds)))
+    rerank = options.diversity > 0 or options.hub_correction or options.max_per_artist is not None
+    depth = (POOL if rerank else 2) * k + len(seeds) + LIKELY
+    among = matches.distinct if n_matching < len(index) else None
     while True:
-        scores, rows = (found[0] for found in index.search(query[None], min(depth, len(among)), confined))
+        scores, rows = (block[0] for block in index.search(query[None], min(depth, n_matching), among))
         if options.keep_duplicates:
-            hit, candidates = _all_members(index_row, passing, rows)
-            left = ~pc.is_in(library.tracks["track_id"].take(pa.array(candidates)), value_set=own).to_numpy()
+            position, candidates = _all_members(library, matches, rows)
+            kept = ~np.isin(candidates, seed_rows)
         else:
-            hit, candidates = np.arange(len(rows)), passing[np.searchsorted(index_row, rows)]
-            left = ~np.isin(around.group[rows], excluded)
-        hit, candidates = hit[left], candidates[left]
-        cosines, rows = scores[hit], rows[hit]
+            position, candidates = np.arange(len(rows)), _first_members(library, matches, rows)
+            kept = ~np.isin(alignment.group[rows], excluded)
+        position, candidates = position[kept], candidates[kept]
+        cosines, rows = scores[position], rows[position]
         taken = choose(
-            correct_hubs(cosines, around.radius[rows]) if options.hub_correction else cosines,
+            correct_hubs(cosines, alignment.mean_knn_cosine[rows]) if options.hub_correction else cosines,
             k,
-            groups=np.arange(len(rows)) if options.keep_duplicates else around.group[rows],
-            artists=around.artist[candidates],
+            groups=np.arange(len(rows)) if options.keep_duplicates else alignment.group[rows],
+            artists=alignment.artist[candidates] if options.max_per_artist else None,
             max_per_artist=options.max_per_artist,
             embeddings=index.embeddings(rows) if options.diversity else None,
             diversity=options.diversity,
         )
-        if len(taken) == k or depth >= len(among):
+        if len(taken) == k or depth >= n_matching:
             break
         depth *= 4
-    found = library.tracks.select(SHOWN).take(pa.array(candidates[taken])).to_pylist()
-    return [
-        {"rank": i + 1, "score": float(score), **row}
-        for i, (score, row) in enumerate(zip(cosines[taken], found, strict=True))
-    ]
+    return _records(library.tracks, candidates[taken], cosines[taken])
 
 
-def _all_members(index_row: np.ndarray, passing: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For each hit, every passing catalog row of its index row: positions in `rows`, and catalog rows."""
+def _records(tracks: pa.Table, rows: np.ndarray, cosines: np.ndarray) -> list[Neighbor]:
+    columns = [tracks.column(name).take(pa.array(rows)).to_pylist() for name in SHOWN]
+    ranked = zip(cosines.tolist(), zip(*columns, strict=True), strict=True)
+    return [Neighbor(rank, score, *values) for rank, (score, values) in enumerate(ranked, 1)]
+
+
+def _first_members(library: Generation, matches: _Matching, rows: np.ndarray) -> np.ndarray:
+    """For each index row found, the catalog row that is shown: the first that passes."""
+    if matches.catalog is None or matches.index_row is None:
+        return library.alignment.catalog_row[rows]
+    return matches.catalog[np.searchsorted(matches.index_row, rows)]
+
+
+def _all_members(library: Generation, matches: _Matching, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Every passing catalog row of each index row found: positions in `rows`, and catalog rows."""
+    catalog, index_row = matches.catalog, matches.index_row
+    if catalog is None or index_row is None:
+        catalog, index_row = library.alignment.by_index, library.alignment.sorted_index_row
     first, last = np.searchsorted(index_row, rows), np.searchsorted(index_row, rows, side="right")
-    hit = np.repeat(np.arange(len(rows)), last - first)
-    return hit, passing[np.concatenate([np.arange(a, b) for a, b in zip(first, last, strict=True)]).astype(np.int64)]
+    position = np.repeat(np.arange(len(rows)), last - first)
+    return position, catalog[np.concatenate([np.arange(a, b) for a, b in zip(first, last, strict=True)]).astype(int)]

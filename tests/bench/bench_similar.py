@@ -80,8 +80,8 @@ def measure_recall(embeddings: np.ndarray, factory: str) -> list[Row]:
     return rows
 
 
-def make_store(folder: str, embeddings: np.ndarray) -> Library:
-    """A store of tracks that were never heard, indexed by `build_index`."""
+def make_store(folder: str, embeddings: np.ndarray, config: IndexConfig | None = None, shard: int = SHARD) -> Library:
+    """A store of tracks without audio, `shard` tracks per part, indexed by `build_index`."""
     store, n = Store(folder), len(embeddings)
     rng = np.random.default_rng(0)
     fields = {field.name: field.type for field in DATASETS["tracks"].schema}
@@ -95,7 +95,7 @@ def make_store(folder: str, embeddings: np.ndarray) -> Library:
         "label": np.char.add("style ", rng.integers(50, size=n).astype(str)),
         "year": rng.integers(1955, 2025, size=n),
         "duration_s": rng.normal(220, 60, size=n).clip(30),
-        "shard": np.arange(n) // SHARD,
+        "shard": np.arange(n) // shard,
         "added_at": [datetime(2026, 1, 1, tzinfo=UTC)] * n,
     }
     known = {name: pa.array(values, fields[name]) for name, values in columns.items()}
@@ -115,9 +115,9 @@ def make_store(folder: str, embeddings: np.ndarray) -> Library:
     vectors = pa.Table.from_pydict(values, schema=DATASETS["embeddings"].schema)
 
     def commit(dataset: str, table: pa.Table, *parents: DatasetRef) -> DatasetRef:
-        names = [f"{shard:06d}-bench" for shard in range(-(-table.num_rows // SHARD))]
+        names = [f"{number:06d}-bench" for number in range(-(-table.num_rows // shard))]
         for i, name in enumerate(names):
-            store.write_part(dataset, name, table.slice(i * SHARD, SHARD))
+            store.write_part(dataset, name, table.slice(i * shard, shard))
         return store.commit(dataset, names, recipe="bench", config={}, parents=parents)
 
     tracks_ref = commit("tracks", tracks)
@@ -127,7 +127,7 @@ def make_store(folder: str, embeddings: np.ndarray) -> Library:
         store, "model", {"model.safetensors": b""}, derived={}, recipe="bench", config={}, parents=[tracks_ref]
     )
     ref = commit("embeddings", vectors, tracks_ref, model, health, rejects)
-    build_index(store, IndexConfig(n_queries=1000), ref)
+    build_index(store, config or IndexConfig(n_queries=1000), ref)
     return Library(store)
 
 

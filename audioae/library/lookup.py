@@ -1,0 +1,96 @@
+"""Which track of a catalog a person or a program means: by track_id, by uri, or by title.
+
+Conventions
+-----------
+- A track_id is found by binary search. Only a text that is no track_id is compared with every uri, then every title.
+"""
+
+import difflib
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc  # its functions are made at import
+
+from audioae.errors import SearchError
+from audioae.library.records import Track, track_at
+from audioae.library.track_ids import TrackIds
+
+LISTED = 10  # tracks in a message
+
+
+class Lookup:
+    """The tracks of one catalog version, ready to be found.
+
+    Parameters
+    ----------
+    tracks : pa.Table
+        The dataset `tracks`, one chunk per column.
+    where : str
+        Its name, for messages.
+    """
+
+    def __init__(self, tracks: pa.Table, where: str):
+        self._tracks, self._where = tracks, where
+        self._ids = TrackIds(_one_chunk(tracks["track_id"]))
+        self._lower_titles: pa.ChunkedArray | None = None
+
+    def row_of(self, track_id: str) -> int:
+        """The catalog row of a track_id, -1 if it is unknown."""
+        return self._ids.row_of(track_id)
+
+    def rows_of(self, track_ids: list[str]) -> np.ndarray:
+        """Catalog rows of many track_ids, shape (n,), int64; -1 where one is unknown."""
+        return self._ids.rows_of(track_ids)
+
+    def find(self, query: str) -> Track:
+        """The one track that `query` names: a track_id, a uri, a whole title, or a part of a title.
+
+        Raises
+        ------
+        SearchError
+            If no track matches, or several do; the message lists the candidates.
+        """
+        return track_at(self._tracks, self.find_row(query))
+
+    def find_row(self, query: str) -> int:
+        """As `find`, but returns the catalog row."""
+        if (row := self._ids.row_of(query)) >= 0:
+            return row
+        for rows in self._candidates(query):
+            if len(rows) == 1:
+                return int(rows[0])
+            if len(rows):
+                raise SearchError(
+                    f"{query!r} matches {len(rows)} tracks; name one by its track_id:\n{self._listed(rows)}"
+                )
+        titles = self._tracks["title"].drop_null().to_pylist()
+        close = difflib.get_close_matches(query, titles, n=3)
+        hint = (
+            f"did you mean {', '.join(map(repr, close))}?" if close else "expected a track_id, a title or an audio file"
+        )
+        raise SearchError(f"no track {query!r} among the {self._tracks.num_rows} of {self._where}; {hint}")
+
+    def with_content(self, content_hash: str) -> int:
+        """The first catalog row whose file has this content hash, -1 if there is none."""
+        return pc.index(self._tracks["content_hash"], content_hash).as_py()
+
+    def _candidates(self, query: str):
+        if not query:
+            return
+        yield _where(pc.equal(self._tracks["uri"], query))
+        if self._lower_titles is None:
+            self._lower_titles = pc.utf8_lower(pc.coalesce(self._tracks["title"], pa.scalar("")))
+        yield _where(pc.equal(self._lower_titles, query.lower()))
+        yield _where(pc.match_substring(self._lower_titles, query.lower()))
+
+    def _listed(self, rows: np.ndarray) -> str:
+        shown = [track_at(self._tracks, int(row)) for row in rows[:LISTED]]
+        return "\n".join(f"  {t.track_id}  {t.title} - {t.artist} ({t.album})" for t in shown)
+
+
+def _where(mask: pa.ChunkedArray) -> np.ndarray:
+    return np.flatnonzero(pc.fill_null(mask, False).to_numpy())
+
+
+def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
+    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks or [pa.array([], column.type)])

@@ -1,0 +1,79 @@
+"""Find tracks by ID: a sorted array of fixed width and a binary search, without a Python string per track.
+
+Conventions
+-----------
+- A row is a position in the column of IDs that was given; -1 stands for an unknown ID.
+
+Why: a query by track_id must cost the same whether the catalog holds a thousand tracks or a hundred million. A
+comparison with a whole column took 3 ms at 100,000 tracks and 26 ms at a million; this takes some microseconds.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+BLOCK = 1 << 16
+
+
+class TrackIds:
+    """IDs of a column, ready to be looked up.
+
+    Parameters
+    ----------
+    ids : pa.StringArray, length n
+        Unique, without nulls.
+
+    >>> TrackIds(pa.array(["b", "a"])).row_of("a")
+    1
+    """
+
+    def __init__(self, ids: pa.StringArray):
+        fixed = fixed_width(ids)
+        self._rows = np.argsort(fixed, kind="stable")
+        self._sorted = fixed[self._rows]
+
+    def __len__(self) -> int:
+        return len(self._sorted)
+
+    def row_of(self, track_id: str) -> int:
+        """Row of one ID, -1 if it is unknown."""
+        return int(self.rows_of([track_id])[0])
+
+    def rows_of(self, track_ids: Sequence[str] | pa.Array) -> np.ndarray:
+        """Rows of many IDs, shape (n_ids,), int64; -1 where an ID is unknown."""
+        if not len(self):
+            return np.full(len(track_ids), -1, np.int64)
+        texts = pa.array(track_ids, pa.string())
+        keys = fixed_width(texts).astype(self._sorted.dtype)
+        places = np.minimum(self._sorted.searchsorted(keys), len(self) - 1)
+        same_length = np.char.str_len(self._sorted[places]) == _lengths(texts)  # neither cut off nor padded
+        return np.where((self._sorted[places] == keys) & same_length & (keys != b""), self._rows[places], -1)
+
+
+def fixed_width(ids: pa.StringArray) -> np.ndarray:
+    """A column of strings as UTF-8 bytes of one width, shape (n,), dtype S; shorter ones are padded with zero bytes.
+
+    >>> fixed_width(pa.array(["a", "bcd"]))
+    array([b'a', b'bcd'], dtype='|S3')
+    """
+    ids = ids.cast(pa.large_binary()).fill_null(b"")
+    lengths = _lengths(ids)
+    width = int(lengths.max(initial=1)) or 1
+    offsets = np.frombuffer(ids.buffers()[1], np.int64)[ids.offset : ids.offset + len(ids) + 1]
+    data = np.frombuffer(ids.buffers()[2] or b"", np.uint8)
+    if len(ids) and (lengths == width).all():
+        return data[offsets[0] : offsets[-1]].view(f"S{width}")
+    padded = np.zeros((len(ids), width), np.uint8)
+    for start in range(0, len(ids), BLOCK):
+        counts = lengths[start : start + BLOCK]
+        rows = np.repeat(np.arange(start, start + len(counts)), counts)
+        columns = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+        padded[rows, columns] = data[offsets[start] : offsets[start + len(counts)]]
+    return padded.view(f"S{width}")[:, 0]
+
+
+def _lengths(texts: pa.Array) -> np.ndarray:
+    """Bytes of each text in UTF-8, shape (n,), int64."""
+    return pc.fill_null(pc.binary_length(texts), 0).to_numpy(zero_copy_only=False).astype(np.int64)
