@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc  # its functions are made at import
 
 from audioae.errors import SearchError
-from audioae.library.records import Track, track_at
+from audioae.library.columns import Cells, one_chunk
+from audioae.library.records import Track
 from audioae.library.track_ids import TrackIds
 
 LISTED = 10  # tracks in a message
@@ -27,11 +28,17 @@ class Lookup:
         The dataset `tracks`, one chunk per column.
     where : str
         Its name, for messages.
+
+    Attributes
+    ----------
+    cells : Cells
+        The columns of `tracks`, to be read by row.
     """
 
     def __init__(self, tracks: pa.Table, where: str):
         self._tracks, self._where = tracks, where
-        self._ids = TrackIds(_one_chunk(tracks["track_id"]))
+        self._ids = TrackIds(one_chunk(tracks["track_id"]))
+        self.cells = Cells(tracks)
         self._lower_titles: pa.ChunkedArray | None = None
 
     def row_of(self, track_id: str) -> int:
@@ -50,7 +57,11 @@ class Lookup:
         SearchError
             If no track matches, or several do; the message lists the candidates.
         """
-        return track_at(self._tracks, self.find_row(query))
+        return self.track(self.find_row(query))
+
+    def track(self, row: int) -> Track:
+        """The track in a catalog row."""
+        return Track(**self.cells.row(row))  # pyright: ignore[reportArgumentType]
 
     def find_row(self, query: str) -> int:
         """As `find`, but returns the catalog row."""
@@ -84,13 +95,9 @@ class Lookup:
         yield _where(pc.match_substring(self._lower_titles, query.lower()))
 
     def _listed(self, rows: np.ndarray) -> str:
-        shown = [track_at(self._tracks, int(row)) for row in rows[:LISTED]]
+        shown = [self.track(int(row)) for row in rows[:LISTED]]
         return "\n".join(f"  {t.track_id}  {t.title} - {t.artist} ({t.album})" for t in shown)
 
 
 def _where(mask: pa.ChunkedArray) -> np.ndarray:
     return np.flatnonzero(pc.fill_null(mask, False).to_numpy())
-
-
-def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
-    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks or [pa.array([], column.type)])

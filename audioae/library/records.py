@@ -9,8 +9,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 
-import pyarrow as pa
-
 
 class Record(Mapping[str, object]):
     """Base of frozen dataclasses that can be read as mappings, in the order of their fields."""
@@ -57,8 +55,3 @@ class Track(Record):
     shard: int | None = None
     added_at: datetime | None = None
     duplicate_of: str | None = None
-
-
-def track_at(tracks: pa.Table, row: int) -> Track:
-    """One row of the dataset `tracks`; the table's columns have one chunk each."""
-    return Track(**{name: tracks.column(name)[row].as_py() for name in tracks.column_names})

@@ -39,7 +39,11 @@ class TrackIds:
 
     def row_of(self, track_id: str) -> int:
         """Row of one ID, -1 if it is unknown."""
-        return int(self.rows_of([track_id])[0])
+        key = track_id.encode()
+        if not key or key.endswith(b"\0") or not len(self):
+            return -1
+        place = min(int(self._sorted.searchsorted(np.array(key))), len(self) - 1)
+        return int(self._rows[place]) if self._sorted[place] == key else -1
 
     def rows_of(self, track_ids: Sequence[str] | pa.Array) -> np.ndarray:
         """Rows of many IDs, shape (n_ids,), int64; -1 where an ID is unknown."""

@@ -52,6 +52,8 @@ def combine_seeds(
     >>> combine_seeds(np.eye(2), [1, 3]).round(2)
     array([0.32, 0.95], dtype=float32)
     """
+    if len(liked) == 1 and disliked is None and 0 < weights[0] < np.inf:
+        return np.asarray(liked[0], np.float32)
     query = _weighted_mean(liked, weights)
     if disliked is not None and len(disliked):
         query = query - DISLIKED * _weighted_mean(disliked, disliked_weights)
@@ -100,6 +102,8 @@ def choose(
     >>> choose(np.array([0.9, 0.8, 0.7]), 2, groups=np.array([1, 1, 2]), artists=np.array([0, 0, 0]))
     [0, 2]
     """
+    if not diversity and max_per_artist is None:
+        return _first_of_each(scores, groups, k)
     worth = np.asarray(scores, np.float64).copy()
     closest = np.full(len(worth), -np.inf)  # cosine to the nearest of those taken
     open_ = np.ones(len(worth), bool)
@@ -115,6 +119,19 @@ def choose(
         if diversity and embeddings is not None:
             closest = np.maximum(closest, embeddings @ embeddings[best])
             worth = (1 - diversity) * scores - diversity * closest
+    return taken
+
+
+def _first_of_each(scores: np.ndarray, groups: np.ndarray, k: int) -> list[int]:
+    """The best of each group, best first."""
+    taken, seen = [], set()
+    group = groups.tolist()
+    for i in np.argsort(-scores, kind="stable").tolist():
+        if group[i] not in seen:
+            seen.add(group[i])
+            taken.append(i)
+            if len(taken) == k:
+                break
     return taken
 
 

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
 from audioae.errors import SearchError
 from audioae.library.filters import Filters, matching
@@ -121,7 +120,7 @@ def _neighbors(
     """Search, leave out seeds and duplicates, rerank; search deeper until `k` are left."""
     alignment, index = library.alignment, library.index
     seed_rows = [library.lookup.row_of(seed.track.track_id) for seed in seeds if seed.track.track_id]
-    excluded = list(set().union(*(seed.groups for seed in seeds)))
+    excluded = set().union(*(seed.groups for seed in seeds))
     rerank = options.diversity > 0 or options.hub_correction or options.max_per_artist is not None
     depth = (POOL if rerank else 2) * k + len(seeds) + LIKELY
     among = matches.distinct if n_matching < len(index) else None
@@ -132,7 +131,7 @@ def _neighbors(
             kept = ~np.isin(candidates, seed_rows)
         else:
             position, candidates = np.arange(len(rows)), _first_members(library, matches, rows)
-            kept = ~np.isin(alignment.group[rows], excluded)
+            kept = np.array([group not in excluded for group in alignment.group[rows].tolist()])
         position, candidates = position[kept], candidates[kept]
         cosines, rows = scores[position], rows[position]
         taken = choose(
@@ -147,13 +146,15 @@ def _neighbors(
         if len(taken) == k or depth >= n_matching:
             break
         depth *= 4
-    return _records(library.tracks, candidates[taken], cosines[taken])
+    return _records(library, candidates[taken].tolist(), cosines[taken].tolist())
 
 
-def _records(tracks: pa.Table, rows: np.ndarray, cosines: np.ndarray) -> list[Neighbor]:
-    columns = [tracks.column(name).take(pa.array(rows)).to_pylist() for name in SHOWN]
-    ranked = zip(cosines.tolist(), zip(*columns, strict=True), strict=True)
-    return [Neighbor(rank, score, *values) for rank, (score, values) in enumerate(ranked, 1)]
+def _records(library: Generation, rows: list[int], cosines: list[float]) -> list[Neighbor]:
+    cell = library.lookup.cells.text
+    return [
+        Neighbor(rank, cosine, *(cell(name, row) for name in SHOWN))  # pyright: ignore[reportArgumentType]
+        for rank, (row, cosine) in enumerate(zip(rows, cosines, strict=True), 1)
+    ]
 
 
 def _first_members(library: Generation, matches: _Matching, rows: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ import numpy as np
 
 from audioae.errors import SearchError
 from audioae.library.generation import Generation
-from audioae.library.records import Track, track_at
+from audioae.library.records import Track
 
 if TYPE_CHECKING:
     from audioae.audio.extract import Extracted
@@ -76,7 +76,7 @@ def _from_name(library: Generation, query: str, weight: float) -> Resolved:
 
 def _from_row(library: Generation, row: int, weight: float) -> Resolved:
     """A track by its catalog row."""
-    track, index_row = track_at(library.tracks, row), int(library.alignment.index_row[row])
+    track, index_row = library.lookup.track(row), int(library.alignment.index_row[row])
     if index_row < 0:
         return Resolved(track, library.embedding_of(track), weight, set())
     kept = library.index.keeps_embeddings  # then no part has to be read
@@ -89,7 +89,7 @@ def _from_file(library: Generation, path: Path, weight: float) -> Resolved:
     with path.open("rb") as opened:
         digest = hashlib.file_digest(opened, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
     row = library.lookup.with_content(digest)
-    if row >= 0 and library.embedding_row(track_at(library.tracks, row)):
+    if row >= 0 and library.embedding_row(library.lookup.track(row)):
         return _from_row(library, row, weight)
     extracted = library.extract_file(path)
     embedding = library.embed_codes(extracted.codes)

@@ -11,24 +11,18 @@ Conventions
 
 import numpy as np
 import pyarrow as pa
-from pydantic import Field
 
-from audioae.config import Config, fingerprint
+from audioae.config import fingerprint
 from audioae.library.generation import Generation
 from audioae.pipeline.index import read_embeddings
 from audioae.search.embeddings import EmbeddingTable
+from audioae.similarity.config import SimilarConfig
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 from audioae.store.schemas import SIMILAR
 
 CODE = 1  # raise it when the same index would give other neighbors
 BLOCK = 10_000  # tracks per part
-
-
-class SimilarConfig(Config):
-    """How many neighbors each track gets."""
-
-    k: int = Field(default=20, ge=1, le=1000)
 
 
 def publish_similar(store: Store, config: SimilarConfig, index: DatasetRef) -> DatasetRef:

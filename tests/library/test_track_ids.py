@@ -19,7 +19,8 @@ def test_finds_the_row_of_every_id(ids: list[str]):
 
 @pytest.mark.parametrize("unknown", ["", "0", "a\0", "zz", "z" * 299, "z" * 301, "A", "für"])
 def test_unknown_ids_have_no_row(unknown: str):
-    assert TrackIds(pa.array(MIXED)).row_of(unknown) == -1
+    ids = TrackIds(pa.array(MIXED))
+    assert (ids.row_of(unknown), ids.rows_of([unknown]).tolist()) == (-1, [-1])
 
 
 def test_a_longer_id_is_not_taken_for_its_beginning():

@@ -70,7 +70,7 @@ def copies(chain, tmp_path_factory: pytest.TempPathFactory) -> tuple[Library, di
 def found(library: Library, *seeds, k: int = K, minus=(), **options) -> list[str]:
     filters = Filters(**options.pop("filters", {}))
     answer = library.similar(list(seeds), k, minus=minus, options=Options(filters=filters, **options))
-    return [row["track_id"] for row in answer.neighbors]
+    return [neighbor.track_id for neighbor in answer.neighbors]
 
 
 def test_every_reencoded_copy_is_in_the_group_of_its_track_and_nothing_else_is(copies):
@@ -252,9 +252,11 @@ def test_an_index_from_before_still_answers():
     assert read_index_neighbors(library.store, library.index_ref) is None
     answer = library.similar("00000000000000aa", 3)
     assert [row["track_id"] for row in answer.neighbors] == ["00000000000000ab"]
-    with pytest.raises(SearchError, match="holds no radii, which hub correction needs; build the index again"):
+    with pytest.raises(
+        SearchError, match="does not hold the mean cosines that hub correction needs; build the index again"
+    ):
         library.similar("00000000000000aa", 3, options=Options(hub_correction=True))
-    with pytest.raises(SearchError, match="pass the filters, but none of them has an embedding"):
+    with pytest.raises(SearchError, match="pass the filters, but none has an embedding"):
         library.similar("00000000000000aa", 3, options=Options(Filters(allow=["00000000000000ac"])))
 
 
@@ -301,7 +303,7 @@ def test_the_command(copies):
     assert [row["rank"] for row in answer["neighbors"]] == [1, 2, 3]
     shown = run(app, ["similar", one, "--minus", other, "--year", "1900:", "-k", "99", *store])
     assert shown.exit_code == 0
-    assert "of 99 wanted" in shown.output
+    assert "of 99: 24 recordings pass the filters" in shown.output
     for arguments, message in (
         (["--year", "x"], "--year 'x': wanted a number"),
         (["--duration", ":"], "wanted a number"),

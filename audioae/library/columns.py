@@ -1,0 +1,60 @@
+"""Cells of the catalog's columns, one at a time, without a call into Arrow's kernels.
+
+Why: an answer shows six texts of ten tracks. Taking them with Arrow costs as much as the search itself (20 to 30
+microseconds a column); slicing the bytes of each text costs a third of a microsecond.
+"""
+
+import numpy as np
+import pyarrow as pa
+
+
+class TextColumn:
+    """A column of strings, read by row.
+
+    >>> column = TextColumn(pa.array(["a", None, "bc"]))
+    >>> column[0], column[1], column[2]
+    ('a', None, 'bc')
+    """
+
+    def __init__(self, column: pa.Array):
+        self._array = column.cast(pa.large_string()) if pa.types.is_string(column.type) else column
+        buffers = self._array.buffers()
+        offsets = np.frombuffer(buffers[1], np.int64) if buffers[1] else np.zeros(1, np.int64)
+        self._offsets = memoryview(offsets[column.offset : column.offset + len(column) + 1])  # gives Python integers
+        self._bytes = memoryview(buffers[2] or b"")
+        self._null = memoryview(column.is_null().to_numpy(zero_copy_only=False)) if column.null_count else None
+
+    def __getitem__(self, row: int) -> str | None:
+        if self._null is not None and self._null[row]:
+            return None
+        return str(self._bytes[self._offsets[row] : self._offsets[row + 1]], "utf-8")
+
+
+class Cells:
+    """A table's columns, read by row.
+
+    Parameters
+    ----------
+    table : pa.Table
+        One chunk per column.
+    """
+
+    def __init__(self, table: pa.Table):
+        self._columns: dict[str, TextColumn | pa.Array] = {}
+        for name in table.column_names:
+            column = one_chunk(table[name])
+            self._columns[name] = TextColumn(column) if pa.types.is_string(column.type) else column
+
+    def text(self, name: str, row: int) -> str | None:
+        """One cell of a column of strings."""
+        return self._columns[name][row]
+
+    def row(self, row: int) -> dict[str, object]:
+        """One row, with Python values."""
+        cells = ((name, column[row]) for name, column in self._columns.items())
+        return {name: cell.as_py() if isinstance(cell, pa.Scalar) else cell for name, cell in cells}
+
+
+def one_chunk(column: pa.ChunkedArray) -> pa.Array:
+    """A column as one array, copied only if it has several chunks."""
+    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks or [pa.array([], column.type)])
