@@ -10,24 +10,37 @@ from pathlib import Path
 
 import pytest
 
+from tests import recordings
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # two tests run at a time; more threads than cores make both slow
-SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The flows first: they take longest, and would be alone at the end."""
+    """Run the flows first: they take longest, and one worker would run them alone at the end."""
     items.sort(key=lambda item: "tests/flows/" not in item.nodeid)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many tests were skipped for want of real recordings, and how to have them."""
+    skipped = [
+        report for report in terminalreporter.stats.get("skipped", []) if recordings.MISSING in str(report.longrepr)
+    ]
+    if skipped:
+        tests = "1 test" if len(skipped) == 1 else f"{len(skipped)} tests"
+        terminalreporter.write_sep("!", f"{tests} SKIPPED: {recordings.MISSING}", yellow=True, bold=True)
+        terminalreporter.write_line(f"To run them, {recordings.HOW_TO_HAVE_THEM}.", yellow=True)
+
+
 @pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """Real recordings beside the repository; tests that want them are skipped where there are none."""
-    if not SHARED_DATA.is_dir():
-        pytest.skip(f"no real audio at {SHARED_DATA}")
-    return SHARED_DATA
+def real_recordings() -> Path:
+    """The folder of real recordings (`tests/recordings.py`). Without it, tests that need it are skipped."""
+    if not recordings.available():
+        pytest.skip(recordings.MISSING)
+    return recordings.FOLDER
 
 
 def free_port() -> int:
+    """A port that nothing listens to."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
@@ -35,7 +48,7 @@ def free_port() -> int:
 
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[str]:
-    """The endpoint of an S3 server in a process of its own, spoken to over HTTP."""
+    """The endpoint of an S3 server that runs in another process."""
     port = free_port()
     endpoint = f"http://127.0.0.1:{port}"
     server = subprocess.Popen(
@@ -77,7 +90,7 @@ def s3_root(s3_server: str, request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(params=["local", "s3"])
 def store_root(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A store root: once a local folder, once a bucket."""
+    """A store root: a local folder, then a bucket."""
     return str(tmp_path / "store") if request.param == "local" else request.getfixturevalue("s3_root")
 
 

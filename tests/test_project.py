@@ -33,3 +33,24 @@ def test_no_prefect_below_flows():
     """Nothing in audioae imports prefect; the layers in pyproject.toml keep the rest."""
     for path in (ROOT / "audioae").rglob("*.py"):
         assert not re.search(r"^\s*(import|from) prefect", path.read_text(), re.MULTILINE), path
+
+
+def test_git_tracks_no_file_that_it_ignores():
+    """A compiled cache in the repository would be loaded by every machine with the same CPU."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("this is not a git checkout")
+    listing = subprocess.run(
+        ["git", "ls-files", "-ci", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert listing.stdout == ""
+
+
+def test_bench_results_are_small():
+    """They hold the figures that the documentation cites, no dump per track (`tests/bench/documents.py`)."""
+    sizes = {path.name: path.stat().st_size for path in (ROOT / "tests" / "bench" / "results").iterdir()}
+    assert {name: size for name, size in sizes.items() if size > 16_384} == {}

@@ -1,4 +1,7 @@
-"""A manifest (CSV, TSV or Parquet) as a listing of tracks; `sources.CatalogConfig` maps its columns to ours."""
+"""Read a manifest (CSV, TSV or Parquet) as a listing of tracks.
+
+Conventions: `sources.CatalogConfig` maps the manifest's columns to ours; a listing is described in `catalog.sources`.
+"""
 
 import csv
 import difflib
@@ -10,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from audioae.catalog.sources import CLAIMS, CatalogConfig, Listing
+from audioae.catalog.sources import CLAIMS, CatalogConfig, Listing, require_source
 from audioae.catalog.tags import clean_text
 from audioae.errors import ConfigError
 
@@ -18,17 +21,15 @@ _log = logging.getLogger(__name__)
 
 
 def read_manifest(config: CatalogConfig) -> Listing:
-    """Read the manifest `config.source`; a path that is listed again is left out, with a warning.
+    """Read the manifest `config.source`; skip repeated paths with a warning.
 
     Raises
     ------
     ConfigError
-        If the manifest does not exist or is not what its suffix says, lacks a column, has a row without a path, or
-        gives one track ID to two paths.
+        If the manifest does not exist, does not have the format of its suffix, lacks a column, has a row without a
+        path, or gives one track ID to two paths.
     """
-    manifest = os.path.abspath(os.path.expanduser(config.source))
-    if not os.path.isfile(manifest):
-        raise ConfigError(f"catalog.source: got {config.source}, but there is no file {manifest}")
+    manifest = require_source(config)
     columns = (
         _read_parquet(manifest) if manifest.lower().endswith(".parquet") else _read_csv(manifest, config.header_rows)
     )
@@ -63,11 +64,12 @@ def _read_csv(manifest: str, header_rows: int) -> Listing:
     except csv.Error as error:
         raise ConfigError(f"catalog.source: {manifest}: not a CSV file: {error}") from None
     if len(rows) <= header_rows:
-        raise ConfigError(f"catalog.source: {manifest}: no row below the {header_rows} header row(s)")
+        raise ConfigError(f"catalog.source: {manifest}: no rows below the header ({header_rows} rows)")
     width = max(map(len, rows[:header_rows]))
     if wide := next((row for row in rows[header_rows:] if len(row) > width), None):
         raise ConfigError(
-            f"catalog.source: {manifest}: {len(wide)} cells for {width} columns in the row {wide}; quote it?"
+            f"catalog.source: {manifest}: {len(wide)} cells for {width} columns in the row {wide}; "
+            "put quotes around cells that contain the separator"
         )
     rows = [row + [""] * (width - len(row)) for row in rows]
     names = [".".join(filter(None, (row[i].strip() for row in rows[:header_rows]))) for i in range(width)]
@@ -80,21 +82,21 @@ def _read_parquet(manifest: str) -> Listing:
     except (pa.ArrowInvalid, OSError) as error:
         raise ConfigError(f"catalog.source: {manifest}: not a Parquet file: {error}") from None
     if table.num_rows == 0:
-        raise ConfigError(f"catalog.source: {manifest}: a manifest without a row")
+        raise ConfigError(f"catalog.source: {manifest}: the manifest has no rows")
     return {name: [_cell(value) for value in table[name].to_pylist()] for name in table.column_names}
 
 
 def _cell(value: Any) -> str | None:
-    """Text of a cell; a whole number is written as one (pandas keeps integers with gaps as floats)."""
+    """Text of a cell; whole numbers without ".0" (pandas stores integers with gaps as floats)."""
     return clean_text(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
 def _column(columns: Listing, name: str, key: str, manifest: str) -> str:
     if name not in columns:
         close = difflib.get_close_matches(name, columns, n=1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
-        there = ", ".join(map(repr, list(columns)[:40]))
-        raise ConfigError(f"catalog.{key}: {manifest} has no column {name!r}; {hint}There are: {there}")
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        names = ", ".join(map(repr, list(columns)[:40]))
+        raise ConfigError(f"catalog.{key}: {manifest} has no column {name!r}.{hint} Its columns: {names}")
     return name
 
 
@@ -106,9 +108,9 @@ def _rows_where(columns: Listing, config: CatalogConfig, manifest: str) -> list[
         allowed = {wanted} if isinstance(wanted, str) else set(wanted)
         rows = [row for row in rows if values[row] in allowed]
         if not rows:
-            there = ", ".join(sorted({repr(value) for value in values})[:10])
+            some = ", ".join(sorted({repr(value) for value in values})[:10])
             raise ConfigError(
-                f"catalog.where.{name}: got {wanted!r}, and no row of {manifest} is left; there are {there}"
+                f"catalog.where.{name}: got {wanted!r}, which no row of {manifest} has; values are {some}"
             )
     return list(rows)
 
@@ -119,13 +121,13 @@ def _fill(template: str, claims: Listing, i: int, manifest: str) -> str:
         return template.format(**row)
     except KeyError as error:
         raise ConfigError(
-            f"catalog.path_template: {manifest}: no {error} in the row {row}; map columns.{error.args[0]}"
+            f"catalog.path_template: {manifest}: no {error} in the row {row}; set catalog.columns.{error.args[0]}"
         ) from None
 
 
 def _absolute(paths: Sequence[str | None], root: str, manifest: str) -> list[str]:
     if empty := [i + 1 for i, path in enumerate(paths) if not path]:
-        raise ConfigError(f"catalog.source: {manifest}: {len(empty)} rows without a path, the first: row {empty[0]}")
+        raise ConfigError(f"catalog.source: {manifest}: {len(empty)} rows without a path, the first is row {empty[0]}")
     return [os.path.normpath(os.path.join(root, path)) for path in paths if path]
 
 
@@ -134,7 +136,7 @@ def _without_repeats(listing: Listing, manifest: str) -> Listing:
     keep = sorted(first.values())
     if repeats := len(listing["path"]) - len(keep):
         example = next(path for i, path in enumerate(listing["path"]) if first[path] != i)
-        _log.warning("%s: %d rows name a path again and are left out, the first: %s", manifest, repeats, example)
+        _log.warning("%s: skipped %d rows that repeat a path, such as %s", manifest, repeats, example)
     return {name: [values[i] for i in keep] for name, values in listing.items()}
 
 
@@ -142,9 +144,7 @@ def _check_ids(listing: Listing, manifest: str) -> None:
     path_of: dict[str, str] = {}
     for track_id, path in zip(listing["track_id"], listing["path"], strict=True):
         if not track_id:
-            raise ConfigError(f"catalog.source: {manifest}: no track_id for {path}; fill it, or leave out the column")
+            raise ConfigError(f"catalog.source: {manifest}: no track_id for {path}; add it, or remove the column")
         other = path_of.setdefault(track_id, path)
         if other != path:
-            raise ConfigError(
-                f"catalog.source: {manifest}: track_id {track_id!r} is given twice: to {other} and to {path}"
-            )
+            raise ConfigError(f"catalog.source: {manifest}: duplicate track_id {track_id!r}: {other} and {path}")

@@ -1,14 +1,14 @@
-"""From a source (a folder or a manifest) to one row per track.
+"""Scan a source (a folder or a manifest) into one row per track.
 
 Conventions
 -----------
-- `track_id` is the manifest's own, or 16 hex digits of BLAKE2b of the path below the root (with "/", NFC): it stays
-  when the root is renamed or moved. Files whose names differ only in normalization are told apart by their bytes.
-- `content_hash` is BLAKE2b-128 of the file; a file that cannot be read has none, and is listed all the same, so that
-  the decoder can say what is wrong with it.
-- A label that says nothing ("", "unknown", "n/a") is null. A title is never null: without one it is the file's stem.
-- `added_at` is the manifest's column, or when the file was modified.
-- A file whose size and modification time are those of an earlier scan is not read again.
+- `track_id` is the manifest's, or 16 hex digits of the BLAKE2b hash of the path below the root (with "/", NFC), so that
+  it does not change when the root is renamed or moved. Names that differ only in normalization are hashed as bytes.
+- `content_hash` is the BLAKE2b-128 hash of the file. An unreadable file has none; it is listed all the same, so that
+  the decoder can report its fault.
+- A label without meaning ("", "unknown", "n/a") is null. A title is never null: by default it is the file's stem.
+- `added_at` is the manifest's column, or the time when the file was modified.
+- A file whose size and modification time are the same as in an earlier scan is not read again.
 """
 
 import contextlib
@@ -18,7 +18,6 @@ import os
 import stat
 import unicodedata
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -29,6 +28,7 @@ from audioae.catalog.manifest import read_manifest
 from audioae.catalog.sources import CatalogConfig, Listing, list_folder
 from audioae.catalog.tags import Tags, clean_label, parse_year, read_tags
 from audioae.errors import ConfigError
+from audioae.progress import Advance
 
 __all__ = ["SCANNED", "CatalogConfig", "scan"]
 
@@ -58,7 +58,7 @@ _log = logging.getLogger(__name__)
 
 
 class _File(NamedTuple):
-    """What was found of a file; the first two are None where there is none, the third where it cannot be read."""
+    """What a scan knows of a file. The first two are None if it does not exist, the third if it cannot be read."""
 
     size_bytes: int | None = None
     modified_ns: int | None = None
@@ -66,28 +66,26 @@ class _File(NamedTuple):
     tags: Tags = Tags()
 
 
-def scan(
-    config: CatalogConfig, known: pa.Table | None = None, on_progress: Callable[[int, int], None] | None = None
-) -> pa.Table:
-    """List the tracks of a source, sorted by path below the root.
+def scan(config: CatalogConfig, known: pa.Table | None = None, on_progress: Advance | None = None) -> pa.Table:
+    """List the tracks of a source, sorted by their path below the root.
 
     Parameters
     ----------
     config : CatalogConfig
     known : pa.Table, optional
         An earlier scan with the same config, with at least the columns of `SCANNED`.
-    on_progress : callable, optional
-        Called with (files done, files).
+    on_progress : Advance, optional
+        Called with the number of files done and of all files.
 
     Returns
     -------
     tracks : pa.Table
-        With the schema `SCANNED`; `track_id`, `uri`, `title` and `added_at` are never null.
+        With the schema `SCANNED`. `track_id`, `uri`, `title` and `added_at` are never null.
 
     Raises
     ------
     ConfigError
-        If there is no such source, it holds no audio, or it is not what the config says.
+        If the source does not exist, contains no audio, or does not fit the config.
     """
     listing = read_manifest(config) if config.is_manifest else list_folder(config)
     order = sorted(range(len(listing["path"])), key=listing["relative"].__getitem__)
@@ -123,9 +121,7 @@ def _tagged(config: CatalogConfig, relative: list[str], files: list[_File]) -> L
     return claims
 
 
-def _read_files(
-    paths: list[str], known: pa.Table | None, on_progress: Callable[[int, int], None] | None
-) -> list[_File]:
+def _read_files(paths: list[str], known: pa.Table | None, on_progress: Advance | None) -> list[_File]:
     earlier = _earlier(known)
     files = [_stat(path) for path in paths]
     unread = []
@@ -138,10 +134,10 @@ def _read_files(
     done = len(paths) - len(unread)
     batches = [unread[i : i + _BATCH] for i in range(0, len(unread), _BATCH)]
     with ThreadPoolExecutor(_THREADS, "audioae-scan") as pool:
-        answers = pool.map(lambda batch: [_read(paths[i], files[i]) for i in batch], batches)
-        with contextlib.closing(answers):  # type: ignore[type-var] - a generator; closing it cancels what is queued
-            for batch, answer in zip(batches, answers, strict=True):
-                for i, file in zip(batch, answer, strict=True):
+        results = pool.map(lambda batch: [_read(paths[i], files[i]) for i in batch], batches)
+        with contextlib.closing(results):  # type: ignore[type-var] - a generator; closing it cancels queued batches
+            for batch, read in zip(batches, results, strict=True):
+                for i, file in zip(batch, read, strict=True):
                     files[i] = file
                 done += len(batch)
                 if on_progress:
@@ -164,10 +160,10 @@ def _earlier(known: pa.Table | None) -> dict[str, _File]:
 
 def _stat(path: str) -> _File:
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError:
         return _File()
-    return _File(found.st_size, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else _File()
+    return _File(status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else _File()
 
 
 def _read(path: str, file: _File) -> _File:
@@ -188,10 +184,10 @@ def _report_missing(config: CatalogConfig, paths: list[str], files: list[_File])
     some = ", ".join(map(_displayed, missing[:3]))
     if len(missing) == len(paths):
         raise ConfigError(
-            f"catalog.source: {config.source}: none of its {len(paths)} files can be read, such as {some}; "
+            f"catalog.source: {config.source}: none of its {len(paths)} files can be read, for example {some}; "
             "set catalog.root to the folder that the paths are relative to"
         )
-    _log.warning("%s: %d of %d files cannot be read, such as %s", config.source, len(missing), len(paths), some)
+    _log.warning("%s: %d of %d files cannot be read, for example %s", config.source, len(missing), len(paths), some)
 
 
 def _track_ids(relative: list[str]) -> list[str]:
@@ -202,7 +198,7 @@ def _track_ids(relative: list[str]) -> list[str]:
 
 
 def _displayed(path: str) -> str:
-    r"""A path as valid Unicode: a byte that is none is written as \xe9, and the decoder will not find the file."""
+    r"""A path as valid Unicode. Invalid bytes are written like \xe9, and the decoder will not find such a file."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 

@@ -1,11 +1,11 @@
-"""What a catalog is made from: the config of a source, and the list of a folder's audio files.
+"""The source of a catalog: its config, and the list of a folder's audio files.
 
 Conventions
 -----------
-- A listing is a dict of columns of one length: `path` (absolute), `relative` (to the root, with "/"), and of a manifest
-  the claims that it makes: text as it stands there, or None.
-- Hidden files and folders are left out. A linked file is listed; a linked folder is followed where it leads to what is
-  not listed already. So nothing is listed twice, and no loop is followed.
+- A listing is a dict of columns of equal length: `path` (absolute) and `relative` (to the root, with "/"); from a
+  manifest also its claims (title, label, ...), as text or None.
+- Hidden files and folders are skipped. Links to files are listed. A link to a folder is followed unless the folder is
+  listed already, so that no file is listed twice and no loop is followed.
 """
 
 import logging
@@ -33,18 +33,18 @@ _log = logging.getLogger(__name__)
 
 
 class CatalogConfig(Config):
-    """Where the tracks are. Examples: configs/catalog/.
+    """Where the tracks are. For examples, see configs/catalog/.
 
     source : a folder, whose files' tags are read; or a .csv, .tsv or .parquet manifest.
-    extensions : what counts as audio in a folder.
-    label_from : in a folder, the label is the genre in the tags, or the name of the folder that the file is in.
-    columns : in a manifest, our name -> its column; without it, columns of the same name.
-    root : the folder that a manifest's paths are relative to; without it, the manifest's own.
-    path_template : the path made from other columns, where a manifest has none: "{track_id:.3}/{track_id}.mp3".
-    id_width : the manifest's track IDs are padded with zeros to this many digits.
-    where : only rows with this value, or one of these values, in a column of the manifest.
-    header_rows : rows of a CSV that name its columns; their cells are joined by "." ("track.title").
-    shard_tracks, min_shards : tracks per shard at most; and how many shards a smaller catalog is split into.
+    extensions : the file name extensions of audio, in a folder.
+    label_from : in a folder, take the label from the genre in the tags, or from the name of the file's folder.
+    columns : in a manifest, a map from our column names to its column names; default: the same names.
+    root : the folder that a manifest's paths are relative to; default: the manifest's folder.
+    path_template : the path as a pattern of other columns, if a manifest has no paths: "{track_id:.3}/{track_id}.mp3".
+    id_width : pad the manifest's track IDs with zeros to this many digits.
+    where : keep only rows with this value, or one of these values, in a column of the manifest.
+    header_rows : number of rows of a CSV that name its columns; their cells are joined by "." ("track.title").
+    shard_tracks, min_shards : the most tracks per shard, and the least number of shards.
     """
 
     source: str = Field(min_length=1)
@@ -73,7 +73,7 @@ class CatalogConfig(Config):
     def _check_template(cls, template: str | None) -> str | None:
         names = {name for _, name, _, _ in Formatter().parse(template or "") if name is not None}
         if unknown := names - set(CLAIMS):
-            raise ValueError(f"{{{min(unknown)}}} is no column of ours; there are {', '.join(CLAIMS)}")
+            raise ValueError(f"{{{min(unknown)}}} is not one of our columns: {', '.join(CLAIMS)}")
         (template or "").format(**dict.fromkeys(CLAIMS, "0"))
         return template
 
@@ -82,11 +82,24 @@ class CatalogConfig(Config):
         wrong = [name for name in _OF_MANIFESTS if name in self.model_fields_set]
         if wrong and not self.is_manifest:
             raise ValueError(
-                f"{', '.join(wrong)}: only for a manifest, and {self.source} is not .csv, .tsv or .parquet"
+                f"{', '.join(wrong)}: only for a manifest, but {self.source} is not a .csv, .tsv or .parquet file"
             )
         if self.is_manifest and self.label_from == "folder":
-            raise ValueError(f"label_from: folder is only for a folder; {self.source} is a manifest: map columns.label")
+            raise ValueError(f"label_from: only for a folder, but {self.source} is a manifest; set columns.label")
         return self
+
+
+def require_source(config: CatalogConfig) -> str:
+    """The absolute path of `config.source`. Raises `ConfigError` if there is no such folder or manifest."""
+    path = os.path.abspath(os.path.expanduser(config.source))
+    if config.is_manifest and not os.path.isfile(path):
+        raise ConfigError(f"catalog.source: file not found: {path}. Expected a .csv, .tsv or .parquet manifest.")
+    if not config.is_manifest and not os.path.isdir(path):
+        raise ConfigError(
+            f"catalog.source: folder not found: {path}. "
+            "Expected a folder of audio files, or a .csv, .tsv or .parquet manifest."
+        )
+    return path
 
 
 def list_folder(config: CatalogConfig) -> Listing:
@@ -97,18 +110,13 @@ def list_folder(config: CatalogConfig) -> Listing:
     ConfigError
         If the folder does not exist, is empty, or has no file with one of `config.extensions`.
     """
-    root = os.path.abspath(os.path.expanduser(config.source))
-    if not os.path.isdir(root):
-        raise ConfigError(
-            f"catalog.source: got {config.source}, which is no folder here ({root}); "
-            "wanted a folder with audio files, or a .csv, .tsv or .parquet manifest"
-        )
+    root = require_source(config)
     listed = [os.path.join(os.path.realpath(root), "")]
     errors: list[OSError] = []
     suffixes: Counter[str] = Counter()
     paths = []
     for folder, names, files in os.walk(root, followlinks=True, onerror=errors.append):
-        names[:] = [name for name in sorted(names) if _is_to_enter(os.path.join(folder, name), listed)]
+        names[:] = [name for name in sorted(names) if _may_enter(os.path.join(folder, name), listed)]
         for file in files:
             suffix = os.path.splitext(file)[1].lower()
             if not file.startswith("."):
@@ -116,16 +124,19 @@ def list_folder(config: CatalogConfig) -> Listing:
                 if suffix in config.extensions:
                     paths.append(os.path.join(folder, file))
     if errors:
-        _log.warning("%s: %d folders cannot be read and are left out, the first: %s", root, len(errors), errors[0])
+        _log.warning("%s: skipped %d folders that cannot be read, such as %s", root, len(errors), errors[0])
     if not paths:
-        most = sorted(suffixes.items(), key=lambda item: (-item[1], item[0]))[:8]
-        found = ", ".join(f"{n} {suffix}" for suffix, n in most) or "no file at all"
-        raise ConfigError(f"catalog.source: {root}: found {found}; wanted audio files: {' '.join(config.extensions)}")
+        most_frequent = sorted(suffixes.items(), key=lambda item: (-item[1], item[0]))[:8]
+        found = ", ".join(f"{n} {suffix}" for suffix, n in most_frequent) or "no files"
+        raise ConfigError(
+            f"catalog.source: no audio files in {root}: found {found}; expected {' '.join(config.extensions)} "
+            "(catalog.extensions)"
+        )
     below = len(os.path.join(root, ""))
     return {"path": paths, "relative": [path[below:].replace(os.sep, "/") for path in paths]}
 
 
-def _is_to_enter(folder: str, listed: list[str]) -> bool:
+def _may_enter(folder: str, listed: list[str]) -> bool:
     if os.path.basename(folder).startswith("."):
         return False
     if os.path.islink(folder):

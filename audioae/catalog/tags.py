@@ -1,10 +1,10 @@
-"""What a file says about itself: title, artist, album, genre, year and duration, read by mutagen.
+"""Tags of an audio file, read by mutagen: title, artist, album, genre, year; and the duration from its header.
 
 Conventions
 -----------
-- Nothing here fails: what cannot be read is None. What is wrong with a file is the decoder's to say.
-- The genre is a label; "", "unknown", "n/a" and the like are None, "Other" is a label.
-- `duration_s` is what the header claims, not what can be decoded.
+- Nothing here raises: what cannot be read is None. Faults of a file are reported by the decoder.
+- The genre is the label; "", "unknown", "n/a" and the like are None, "Other" is a label.
+- `duration_s` is the header's claim, not the decodable length.
 """
 
 import math
@@ -19,7 +19,7 @@ from mutagen.mp4 import MP4Tags
 
 _NO_LABEL = {"", "-", "?", "n/a", "na", "nan", "none", "null", "undefined", "unknown", "<unknown>", "unknown genre"}
 
-# Names of title, artist, album, genre and date in each kind of tags; in Vorbis comments they are just that.
+# Names of title, artist, album, genre and date in each kind of tags other than Vorbis comments.
 _NAMES: dict[type, tuple[str, ...]] = {
     ID3: ("TIT2", "TPE1", "TALB", "TCON", "TDRC"),
     MP4Tags: ("\xa9nam", "\xa9ART", "\xa9alb", "\xa9gen", "\xa9day"),
@@ -30,7 +30,7 @@ _VORBIS_NAMES = ("title", "artist", "album", "genre", "date")
 
 
 class Tags(NamedTuple):
-    """The claims of one file; None where it makes none."""
+    """The claims of one file; None where there is no tag."""
 
     title: str | None = None
     artist: str | None = None
@@ -41,14 +41,14 @@ class Tags(NamedTuple):
 
 
 def read_tags(path: str) -> Tags:
-    """Read the tags of an audio file of any format that mutagen knows; `Tags()` where there is nothing to read."""
+    """Read the tags of an audio file of any format that mutagen knows; `Tags()` if there are none."""
     try:
         file = mutagen.File(path)  # type: ignore[attr-defined] - mutagen does not export what it documents
         if file is None:
             return Tags()
         names = next((names for kind, names in _NAMES.items() if isinstance(file.tags, kind)), _VORBIS_NAMES)
         title, artist, album, genre, date = (_first(file.tags, name) for name in names)
-    except Exception:  # noqa: BLE001 - on broken files mutagen raises nearly anything, from struct.error to MemoryError
+    except Exception:  # noqa: BLE001 - on broken files mutagen raises anything from struct.error to MemoryError
         return Tags()
     length = getattr(file.info, "length", None)
     duration_s = float(length) if length and math.isfinite(length) and length > 0 else None
@@ -58,7 +58,7 @@ def read_tags(path: str) -> Tags:
 
 
 def clean_text(value: Any) -> str | None:
-    """Text without surrounding space and NULs, as valid Unicode; None where nothing is left.
+    """Strip whitespace and NUL characters, and make the text valid Unicode; None if nothing is left.
 
     >>> clean_text("  A Waltz\\x00"), clean_text(" ")
     ('A Waltz', None)
@@ -69,7 +69,7 @@ def clean_text(value: Any) -> str | None:
 
 
 def clean_label(value: Any) -> str | None:
-    """Like `clean_text`, and None where the text says that there is no label.
+    """Like `clean_text`, with None for texts that mean "no label".
 
     >>> clean_label("Jazz "), clean_label("Unknown"), clean_label("N/A")
     ('Jazz', None, None)
@@ -79,17 +79,17 @@ def clean_label(value: Any) -> str | None:
 
 
 def parse_year(value: Any) -> int | None:
-    """The year in a date of any form.
+    """Find the year in a date of any format.
 
     >>> parse_year("2009-01-05"), parse_year("1987.0"), parse_year("0")
     (2009, 1987, None)
     """
-    found = re.search(r"[12]\d{3}", clean_text(value) or "")
-    return int(found[0]) if found else None
+    year = re.search(r"[12]\d{3}", clean_text(value) or "")
+    return int(year[0]) if year else None
 
 
 def _first(tags: Any, name: str) -> Any:
-    """The first of the texts under a name: tags are lists, ID3 frames, or strings."""
+    """The first text under a name; values of tags are lists, ID3 frames, or strings."""
     value = None if tags is None else tags.get(name)
     if value is None or isinstance(value, str):
         return value

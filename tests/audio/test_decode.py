@@ -94,9 +94,9 @@ def test_windows_equal_the_whole_where_mp3_carries_much_from_frame_to_frame(tmp_
         np.testing.assert_allclose(decoded.clips, expected(at_once, 48_000, decoded.starts_s), atol=2e-6)
 
 
-def test_real_vorbis_windows_equal_the_whole(shared_data: Path):
+def test_real_vorbis_windows_equal_the_whole(real_recordings: Path):
     """libsndfile 1.2 misses after a seek in a Vorbis file that it has decoded from before."""
-    for path in sorted((shared_data / "music").glob("*.ogg"))[3:6]:
+    for path in sorted((real_recordings / "music").glob("*.ogg"))[3:6]:
         np.testing.assert_allclose(decode(path, WINDOWS).clips, decode(path).clips, atol=2e-6)
 
 
@@ -125,9 +125,9 @@ def test_a_short_track_is_repeated_until_it_fills_a_clip(tmp_path: Path, seconds
     np.testing.assert_allclose(decoded.clips, [np.resize(samples[:, 0], CLIP_SAMPLES)], atol=1e-4)
 
 
-def test_a_repeated_sound_is_found_again_and_one_followed_by_zeros_is_not(shared_data: Path):
+def test_a_repeated_sound_is_found_again_and_one_followed_by_zeros_is_not(real_recordings: Path):
     """By mean and deviation of the mel bands: the rank of a 3-s clip among others, asked for with its first second."""
-    paths = sorted((shared_data / "esc10").rglob("*.ogg"))[::8]
+    paths = sorted((real_recordings / "esc10").rglob("*.ogg"))[::8]
     clips = np.concatenate([decode(path, clips=ClipConfig(max_clips=1)).clips for path in paths])
     clips = clips[np.abs(clips[:, :SAMPLE_RATE]).max(axis=1) > 0.01]
 

@@ -26,12 +26,12 @@ from audioae.screening.generated.scores import MIN_BANDWIDTH_HZ, score_tracks
 from audioae.screening.generated.screen import VERSIONS, GeneratedConfig, choose_sample, eligible
 from audioae.screening.generated.vocoders import FAMILIES
 from audioae.store.dataset import Store
+from tests import recordings
 from tests.bench.harness import Row
-from tests.conftest import SHARED_DATA
 
 PLANTED = 16
 PLANTED_S = 15.0
-MUSIC = SHARED_DATA / "music"
+MUSIC = recordings.FOLDER / "music"
 UNSEEN = ("mp3 128 kb/s", "aac 96 kb/s", "48 kHz and back")
 
 

@@ -1,11 +1,10 @@
 """Is the default model good enough? Two catalogs, two seeds, baselines in the same run, beside the bars that were set.
 
 Makes its stores below data/quality, keeps what it trained there, and goes on where it was interrupted: 11 trainings of
-`STEPS` steps, 2 to 3 minutes each on one idle core. The catalog of real recordings is `../shared/data/esc10.csv`, left
-out where it is not there. Beside its rows it leaves the whole documents: results/quality-<catalog>.json.
+`STEPS` steps, 2 to 3 minutes each on one idle core. The catalog of real recordings (`tests/recordings.py`) is left out
+where there is none. The cited part of its documents is written to results/quality-<catalog>.json.
 """
 
-import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,15 +19,21 @@ from audioae.model.train_config import TrainConfig
 from audioae.pipeline.config import Workers
 from audioae.settings import PipelineConfig
 from audioae.store.dataset import Store
+from tests import recordings
+from tests.bench import documents
 from tests.bench.harness import Row
 from tests.chain import run_chain
 
 ROOT = Path("data/quality")
 RESULTS = Path(__file__).parent / "results"
-RECORDINGS = Path("../shared/data/esc10.csv")
+RECORDINGS = recordings.FOLDER / "esc10.csv"
 STEPS = 300
 WORKERS = Workers(n=2)
 OWN = "default"
+CITED = {
+    "demo": ("mAP by label, other artists", "kNN by label, other artists", "R2 of", "never in a top 10"),
+    "recordings": ("mAP by label", "kNN by label", "linear probe"),
+}
 PERTURBATIONS = ("shift 1,200 ms", "mp3 128 kb/s")
 
 
@@ -56,43 +61,44 @@ def _measured(name: str, config: PipelineConfig, truth: str | None = None, induc
         {key: value for key, value in config.train.model_dump().items() if key in TrainConfig.model_fields}
     )
     models, say = {OWN: config.model}, _say
-    compared = compare_models(store, models, train, truth=truth, folder=folder, workers=WORKERS, report=say)
-    evaluated = evaluate_store(Library(store), truth=truth, workers=WORKERS, report=say).document
-    documents = {"compared": compared, "evaluated": evaluated}
+    compared = compare_models(store, models, train, truth=truth, folder=folder, workers=WORKERS, progress=say)
+    evaluated = evaluate_store(Library(store), truth=truth, workers=WORKERS, progress=say).document
+    whole = {"compared": compared, "evaluated": evaluated}
     if inductive:
-        documents["inductive"] = compare_models(
-            store, models, train, seeds=1, inductive=True, folder=folder, workers=WORKERS, report=say
+        whole["inductive"] = compare_models(
+            store, models, train, seeds=1, inductive=True, folder=folder, workers=WORKERS, progress=say
         )
-    (RESULTS / f"quality-{name}.json").write_text(json.dumps(documents, indent=1) + "\n")
-    return compared, evaluated, documents.get("inductive", {})
+    kept = {what: documents.cited(document, CITED[name]) for what, document in whole.items()}
+    documents.write(RESULTS / f"quality-{name}.json", kept)
+    return compared, evaluated, whole.get("inductive", {})
 
 
 def _demo(compared: Mapping[str, Any], evaluated: Mapping[str, Any], _: Mapping[str, Any]) -> list[Row]:
     rows = []
     for key in ("mAP by label, other", "kNN by label, other", "R2 of tempo", "R2 of energy", "R2 of instrumentalness"):
-        subjects = _find(compared, key)["subjects"]
-        others = [entry for name, entry in subjects.items() if name != OWN]
+        results = _find(compared, key)["results"]
+        others = [entry for name, entry in results.items() if name != OWN]
         beaten = sum(entry["verdict"] == "better" for entry in others)
         rows.append(
-            Row(f"demo, {key}: baselines beaten outside the interval", beaten, len(others), "", _note(subjects))
+            Row(f"demo, {key}: baselines beaten outside the interval", beaten, len(others), "", _note(results))
         )
-    never = _find(compared, "never in a top")["subjects"]
+    never = _find(compared, "never in a top")["results"]
     bar = never["MFCC"]["value"]
     rows.append(Row("demo, never in a top 10 (bar: MFCC's)", never[OWN]["value"], bar, "", "", higher_is_better=False))
-    return rows + _stability("demo", evaluated)
+    return rows + _robustness("demo", evaluated)
 
 
 def _recordings(compared: Mapping[str, Any], evaluated: Mapping[str, Any], inductive: Mapping[str, Any]) -> list[Row]:
     rows = []
     for key, bar in (("mAP by label", 0.55), ("kNN by label", 0.83), ("linear probe", 0.84)):
         for how, document in (("", compared), (", inductive", inductive)):
-            subjects = _find(document, key)["subjects"]
-            rows.append(Row(f"400 recordings, {key}{how}", subjects[OWN]["value"], bar, "", _note(subjects)))
-    return rows + _stability("400 recordings", evaluated)
+            results = _find(document, key)["results"]
+            rows.append(Row(f"400 recordings, {key}{how}", results[OWN]["value"], bar, "", _note(results)))
+    return rows + _robustness("400 recordings", evaluated)
 
 
-def _stability(name: str, evaluated: Mapping[str, Any]) -> list[Row]:
-    found = {row["perturbation"]: row for row in evaluated["stability"]}
+def _robustness(name: str, evaluated: Mapping[str, Any]) -> list[Row]:
+    found = {row["perturbation"]: row for row in evaluated["robustness"]}
     shift, mp3 = (found[perturbation] for perturbation in PERTURBATIONS)
     return [
         Row(f"{name}, 1.2 s shift: cosine", shift["cosine_mean"], 0.99, "", f"lowest {shift['cosine_min']:.3f}"),
@@ -104,10 +110,10 @@ def _find(document: Mapping[str, Any], key: str) -> dict[str, Any]:
     return next(metric for metric in document["metrics"] if metric["key"].startswith(key))
 
 
-def _note(subjects: Mapping[str, Any]) -> str:
+def _note(results: Mapping[str, Any]) -> str:
     """The value with its interval and seeds, and the best baseline."""
-    own = subjects[OWN]
-    best, entry = max(((n, e) for n, e in subjects.items() if n != OWN), key=lambda pair: pair[1]["value"])
+    own = results[OWN]
+    best, entry = max(((n, e) for n, e in results.items() if n != OWN), key=lambda pair: pair[1]["value"])
     seeds = "/".join(f"{value:.3f}" for value in own["seeds"])
     return f"{own['value']:.3f} [{own['low']:.3f}, {own['high']:.3f}], seeds {seeds}; {best} {entry['value']:.3f}"
 

@@ -10,7 +10,6 @@ import pytest
 from audioae.audio.mel import log_mel, mel_bank
 from audioae.constants import CLIP_SAMPLES, SAMPLE_RATE
 
-DATA = Path("/work/shared/data")
 TOLERANCE_DB = 1e-3
 SECONDS = np.arange(CLIP_SAMPLES) / SAMPLE_RATE
 
@@ -93,12 +92,13 @@ def test_torchaudio_gives_the_same(synthetic):
         assert worst_db(mel, reference) < TOLERANCE_DB, name
 
 
-def test_real_clips():
-    if not (DATA / "esc10.csv").exists():
-        pytest.skip(f"{DATA} is absent")
-    with open(DATA / "esc10.csv", newline="") as esc10, open(DATA / "music.csv", newline="") as music:
+def test_real_clips(real_recordings: Path):
+    with (
+        open(real_recordings / "esc10.csv", newline="") as esc10,
+        open(real_recordings / "music.csv", newline="") as music,
+    ):
         paths = [row["path"] for row in (*list(csv.DictReader(esc10))[::20], *csv.DictReader(music))]
     for path in paths:
-        waveform, _ = librosa.load(DATA / path, sr=SAMPLE_RATE, duration=3.0)
+        waveform, _ = librosa.load(real_recordings / path, sr=SAMPLE_RATE, duration=3.0)
         waveform = librosa.util.fix_length(waveform, size=CLIP_SAMPLES)
         assert worst_db(log_mel(waveform[None])[0], librosa_mel(waveform)) < TOLERANCE_DB, path
