@@ -1,10 +1,10 @@
-"""Filters: which tracks of a catalog may be in an answer.
+"""Filters: which tracks of a catalog an answer may contain.
 
 Conventions
 -----------
-- Of several values of one filter any will do (label rock or jazz); of several filters all must hold.
-- Labels, artists and albums are compared whole, without regard to case. Ranges include both ends; None leaves one open.
-- A track whose year, duration or label is not known does not pass a filter on it.
+- Several values of one filter are alternatives (label rock or jazz); several filters must all hold.
+- Labels, artists and albums are compared as a whole, ignoring case. Ranges include both ends; None leaves an end open.
+- A track whose year, duration or label is unknown does not pass a filter on it.
 """
 
 # pyright: reportAttributeAccessIssue=false
@@ -25,7 +25,7 @@ Range = tuple[float | None, float | None]
 
 @dataclass(frozen=True)
 class Filters:
-    """What an answer may hold.
+    """Which tracks an answer may contain.
 
     Parameters
     ----------
@@ -33,11 +33,11 @@ class Filters:
     year : (first, last)
     duration_s : (shortest, longest), seconds
     added_after : datetime or None
-        The track came into the catalog then or later; without a zone it is UTC.
+        The track was added to the catalog at this time or later; without a time zone it is UTC.
     allow : sequence of str or None
-        The only track_ids.
+        Only these track_ids.
     deny : sequence of str
-        track_ids that are left out.
+        track_ids to leave out.
     """
 
     label: Sequence[str] = ()
@@ -65,8 +65,8 @@ def matching(tracks: pa.Table, filters: Filters) -> np.ndarray:
     Raises
     ------
     SearchError
-        If a label, artist, album or track_id is not in the catalog, a range is upside down, or no track passes all
-        filters: the message then says how many pass each.
+        If a label, artist, album or track_id is not in the catalog, a range is reversed, or no track passes all
+        filters; the message then gives the number that pass each filter alone.
 
     >>> tracks = pa.table({"track_id": ["a", "b"], "label": ["Rock", None]})
     >>> matching(tracks, Filters(label=["rock"]))
@@ -84,7 +84,7 @@ def matching(tracks: pa.Table, filters: Filters) -> np.ndarray:
 
 
 def _mask(tracks: pa.Table, name: str, wanted) -> np.ndarray | None:
-    """Of one filter; None if it is not set."""
+    """The mask of one filter; None if the filter is not set."""
     if name in ("label", "artist", "album"):
         return _named(tracks, name, wanted) if wanted else None
     if name in ("year", "duration_s"):
@@ -113,13 +113,13 @@ def _named(tracks: pa.Table, name: str, wanted: Sequence[str]) -> np.ndarray:
 
 
 def _hint(close: list[str], name: str) -> str:
-    return f"there are {', '.join(map(repr, close))}" if close else f"no track of this catalog has any {name}"
+    return f"known: {', '.join(map(repr, close))}" if close else f"this catalog has no {name}s"
 
 
 def _within(column: pa.ChunkedArray, name: str, wanted: Range) -> np.ndarray:
     low, high = (-np.inf if wanted[0] is None else wanted[0]), (np.inf if wanted[1] is None else wanted[1])
     if not low <= high:
-        raise SearchError(f"{name}: got {low:g} to {high:g}, wanted the smaller first")
+        raise SearchError(f"{name}: got {low:g} to {high:g}, wanted the smaller number first")
     values = column.to_numpy().astype(float)
     return (values >= low) & (values <= high)
 
@@ -129,7 +129,7 @@ def _check_known(tracks: pa.Table, name: str, wanted: Sequence[str]) -> None:
     unknown = ids.filter(pc.invert(pc.is_in(ids, value_set=tracks["track_id"])))
     if len(unknown):
         named = ", ".join(map(repr, unknown[:3].to_pylist()))
-        raise SearchError(f"{name}: {len(unknown)} of {len(ids)} are no track_id of the catalog: {named}")
+        raise SearchError(f"{name}: {len(unknown)} of {len(ids)} track_ids are not in the catalog: {named}")
 
 
 def _utc(time: datetime) -> datetime:

@@ -1,15 +1,14 @@
-"""Similarity: what several seeds ask for, and which of the nearest tracks make the answer.
+"""Similarity: how several seeds become one query, and which of the nearest tracks make the answer.
 
 Conventions
 -----------
 - Embeddings are unit vectors, a score is a cosine, higher = closer.
-- A query of several seeds is the weighted mean of those liked, less half the weighted mean of those disliked, brought
-  to length 1. So a track's score is what the liked ones say on average, less half of what the disliked ones say; one
-  liked seed alone is itself, whatever its weight.
-- Hub correction: half of a track's mean cosine to its own 10 nearest is subtracted from its score. One that
-  is near to everything has to be nearer than others to get into a list.
-- Diversity d in [0, 1]: the next track of the answer is the one with the greatest (1 - d) * rank score - d * cosine to
-  the most similar one that is already in. 0 is the order of closeness; 1 looks at closeness for the first track only.
+- A query of several seeds is the weighted mean of the liked seeds minus half the weighted mean of the disliked ones,
+  scaled to length 1. A single liked seed is the query itself, whatever its weight.
+- Hub correction: half of a track's mean cosine to its own 10 nearest is subtracted from its score, so that tracks close
+  to everything rank lower.
+- Diversity d in [0, 1]: the next track is the one with the greatest (1 - d) * score - d * cosine to the most similar
+  track already chosen. 0 orders by closeness; 1 uses closeness for the first track only.
 
 Source: Rocchio 1971 (seeds); Conneau et al. 2018, "Word translation without parallel data" (CSLS); Carbonell and
 Goldstein 1998 (maximal marginal relevance).
@@ -22,7 +21,7 @@ import numpy as np
 from audioae.errors import SearchError
 
 DISLIKED = 0.5
-ZERO = 1e-3  # a query shorter than this has no direction to speak of
+ZERO = 1e-3  # a query shorter than this has no meaningful direction
 
 
 def combine_seeds(
@@ -59,12 +58,12 @@ def combine_seeds(
         query = query - DISLIKED * _weighted_mean(disliked, disliked_weights)
     length = float(np.linalg.norm(query))
     if length < ZERO:
-        raise SearchError("the seeds cancel each other: nothing is left to search for; drop one or change the weights")
+        raise SearchError("the seeds cancel each other out: drop one or change the weights")
     return (query / length).astype(np.float32)
 
 
 def correct_hubs(scores: np.ndarray, mean_knn_cosine: np.ndarray) -> np.ndarray:
-    """Rank scores from cosines and the mean_knn_cosine of the tracks found, both of shape (n,).
+    """Scores to rank by, from the cosines of the hits and their mean cosines to their own 10 nearest, both (n,).
 
     >>> correct_hubs(np.array([0.90, 0.88]), np.array([0.9, 0.8]))
     array([0.45, 0.48])
@@ -82,16 +81,16 @@ def choose(
     embeddings: np.ndarray | None = None,
     diversity: float = 0.0,
 ) -> list[int]:
-    """Which candidates make the answer, in its order.
+    """Choose the candidates that make the answer, best first.
 
     Parameters
     ----------
     scores : np.ndarray, shape (n,)
-        What candidates are ranked by; of equal ones the first is taken.
+        What candidates are ranked by; the first of equal ones is chosen.
     k : int
-        How many are wanted; fewer come back if no more may.
+        How many to choose; fewer only if no more are allowed.
     groups : np.ndarray, shape (n,), int
-        Duplicates share one, and one of them is in the answer.
+        Duplicates share a group; at most one of a group is chosen.
     artists : np.ndarray, shape (n,), int
         Needed for `max_per_artist`; -1 where the artist is unknown: those are not counted.
     max_per_artist : int or None
@@ -105,7 +104,7 @@ def choose(
     if not diversity and max_per_artist is None:
         return _first_of_each(scores, groups, k)
     worth = np.asarray(scores, np.float64).copy()
-    closest = np.full(len(worth), -np.inf)  # cosine to the nearest of those taken
+    closest = np.full(len(worth), -np.inf)  # cosine to the nearest chosen track
     open_ = np.ones(len(worth), bool)
     taken: list[int] = []
     while open_.any() and len(taken) < k:
@@ -138,6 +137,6 @@ def _first_of_each(scores: np.ndarray, groups: np.ndarray, k: int) -> list[int]:
 def _weighted_mean(embeddings: np.ndarray, weights: Sequence[float]) -> np.ndarray:
     if not all(0 < weight < np.inf for weight in weights):
         raise SearchError(
-            f"weights: got {list(weights)}, wanted numbers above 0; what is disliked is a seed of its own"
+            f"weights: got {list(weights)}, wanted numbers above 0; a disliked track is a seed of `minus`"
         )
     return np.average(np.asarray(embeddings, np.float64), axis=0, weights=weights)

@@ -1,16 +1,17 @@
-"""Stage similar: the nearest tracks of every track, as a table to feed another system with.
+"""Stage similar: the nearest tracks of every track, as a table for systems that read tables.
 
 Conventions
 -----------
-- What stands beside a track is what `Generation.similar` answers for it by default: neither the track nor a copy of it,
-  and of each other group of copies the nearest. A track of the same bytes as another has no rows of its own: its
-  neighbors are those of the track that it is a `duplicate_of`.
-- Fewer than `k` stand there only where the catalog has no more.
-- Tracks are worked through in blocks; a block that is there is not computed again.
+- A track's neighbors are those that `Library.similar` gives by default: neither the track nor a copy of it, and of each
+  other group of copies the nearest. A track with the same bytes as another has no rows of its own: its neighbors are
+  those of the track it is a `duplicate_of`.
+- A track has fewer than `k` neighbors only if the catalog has no more.
+- Tracks are processed in blocks; a block that already exists is not computed again.
 """
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc  # its functions are made at import
 
 from audioae.config import fingerprint
 from audioae.library.generation import Generation
@@ -46,15 +47,14 @@ def publish_similar(store: Store, config: SimilarConfig, index: DatasetRef) -> D
 def neighbors_of(library: Generation, table: EmbeddingTable, k: int) -> pa.Table:
     """Rows of `similar` for some of a library's tracks, `k` for each or as many as there are."""
     index, group = library.index, library.alignment.group
-    row_of = {track_id: row for row, track_id in enumerate(index.ids.to_pylist())}
-    own = group[[row_of[track_id] for track_id in table.track_ids.to_pylist()]]
+    groups = group[pc.index_in(table.track_ids, value_set=index.ids).to_numpy(zero_copy_only=False)]
     found: list[tuple[np.ndarray, np.ndarray]] = [(np.empty(0), np.empty(0, np.int64))] * len(table)
     open_, depth = np.arange(len(table)), 2 * k + 1
     while len(open_):
         depth = min(depth, len(index))
         scores, rows = index.search(table.embeddings[open_], depth)
         for i, row_scores, row_hits in zip(open_.tolist(), scores, rows, strict=True):
-            kept = _one_of_each(group, row_hits, own[i])[:k]
+            kept = _one_of_each(group, row_hits, groups[i])[:k]
             found[i] = row_scores[kept], row_hits[kept]
         short = np.array([len(found[i][0]) < k for i in open_])
         open_, depth = (open_[short] if depth < len(index) else open_[:0]), 4 * depth
@@ -70,7 +70,7 @@ def neighbors_of(library: Generation, table: EmbeddingTable, k: int) -> pa.Table
 
 
 def _one_of_each(group: np.ndarray, hits: np.ndarray, own: int) -> np.ndarray:
-    """Positions in `hits`, ascending, of the first of each group but `own`."""
+    """Positions in `hits`, ascending, of the first hit of each group except `own`."""
     present = np.flatnonzero(hits >= 0)
     groups = group[hits[present]]
     first = np.sort(np.unique(groups, return_index=True)[1])

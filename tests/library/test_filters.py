@@ -57,11 +57,11 @@ def test_only_a_filter_that_was_set_is_one():
 @pytest.mark.parametrize(
     ("filters", "message"),
     [
-        ({"label": ["rok"]}, "no track has the label 'rok'; there are 'rock'"),
-        ({"label": ["polka"]}, "no track has the label 'polka'; there are 'Folk'"),
+        ({"label": ["rok"]}, "no track has the label 'rok'; known: 'rock'"),
+        ({"label": ["polka"]}, "no track has the label 'polka'; known: 'Folk'"),
         ({"artist": ["Ada", "Zed"]}, "no track has the artist 'Zed'; there are"),
-        ({"year": (2000, 1990)}, "year: got 2000 to 1990, wanted the smaller first"),
-        ({"allow": ["a", "nope"]}, "allow: 1 of 2 are no track_id of the catalog: 'nope'"),
+        ({"year": (2000, 1990)}, "year: got 2000 to 1990, wanted the smaller number first"),
+        ({"allow": ["a", "nope"]}, "allow: 1 of 2 track_ids are not in the catalog: 'nope'"),
         ({"deny": ["nope"]}, "deny: 1 of 1"),
         ({"allow": []}, "no track of 5 passes all filters; alone they leave: allow 0"),
         (

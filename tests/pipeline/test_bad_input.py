@@ -56,7 +56,7 @@ def test_an_unknown_track(store: Store, tmp_path: Path):
 
 
 def test_an_unknown_label(store: Store):
-    wanted = "no track has the label 'style'; there are 'style 1', 'style 0'"
+    wanted = "no track has the label 'style'; known: 'style 1', 'style 0'"
     with pytest.raises(SearchError, match=wanted):
         similar(store, "t00", label=["style"])
     with pytest.raises(SearchError, match=wanted):
@@ -149,7 +149,7 @@ def test_labels_that_tell_nothing(tmp_path: Path, label: str | None):
     assert found.tastes_of("l3")[0]["labels"] == ([label] if label else [])
     for job in (similar, playlist):
         with pytest.raises(
-            SearchError, match="there are 'only'" if label else "no track of this catalog has any label"
+            SearchError, match="known: 'only'" if label else "this catalog has no labels"
         ):
             job(store, "t00", "t01", label=["jazz"])
 

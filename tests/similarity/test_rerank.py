@@ -38,7 +38,7 @@ def test_a_weight_is_above_zero(weight: float):
 
 
 def test_seeds_that_cancel_each_other():
-    with pytest.raises(SearchError, match="cancel each other"):
+    with pytest.raises(SearchError, match="cancel each other out"):
         combine_seeds(np.array([[1.0, 0], [-1, 0]]), [1, 1])
 
 
