@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from audioae.config_files import packaged_config
 from audioae.errors import ConfigError
 
 
@@ -43,8 +44,8 @@ def fingerprint(content: Any) -> str:
 def load_config(cls: type[C], path: str | Path, overrides: Sequence[str] = ()) -> C:
     """Read a YAML file into `cls`, with `key.path=value` overrides applied first.
 
-    A string under a key named in `cls.INCLUDES` (a class attribute, optional) is a YAML file beside this one,
-    which is read in its place: `model: model/vqvae.yaml`.
+    A string under a key named in `cls.INCLUDES` (a class attribute, optional) names a YAML file that is read in its
+    place: `model: mine.yaml`, relative to this file or to the working directory; or a packaged config: `model: vae`.
 
     Raises
     ------
@@ -58,7 +59,7 @@ def load_config(cls: type[C], path: str | Path, overrides: Sequence[str] = ()) -
         _apply(content, override)
     for key in includes:
         if isinstance(content.get(key), str):
-            content[key] = read_yaml(_beside(Path(path), content[key]))
+            content[key] = read_yaml(_included(Path(path), key, content[key]))
     for override in overrides:
         if override not in whole:
             _apply(content, override)
@@ -107,10 +108,11 @@ def _apply(content: dict[str, Any], override: str) -> None:
     content[last] = value
 
 
-def _beside(path: Path, name: str) -> Path:
-    """A file named in a config: beside the config file first, then from the working directory."""
-    beside = path.parent / name
-    return beside if beside.is_file() else Path(name)
+def _included(path: Path, key: str, name: str) -> Path:
+    """A file named in a config: next to the config file, in the working directory, or a packaged config (`vae`)."""
+    if (sibling := path.parent / name).is_file():
+        return sibling
+    return Path(name) if Path(name).is_file() else packaged_config(name, key) or Path(name)
 
 
 def _explain(cls: type[BaseModel], problem: Any) -> str:

@@ -6,16 +6,16 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from audioae.catalog.scan import CatalogConfig
+from audioae.catalog.sources import CatalogConfig
 from audioae.config import Config
 from audioae.demo.config import SynthConfig
 from audioae.model.config import ModelConfig
 from audioae.pipeline.config import MelsConfig, TrainStageConfig, Workers
-from audioae.playlists.table import PlaylistRequest
-from audioae.recommend.recommender import RecommendConfig
+from audioae.playlists.config import PlaylistRequest
+from audioae.recommend.config import RecommendConfig
 from audioae.screening.config import ScreenConfig
 from audioae.search.factory import IndexConfig
-from audioae.similarity.table import SimilarConfig
+from audioae.similarity.config import SimilarConfig
 
 
 class RunConfig(Config):
@@ -53,11 +53,12 @@ class RunConfig(Config):
 
 
 class PipelineConfig(Config):
-    """Everything `python -m flows.pipeline CONFIG` needs. `catalog`, `model` and `index` may each
-    name a YAML file beside the config: `model: model/vae.yaml`.
+    """Everything that `audioae run CONFIG` needs.
 
-    With `synth`, the demo catalog is synthesized into `catalog.source` before the first stage. `screen: null` leaves
-    the pipeline's last stage out.
+    `catalog`, `model` and `index` may each name a YAML file or a packaged config: `model: mine.yaml`, `model: vae`.
+
+    With `synth`, the demo catalog is synthesized into `catalog.source` before the first stage. `screen: null` omits the
+    last stage of the pipeline.
     """
 
     INCLUDES: ClassVar[tuple[str, ...]] = ("catalog", "model", "index")
@@ -66,7 +67,7 @@ class PipelineConfig(Config):
     catalog: CatalogConfig
     synth: SynthConfig | None = None
     mels: MelsConfig = MelsConfig()
-    model: ModelConfig
+    model: ModelConfig = ModelConfig()
     train: TrainStageConfig = TrainStageConfig()
     index: IndexConfig = IndexConfig()
     screen: ScreenConfig | None = ScreenConfig()
@@ -78,6 +79,6 @@ class PipelineConfig(Config):
 
     @property
     def log_dir(self) -> Path | None:
-        """TensorBoard's folder: `run.tensorboard`, or beside the store where that is local."""
-        local = Path(self.store) / "tensorboard" if "://" not in self.store else None
+        """TensorBoard's folder: `run.tensorboard`, or a folder in the store if the store is local."""
+        local = Path(self.store).expanduser() / "tensorboard" if "://" not in self.store else None
         return Path(self.run.tensorboard) if self.run.tensorboard else local

@@ -1,1 +1,1 @@
-"""Prefect flows: one file per stage, and the pipeline. They hold no logic."""
+"""Deployable entry points of the flows in audioae.flows, one a stage."""

@@ -1,4 +1,4 @@
-"""The options that confine an answer to some of the tracks, the same for every command that has them."""
+"""The filter options, the same for every command that has them: which tracks may be in the answer."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -12,19 +12,21 @@ from audioae.errors import SearchError
 if TYPE_CHECKING:
     from audioae.library.filters import Filters
 
-ANY = "repeatable: any of them will do."
+ANY = "repeatable: a track matches if any of them does."
 LabelOption = Annotated[list[str] | None, typer.Option(help=f"Only tracks of this label; {ANY}")]
 ArtistOption = Annotated[list[str] | None, typer.Option(help=f"Only tracks of this artist; {ANY}")]
 AlbumOption = Annotated[list[str] | None, typer.Option(help=f"Only tracks of this album; {ANY}")]
 YearOption = Annotated[str | None, typer.Option(help="Only these years: 1999, 1990:1999, 1990: or :1999.")]
 DurationOption = Annotated[str | None, typer.Option(help="Only these durations in seconds: 120:300, 120: or :300.")]
 AddedAfterOption = Annotated[
-    datetime | None, typer.Option(help="Only what came into the catalog on this day (UTC) or later.")
+    datetime | None, typer.Option(help="Only tracks added to the catalog on this day (UTC) or later.")
 ]
 AllowOption = Annotated[
-    list[str] | None, typer.Option(help="Only these: a track_id, or a file of them, one per line; repeatable.")
+    list[str] | None, typer.Option(help="Only these: a track_id, or a file with one per line; repeatable.")
 ]
-DenyOption = Annotated[list[str] | None, typer.Option(help="None of these: as for --allow.")]
+DenyOption = Annotated[
+    list[str] | None, typer.Option(help="Leave these out: a track_id, or a file with one per line; repeatable.")
+]
 
 
 def make_filters(
@@ -37,7 +39,7 @@ def make_filters(
     allow: list[str] | None,
     deny: list[str] | None,
 ) -> "Filters":
-    """The filters that the options say. Raises `SearchError` for a range or a file that cannot be read."""
+    """Filters from the options. Raises `SearchError` for a range or a file that cannot be read."""
     from audioae.library.filters import Filters
 
     return Filters(
@@ -71,9 +73,9 @@ def _track_ids(option: str, values: list[str]) -> Iterator[str]:
             yield value
             continue
         try:
-            listed = Path(value).read_text(encoding="utf-8").split()
+            track_ids = Path(value).read_text(encoding="utf-8").split()
         except (OSError, UnicodeDecodeError) as error:
-            raise SearchError(f"{option} {value}: cannot be read ({error}); wanted track_ids, one a line") from error
-        if not listed:
-            raise SearchError(f"{option} {value}: the file is empty; wanted track_ids, one a line")
-        yield from listed
+            raise SearchError(f"{option} {value}: cannot be read ({error}); wanted one track_id per line") from error
+        if not track_ids:
+            raise SearchError(f"{option} {value}: the file is empty; wanted one track_id per line")
+        yield from track_ids

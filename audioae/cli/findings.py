@@ -17,16 +17,14 @@ MEMBERS = 3  # of a group, by track_id in the table; --out and --json have all
 
 def findings(
     check: Annotated[
-        str | None, typer.Option(help="mislabeled, corrupt, generated or duplicate; default: all.")
+        str | None, typer.Option(help="List the findings of this check; default: an overview of all checks.")
     ] = None,
     budget: Annotated[int, typer.Option(help="Number of findings to list, worst first.")] = 20,
     issues_only: Annotated[
         bool, typer.Option("--issues-only", help="Only findings below the check's threshold.")
     ] = False,
     track: Annotated[str | None, typer.Option(help="Everything known about one track (a track_id or a title).")] = None,
-    out: Annotated[
-        str | None, typer.Option(help="Write the list as CSV, with a column `verdict` to fill in.")
-    ] = None,
+    out: Annotated[str | None, typer.Option(help="Write the list as CSV, with a column `verdict` to fill in.")] = None,
     store: StoreOption = "data",
     as_json: JsonOption = False,
 ) -> None:

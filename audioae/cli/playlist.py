@@ -1,4 +1,4 @@
-"""The command `audioae playlist`."""
+"""The command `audioae playlist`: a smooth walk from one track to another."""
 
 import os
 from pathlib import Path
@@ -17,7 +17,7 @@ from audioae.cli.filters import (
     YearOption,
     make_filters,
 )
-from audioae.cli.show import JsonOption, StoreOption, open_store, reporting, rows_table, show
+from audioae.cli.show import JsonOption, StoreOption, open_store, progress_line, rows_table, show
 from audioae.errors import SearchError
 
 if TYPE_CHECKING:
@@ -30,15 +30,19 @@ SHOWN = ("position", "title", "artist", "label", "duration_s", "tempo", "energy"
 
 
 def playlist(
-    waypoints: Annotated[list[str], typer.Argument(help="Where to start, where to pass by, where to end.")],
-    n: Annotated[int | None, typer.Option("-n", help="Number of tracks, waypoints included. Default: 25.")] = None,
-    minutes: Annotated[float | None, typer.Option(help="Playing time, instead of a number.")] = None,
-    tolerance: Annotated[float, typer.Option(help="Minutes that the playing time may be off.")] = 2.0,
-    tempo: Annotated[str | None, typer.Option(help="'monotone', a largest step in BPM, or both: 'monotone,8'.")] = None,
+    waypoints: Annotated[list[str], typer.Argument(help="Tracks to start at, pass through and end at, in order.")],
+    n: Annotated[int | None, typer.Option("-n", help="Number of tracks, including the waypoints. Default: 25.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Playing time in minutes, instead of -n.")] = None,
+    tolerance: Annotated[
+        float, typer.Option(help="Minutes by which the playing time may differ from --minutes.")
+    ] = 2.0,
+    tempo: Annotated[str | None, typer.Option(help="'monotone', a maximum step in BPM, or both: 'monotone,8'.")] = None,
     energy: Annotated[str | None, typer.Option(help="The same for energy: 'monotone', '3' (dB), 'monotone,3'.")] = None,
-    facts: Annotated[str | None, typer.Option(help="CSV or Parquet with tempo or energy of the tracks.")] = None,
-    artist_window: Annotated[int, typer.Option(help="No artist twice in so many tracks in a row; 1: off.")] = 3,
-    max_per_artist: Annotated[int, typer.Option(help="At most so many tracks of one artist; 0: any number.")] = 3,
+    facts: Annotated[str | None, typer.Option(help="CSV or Parquet with the tempo or energy of the tracks.")] = None,
+    artist_window: Annotated[
+        int, typer.Option(help="No artist twice within this many consecutive tracks; 1: off.")
+    ] = 3,
+    max_per_artist: Annotated[int, typer.Option(help="Maximum number of tracks by one artist; 0: no limit.")] = 3,
     label: LabelOption = None,
     artist: ArtistOption = None,
     album: AlbumOption = None,
@@ -47,24 +51,30 @@ def playlist(
     added_after: AddedAfterOption = None,
     allow: AllowOption = None,
     deny: DenyOption = None,
-    seamless: Annotated[float, typer.Option(help="Weight of how a track's end fits the next one's start.")] = 0.0,
-    linear: Annotated[bool, typer.Option("--linear", help="Interpolate on the straight line, not on the arc.")] = False,
-    seed: Annotated[int | None, typer.Option(help="For variety: another seed, another playlist.")] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Fail rather than let a rule give way.")] = False,
+    seamless: Annotated[float, typer.Option(help="Weight of how well a track's end fits the start of the next.")] = 0.0,
+    linear: Annotated[bool, typer.Option("--linear", help="Interpolate along the straight line, not the arc.")] = False,
+    seed: Annotated[int | None, typer.Option(help="For variety: another seed gives another playlist.")] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Fail if a rule cannot be kept; by default one gives way.")
+    ] = False,
     out: Annotated[
         list[str] | None,
-        typer.Option(help="Write a file; repeatable. .m3u8, .csv, .json; .png: a picture; .mp3: an illustration."),
+        typer.Option(
+            help="Write a file; repeatable. .m3u8, .csv or .json: the list; .png: a picture; .mp3: an illustration."
+        ),
     ] = None,
     store: StoreOption = "data",
     as_json: JsonOption = False,
 ) -> None:
-    """A playlist that walks from one track to another, smoothly, by sound.
+    """Build a playlist that moves smoothly, by sound, from one track to another.
 
-    Tracks are named by track_id or title. Where not all rules can be kept, one gives way, and the answer says which.
-    An .mp3 or a .preview.png is what the model decodes between the waypoints: an illustration; no track sounds like it.
+    Name tracks by track_id or title. If not all rules can be kept, one gives way, and the answer says which. An .mp3 or
+    a .preview.png shows what the model decodes between the waypoints. It is an illustration: no track sounds like it.
 
-    Examples: `audioae playlist "Night Drive" "First Snow" -n 15 --out walk.m3u8`,
-    `audioae playlist A B C --minutes 60 --tempo monotone --out walk.json --out walk.png`
+    \b
+    Examples:
+      audioae playlist "Night Drive" "First Snow" -n 15 --out walk.m3u8
+      audioae playlist A B C --minutes 60 --tempo monotone --out walk.json --out walk.png
     """
     from audioae.api import Library
     from audioae.config import parse_config
@@ -91,8 +101,8 @@ def playlist(
     library = Library(opened, embeddings=opened.require("embeddings"))
     workers = Workers(n=len(os.sched_getaffinity(0)))
     filters = make_filters(label, artist, album, year, duration, added_after, allow, deny)
-    with reporting() as report:
-        answer = Playlists(library, facts=facts, workers=workers, report=report).make(waypoints, options, filters)
+    with progress_line() as progress:
+        answer = Playlists(library, facts=facts, workers=workers, report=progress).make(waypoints, options, filters)
     for path in out or []:
         _write(path, answer, library)
     show(as_json, answer.document, [*_lines(answer.document), *(_written(path) for path in out or [])])
@@ -107,7 +117,11 @@ def _lines(document: dict[str, Any]) -> list[Any]:
     gave_way = [f"gave way: {rule}: {what}" for rule, what in document["gave_way"].items()]
     return [
         rows_table(rows, columns, f"{document['name']}: {len(entries)} tracks, {minutes:.1f} minutes"),
-        rows_table(steps, ("", "mean", "largest"), "steps in radians, of this playlist and of others between the same"),
+        rows_table(
+            steps,
+            ("", "mean", "largest"),
+            "Step size (radians): this playlist and alternatives between the same waypoints",
+        ),
         *(gave_way or ["every rule is kept"]),
         *document["notes"],
     ]
@@ -132,7 +146,7 @@ def _write(path: str, answer: "PlaylistAnswer", library: "Library") -> None:
     try:
         Path(path).write_bytes(content)
     except OSError as error:
-        raise SearchError(f"--out {path}: cannot be written ({error}); name a file in a folder that exists") from error
+        raise SearchError(f"--out {path}: cannot be written ({error}); choose a file in an existing folder") from error
 
 
 def _written(path: str) -> str:
@@ -145,9 +159,9 @@ def _written(path: str) -> str:
 def _check_outputs(paths: list[str]) -> None:
     for path in paths:
         if not path.endswith(KINDS):
-            raise SearchError(f"--out {path}: wanted a file that ends in {', '.join(KINDS)}")
+            raise SearchError(f"--out {path}: wanted a file that ends in one of {', '.join(KINDS)}")
         if not Path(path).parent.is_dir():
-            raise SearchError(f"--out {path}: there is no folder {Path(path).parent}; make it first")
+            raise SearchError(f"--out {path}: no folder {Path(path).parent}; create it first")
 
 
 def _curve(option: str, text: str | None) -> "Curve":
@@ -161,7 +175,7 @@ def _curve(option: str, text: str | None) -> "Curve":
         try:
             step = float(word)
         except ValueError:
-            raise SearchError(f"{option} {text}: got {word!r}, wanted monotone, a largest step, or both") from None
+            raise SearchError(f"{option} {text}: got {word!r}, wanted monotone, a maximum step, or both") from None
         if not 0 < step < float("inf"):
-            raise SearchError(f"{option} {text}: wanted a largest step above 0")
+            raise SearchError(f"{option} {text}: wanted a maximum step above 0")
     return Curve(monotone=monotone, max_step=step)

@@ -1,4 +1,4 @@
-"""Commands for tracks that nobody has played yet: who will like them, and what a listener will like."""
+"""Commands about tracks that nobody has played yet: who will like them, and which of them a listener will like."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ from audioae.cli.show import (
     local_workers,
     open_library,
     plain,
-    reporting,
+    progress_line,
     rows_table,
     show,
 )
@@ -24,49 +24,53 @@ INTERVAL = "95 % interval"
 app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Tracks that nobody has played yet, found by sound: for a listener, or listeners for a track.\n\n"
-    "A play log is a CSV or Parquet file with columns listener_id, track_id and, where known, weight (plays, above 0) "
-    "and played_at. A table for all listeners is made by `python -m flows.recommend CONFIG`.",
+    help="Recommend tracks that nobody has played yet, by sound: tracks for a listener, or listeners for a track.\n\n"
+    "A play log is a CSV or Parquet file with columns listener_id, track_id and optionally weight (plays, above 0) and "
+    "played_at. `audioae run recommend CONFIG` makes a table for all listeners.",
 )
 
 PlaysArgument = Annotated[str, typer.Argument(help="The play log: CSV or Parquet.")]
-HalfLifeOption = Annotated[float, typer.Option(min=0.01, help="Days after which a play counts half.")]
+HalfLifeOption = Annotated[float, typer.Option(min=0.01, help="Days after which a play counts half as much.")]
 
 
 @app.command()
 def tracks(
     listener: Annotated[str, typer.Argument(help="The listener_id.")],
     plays: PlaysArgument,
-    k: Annotated[int, typer.Option("-k", help="How many tracks.")] = 10,
+    k: Annotated[int, typer.Option("-k", help="Number of tracks.")] = 10,
     half_life_days: HalfLifeOption = 120.0,
     store: StoreOption = "data",
     as_json: JsonOption = False,
 ) -> None:
-    """New tracks for a listener, with the tastes that they suit and the played tracks that speak for them.
+    """Recommend new tracks to a listener, with the taste that each suits and the played tracks that explain it.
 
-    `score` is how much better a track suits the listener than the average track does, in standard deviations: the mean
-    of `fit` (to the listener's own tastes) and `others` (what those who play the same would make of it).
+    `score` says how much better a track suits the listener than the average track does, in standard deviations. It is
+    the mean of `fit` (to the listener's tastes) and `others` (the expected interest of those who play the same tracks).
 
-    Example: `audioae recommend tracks anna plays.csv -k 5`
+    \b
+    Example:
+      audioae recommend tracks anna plays.csv -k 5
     """
     recommender = _open(store, plays, half_life_days)
-    found, tastes = recommender.for_listener(listener, k), recommender.tastes_of(listener)
+    rows, tastes = recommender.for_listener(listener, k), recommender.tastes_of(listener)
     result = {"listener_id": listener, "embeddings": str(recommender.library.embeddings_ref), "tastes": tastes}
-    shown = [{**row, "because": _named(row["because"])} for row in found]
+    shown = [{**row, "because": _titles(row["because"])} for row in rows]
     for taste in tastes:
         taste["labels"], taste["such as"] = list(taste["labels"]), list(taste["such as"])
-    told = [{**taste, "labels": ", ".join(taste["labels"]), "such as": "; ".join(taste["such as"])} for taste in tastes]
+    taste_rows = [
+        {**taste, "labels": ", ".join(taste["labels"]), "such as": "; ".join(taste["such as"])} for taste in tastes
+    ]
     show(
         as_json,
-        {**result, "tracks": found, **_left_out(recommender)},
+        {**result, "tracks": rows, **_left_out(recommender)},
         [
-            rows_table(told, ("taste", "share", "tracks", "labels", "such as"), f"tastes of {listener}"),
+            rows_table(taste_rows, ("taste", "share", "tracks", "labels", "such as"), f"tastes of {listener}"),
             rows_table(
                 shown,
                 ("rank", "score", "fit", "others", "track_id", "title", "artist", "label", "taste", "because"),
                 f"new for {listener}",
             ),
-            *_told(recommender),
+            *_notes(recommender),
         ],
     )
 
@@ -75,23 +79,25 @@ def tracks(
 def audience(
     query: Annotated[str, typer.Argument(help="A track_id, a title, or the path of any audio file.")],
     plays: PlaysArgument,
-    k: Annotated[int, typer.Option("-k", help="How many listeners.")] = 10,
+    k: Annotated[int, typer.Option("-k", help="Number of listeners.")] = 10,
     half_life_days: HalfLifeOption = 120.0,
     store: StoreOption = "data",
     as_json: JsonOption = False,
 ) -> None:
-    """The listeners whom a track suits best, played or not, and why.
+    """Find the listeners whom a track suits best, whether they have played it or not, and explain why.
 
-    Example: `audioae recommend audience ~/demo.mp3 plays.parquet`
+    \b
+    Example:
+      audioae recommend audience ~/demo.mp3 plays.parquet
     """
     recommender = _open(store, plays, half_life_days)
     track, rows = recommender.audience(query, k)
-    shown = [{**row, "because": _named(row["because"])} for row in rows]
+    shown = [{**row, "because": _titles(row["because"])} for row in rows]
     table = rows_table(shown, ("rank", "score", "listener_id", "taste", "because"), f"listeners for {track['title']}")
     show(
         as_json,
         {"track": plain(track), "listeners": rows, **_left_out(recommender)},
-        [table, *_told(recommender)],
+        [table, *_notes(recommender)],
     )
 
 
@@ -102,9 +108,11 @@ def vectors(
     store: StoreOption = "data",
     as_json: JsonOption = False,
 ) -> None:
-    """Estimate the collaborative vectors of tracks that have none, from their sound, and say how good that is.
+    """Estimate collaborative vectors from sound for tracks that have none, and print the held-out error.
 
-    Example: `audioae recommend vectors als.parquet estimated.parquet`
+    \b
+    Example:
+      audioae recommend vectors als.parquet estimated.parquet
     """
     from dataclasses import asdict
 
@@ -123,17 +131,19 @@ def vectors(
 @app.command()
 def simulate(
     out: Annotated[str, typer.Argument(help="The Parquet file to write.")],
-    truth: Annotated[str, typer.Option(help="CSV or Parquet: track_id or path, true_label or label, numbers.")],
-    listeners: Annotated[int, typer.Option(min=1, help="How many.")] = 300,
-    seed: Annotated[int, typer.Option(help="Another seed, other listeners.")] = 0,
+    truth: Annotated[str, typer.Option(help="CSV or Parquet with track_id or path, true_label or label, and numbers.")],
+    listeners: Annotated[int, typer.Option(min=1, help="Number of listeners.")] = 300,
+    seed: Annotated[int, typer.Option(help="Another seed gives other listeners.")] = 0,
     store: StoreOption = "data",
     as_json: JsonOption = False,
 ) -> None:
-    """Make up a play log: listeners with one to three tastes, popular tracks, and noise.
+    """Simulate a play log: listeners with one to three tastes, popular tracks, and noise.
 
-    Tastes are drawn from truth about the tracks (styles, artists, tempo, energy), never from embeddings.
+    Tastes come from the truth about the tracks (styles, artists, tempo, energy), never from embeddings.
 
-    Example: `audioae recommend simulate plays.parquet --truth data/demo-catalog/truth.csv`
+    \b
+    Example:
+      audioae recommend simulate plays.parquet --truth data/demo-catalog/truth.csv
     """
     from audioae.recommend.offline_eval import write_simulated
 
@@ -148,23 +158,25 @@ def simulate(
 @app.command()
 def measure(
     truth: TruthOption = None,
-    plays: Annotated[str | None, typer.Option(help="Your own play log, in place of --truth.")] = None,
+    plays: Annotated[str | None, typer.Option(help="A real play log, instead of --truth.")] = None,
     against: Annotated[
-        list[str] | None, typer.Option(help="A .parquet or .npz of other vectors of the same tracks; repeatable.")
+        list[str] | None, typer.Option(help="A .parquet or .npz with other vectors of the same tracks; repeatable.")
     ] = None,
-    listeners: Annotated[int, typer.Option(min=2, help="Simulated listeners, with --truth.")] = 300,
-    seed: Annotated[int, typer.Option(help="Of the simulated log and of the split.")] = 0,
+    listeners: Annotated[int, typer.Option(min=2, help="Number of simulated listeners, with --truth.")] = 300,
+    seed: Annotated[int, typer.Option(help="Seed of the simulated log and of the split.")] = 0,
     out: Annotated[str | None, typer.Option(help="JSON file for all figures.")] = None,
     store: StoreOption = "data",
     as_json: JsonOption = False,
 ) -> None:
-    """How well are new tracks recommended? Hides tracks from a play log, beside baselines.
+    """Measure how well new tracks are recommended: hide tracks from a play log, and compare with baselines.
 
-    Example: `audioae recommend measure --truth data/demo-catalog/truth.csv`
+    \b
+    Example:
+      audioae recommend measure --truth data/demo-catalog/truth.csv
     """
     from audioae.recommend.offline_eval import measure_coldstart
 
-    with reporting() as report:
+    with progress_line() as progress:
         document = measure_coldstart(
             open_library(store),
             truth=truth,
@@ -173,13 +185,13 @@ def measure(
             n_listeners=listeners,
             seed=seed,
             workers=local_workers(),
-            report=report,
+            report=progress,
         )
     if out:
         try:
             Path(out).write_text(json.dumps(document, indent=1))
         except OSError as error:
-            raise StoreError(f"--out {out}: cannot be written ({error.strerror}); name a file") from error
+            raise StoreError(f"--out {out}: cannot be written ({error.strerror}); choose another file") from error
     tables: list[Any] = [
         f"{document['subject']}: {document['n_tracks']} tracks, {document['n_listeners']} listeners, "
         f"{document['n_plays']} plays ({document['log']})"
@@ -188,10 +200,10 @@ def measure(
         keys = [metric["key"] for metric in split["metrics"]]
         tables.append(rows_table(_rows(split["metrics"]), ("", keys[0], INTERVAL, *keys[1:]), split["title"]))
         for name, figures in list(split["regression"].items())[:1]:
-            told = ", ".join(f"{key} {value:.3f}" for key, value in figures.items())
-            tables.append(f"collaborative vectors estimated by {name}, held out: {told}")
+            values = ", ".join(f"{key} {value:.3f}" for key, value in figures.items())
+            tables.append(f"collaborative vectors estimated by {name}, held out: {values}")
     tables.append(
-        "+ the recommender (first row) is better, - worse, = no difference outside the interval (--json: all)"
+        "+ the recommender (first row) is better, - worse, = no significant difference (--json has all figures)"
     )
     show(as_json, document, [*tables, *(f"left out: {sentence}" for sentence in document["omitted"])])
 
@@ -201,7 +213,7 @@ def _rows(metrics: list[dict[str, Any]]) -> list[dict[str, Any]]:
     signs = {"better": "+", "worse": "-", "none": "=", None: ""}
     rows: dict[str, dict[str, Any]] = {}
     for metric in metrics:
-        for name, entry in metric["subjects"].items():
+        for name, entry in metric["results"].items():
             sign = signs[entry.get("verdict") if metric["higher_is_better"] is not None else None]
             row = rows.setdefault(name, {"": name, INTERVAL: f"{entry['low']:.3f} to {entry['high']:.3f}"})
             row[metric["key"]] = f"{entry['value']:.3f} {sign}".rstrip()
@@ -214,7 +226,7 @@ def _open(store: str, plays: str, half_life_days: float):
     return Recommender(open_library(store), plays, half_life_days)
 
 
-def _named(because: list[dict[str, Any]]) -> str:
+def _titles(because: list[dict[str, Any]]) -> str:
     return " and ".join(f"{row['title']} ({row['artist']}, {row['cosine']:.2f})" for row in because)
 
 
@@ -225,7 +237,7 @@ def _left_out(recommender: Any) -> dict[str, int]:
     }
 
 
-def _told(recommender: Any) -> list[str]:
+def _notes(recommender: Any) -> list[str]:
     counts = _left_out(recommender)
     lines = []
     if counts["unknown_plays"]:

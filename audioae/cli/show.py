@@ -1,7 +1,10 @@
 """What every command of `audioae` shares: its options, the store, and how results are shown.
 
-Convention: nothing that is shown is markup of the terminal. Tags, paths and names are written by strangers, and a title
-such as `[/b]` would end the command. So nobody escapes, and nobody writes `[bold]`; what must stand out is a `Text`.
+Conventions
+-----------
+- Nothing that is shown is terminal markup. Tags, paths and names are written by strangers, and a title such as `[/b]`
+  would end the command. So nobody escapes and nobody writes `[bold]`; what must stand out is a `Text`.
+- rich is imported when something is shown, so that `audioae --help` stays quick.
 """
 
 import json
@@ -12,11 +15,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from audioae.api import Library
     from audioae.pipeline.config import Workers
     from audioae.progress import Progress
@@ -39,15 +41,22 @@ def open_store(root: str) -> "Store":
 
 
 def show(as_json: bool, result: Any, lines: list[Any]) -> None:
+    """Print `result` as JSON, or `lines` (text and tables) for a person."""
     if as_json:
         print(json.dumps(result, indent=1, default=str))
         return
+    from rich.console import Console
+    from rich.table import Table
+
     console = Console(markup=False, emoji=False)
     for line in lines:
         console.print(line, soft_wrap=not isinstance(line, Table))
 
 
-def rows_table(rows: list[dict[str, Any]], columns: tuple[str, ...], title: str) -> Table:
+def rows_table(rows: list[dict[str, Any]], columns: tuple[str, ...], title: str) -> "Table":
+    """A table with one line per row; missing and null values are empty cells."""
+    from rich.table import Table
+
     table = Table(title=title, title_justify="left", title_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold", no_wrap=column in ("track_id", "ref"))
@@ -63,12 +72,12 @@ def _cell(value: Any) -> str:
 
 
 def plain(result: dict[str, Any]) -> dict[str, Any]:
-    """JSON has no dates: they become ISO 8601."""
+    """A copy that JSON can hold: dates become ISO 8601."""
     return json.loads(json.dumps(result, default=lambda value: getattr(value, "isoformat", lambda: str(value))()))
 
 
 def open_library(root: str, embeddings: str | None = None) -> "Library":
-    """The store's current embeddings, or those of one version, whether indexed or not."""
+    """The store's current embeddings, or one version of them, whether indexed or not."""
     from audioae.api import Library
     from audioae.store.manifest import DatasetRef
 
@@ -77,26 +86,29 @@ def open_library(root: str, embeddings: str | None = None) -> "Library":
 
 
 def local_workers() -> "Workers":
-    """A decoding process for each core."""
+    """One decoding process per core."""
     from audioae.pipeline.config import Workers
 
     return Workers(n=len(os.sched_getaffinity(0)))
 
 
 @contextmanager
-def reporting() -> Iterator["Progress"]:
-    """A line on stderr that says what is being done, how far, and for how long yet."""
+def progress_line() -> Iterator["Progress"]:
+    """A callback that shows on stderr which step is running, how far it is, and how long it still takes."""
+    from rich.console import Console
+    from rich.text import Text
+
     console = Console(stderr=True, markup=False, emoji=False)
     with console.status("starting") as status:
         started: dict[str, float] = {}
 
-        def report(what: str, done: int, total: int) -> None:
-            key = what.split(":")[0]
-            began = started.setdefault(key, time.monotonic())
-            rate = done / max(time.monotonic() - began, 1e-9)
+        def progress(what: str, done: int, total: int) -> None:
+            step = what.split(":")[0]
+            start = started.setdefault(step, time.monotonic())
+            rate = done / max(time.monotonic() - start, 1e-9)
             eta = f", {done}/{total}, ETA {(total - done) / rate:.0f} s" if 0 < done < total else ""
-            status.update(Text(f"{what}{eta}"))  # of a text it would take the markup, whatever the console says
+            status.update(Text(f"{what}{eta}"))  # a plain string would be read as markup, whatever the console says
             if done == total:
                 console.print(f"{what}: done", style="dim")
 
-        yield report
+        yield progress

@@ -10,33 +10,20 @@ Conventions
 from collections.abc import Sequence
 
 import pyarrow as pa
-from pydantic import Field
 
-from audioae.config import Config, fingerprint
+from audioae.config import fingerprint
 from audioae.errors import ConfigError, SearchError
 from audioae.library.filters import Filters
 from audioae.library.generation import Generation
 from audioae.pipeline.config import Workers
 from audioae.playlists.builder import Playlists
-from audioae.playlists.options import PlaylistOptions
+from audioae.playlists.config import PlaylistRequest
 from audioae.progress import Progress
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 from audioae.store.schemas import PLAYLISTS
 
 CODE = 1  # raise it when the same index would give other playlists
-
-
-class PlaylistRequest(Config):
-    """One playlist: its name, two or more tracks (track_id or title) that it leads through, and what it shall be like.
-
-    With `label`, only tracks with one of these labels are picked.
-    """
-
-    name: str = Field(min_length=1)
-    waypoints: tuple[str, ...] = Field(min_length=2)
-    options: PlaylistOptions = PlaylistOptions(n=25)
-    label: tuple[str, ...] = ()
 
 
 def publish_playlists(

@@ -18,9 +18,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import Field
 
-from audioae.config import Config, fingerprint
+from audioae.config import fingerprint
 from audioae.errors import SearchError, StoreError
 from audioae.library.duplicates import Copies, known_copies, rows_with_copies
 from audioae.library.generation import Generation
@@ -28,6 +27,7 @@ from audioae.library.records import Track
 from audioae.library.track_vectors import TrackVectors, vectors_from_store
 from audioae.library.vector_files import read_table, vector_columns
 from audioae.recommend.cf_regression import HeldOut, SoundRegression
+from audioae.recommend.config import HALF_LIFE_DAYS, RecommendConfig
 from audioae.recommend.item_features import item_features
 from audioae.recommend.play_log import Plays, read_plays
 from audioae.recommend.scorer import ColdStartScorer, Reason
@@ -37,18 +37,6 @@ from audioae.store.schemas import COLDSTART
 
 CODE = 3  # raise it when the same plays and embeddings would give other recommendations
 BLOCK = 2000  # listeners per part
-HALF_LIFE_DAYS = 120.0
-
-
-class RecommendConfig(Config):
-    """`plays` is a CSV or Parquet file: listener_id, track_id and, where known, weight and played_at.
-
-    A play counts half after `half_life_days`.
-    """
-
-    plays: str
-    k: int = Field(default=20, ge=1)
-    half_life_days: float = Field(default=HALF_LIFE_DAYS, gt=0)
 
 
 @dataclass(frozen=True)

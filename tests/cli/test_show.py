@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from audioae.cli import app
-from audioae.cli.show import reporting, rows_table, show
+from audioae.cli.show import progress_line, rows_table, show
 from audioae.store.dataset import Store
 from tests.stores import made_store
 
@@ -61,7 +61,7 @@ def test_title_columns_cells_and_lines(capsys):
 
 
 def test_progress_names_a_file_as_it_is(capsys, tmp_path: Path):
-    with reporting() as said:
+    with progress_line() as said:
         said("[/b] of a", 1, 2)
         said("[/b] of a", 2, 2)
     assert "[/b] of a: done" in capsys.readouterr().err

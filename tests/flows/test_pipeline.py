@@ -1,6 +1,5 @@
 """The flows on a real Prefect server: a private one, a given one, and a Dask cluster; errors as a user sees them."""
 
-import importlib
 import json
 import os
 import subprocess
@@ -16,15 +15,13 @@ import pytest
 from audioae import cli
 from audioae.store.dataset import Store
 from audioae.store.upkeep import PUBLISHED
-from flows.common import main
-from flows.pipeline import pipeline
 from tests.conftest import free_port
 
 ROOT = Path(__file__).parents[2]
 
 
 def run_flow(stage: str, config: str, overrides: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
-    """`python -m flows.<stage>`, as README has it, with a Prefect home of its own."""
+    """`python -m flows.<stage>` in the repository, with a Prefect home of its own."""
     arguments = [part for override in overrides for part in ("--set", override)]
     return subprocess.run(
         [sys.executable, "-m", f"flows.{stage}", config, *arguments],
@@ -37,13 +34,13 @@ def run_flow(stage: str, config: str, overrides: list[str], **environment: str) 
 
 
 def audioae(*arguments: str, store: Path | str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "audioae.cli", *arguments, "--store", str(store)]
+    command = [sys.executable, "-m", "audioae", *arguments, "--store", str(store)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=400)
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """A Prefect server of one's own, as a team has it; the environment that names it."""
+    """A Prefect server, as a team has it; the environment that names it."""
     port = free_port()
     environment = {"PREFECT_HOME": str(tmp_path_factory.mktemp("server"))}
     process = subprocess.Popen(
@@ -77,7 +74,7 @@ def finished(tiny_config, tmp_path_factory) -> tuple[Path, list[str], str]:
     return store, overrides, run.stdout + run.stderr
 
 
-def test_pipeline_publishes_everything_and_says_so(finished):
+def test_pipeline_publishes_everything_and_prints_a_summary(finished):
     store, _, printed = finished
     for dataset in PUBLISHED:
         assert Store(str(store)).latest(dataset), dataset
@@ -97,7 +94,7 @@ def test_rerun_writes_no_part(finished, server):
     assert {path: path.stat().st_ino for path in store.glob("*/parts/**/*") if path.is_file()} == before
 
 
-def test_a_server_has_the_runs_and_their_artifacts(finished, server):
+def test_a_server_receives_the_runs_and_their_artifacts(finished, server):
     store, overrides, _ = finished
     run = run_flow("index", "configs/tiny.yaml", [*overrides, f"store={store}"], **server)
     assert run.returncode == 0, run.stderr[-3000:]
@@ -108,12 +105,12 @@ def test_a_server_has_the_runs_and_their_artifacts(finished, server):
         with urllib.request.urlopen(request, timeout=30) as answer:
             return json.load(answer)
 
-    assert "index" in [found["name"] for found in ask("flows")]
+    assert "index" in [entry["name"] for entry in ask("flows")]
     index = str(Store(str(store)).latest("index"))
-    assert any(index in (found["description"] or "") for found in ask("artifacts"))
+    assert any(index in (entry["description"] or "") for entry in ask("artifacts"))
 
 
-def test_recommend_publishes_and_wants_a_play_log(finished, server, tmp_path):
+def test_recommend_publishes_and_requires_a_play_log(finished, server, tmp_path):
     store, overrides, _ = finished
     opened = Store(str(store))
     ids = opened.read(opened.require("tracks"))["track_id"].to_pylist()
@@ -127,11 +124,11 @@ def test_recommend_publishes_and_wants_a_play_log(finished, server, tmp_path):
     assert not {row["track_id"] for row in rows} & set(ids[:9])
     run = run_flow("recommend", "configs/tiny.yaml", settings, **server)
     assert run.returncode == 1
-    assert "no play log; add --set recommend.plays=" in run.stderr
+    assert "recommend is null; add a play log, --set recommend.plays=" in run.stderr
     assert "Traceback" not in run.stderr
 
 
-def test_similar_answers_for_id_title_and_outside_file(finished, tiny_audio, tmp_path):
+def test_similar_accepts_an_id_a_title_and_an_outside_file(finished, tiny_audio, tmp_path):
     store, _, _ = finished
     by_path = json.loads(
         audioae("similar", str(next(tiny_audio.rglob("*.flac"))), "-k", "5", "--json", store=store).stdout
@@ -171,18 +168,18 @@ def test_coverage_explain_export_and_versions(finished, tmp_path):
 
 def test_evaluate_writes_a_table_json_and_a_page(finished, tmp_path):
     store = finished[0]
-    run = audioae("evaluate", "--stability-tracks", "2", "--out", str(tmp_path), store=store)
+    run = audioae("evaluate", "--robustness-tracks", "2", "--out", str(tmp_path), store=store)
     assert run.returncode == 0, run.stderr
     assert "best of the others" in run.stdout
     assert "left out: R2 of instrumentalness: no truth given" in run.stdout
     document = json.loads((tmp_path / "evaluation.json").read_text())
     assert document["n_tracks"] == 24
-    assert "librosa features" in document["metrics"][0]["subjects"]
+    assert "librosa features" in document["metrics"][0]["results"]
     page = (tmp_path / "evaluation.html").read_text()
     assert document["subject"] in page
 
 
-def test_compare_trains_a_model_and_a_variation_of_it(finished, tmp_path):
+def test_compare_trains_a_model_and_a_variant_of_it(finished, tmp_path):
     model = "configs/model/vqvae_consistency.yaml"
     vary = ("--vary", "augment.roll_mels=0; channels=[2, 2, 2, 2]", "--vary", "head.modulation=9")
     run = audioae("compare", model, *vary[:2], "--budget", "2steps", "--out", str(tmp_path), store=finished[0])
@@ -212,38 +209,20 @@ def test_compare_trains_a_model_and_a_variation_of_it(finished, tmp_path):
         (("export", "embeddings", "/nowhere/out.parquet"), "StoreError: /nowhere/out.parquet: cannot be written"),
     ],
 )
-def test_a_wrong_command_is_one_message(finished, arguments, message, monkeypatch):
+def test_a_wrong_command_prints_one_message(finished, arguments, message, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["audioae", *arguments, "--store", str(finished[0])])
     with pytest.raises(SystemExit) as ended:
         cli.main()
     assert str(ended.value.code).startswith(message)
 
 
-def test_an_empty_store_says_what_to_run(tmp_path):
+def test_an_empty_store_names_the_command_to_run(tmp_path):
     run = audioae("similar", "x", store=tmp_path)
     assert run.returncode == 1
     assert "the store has no index yet; run the pipeline first" in run.stderr
 
 
-@pytest.mark.parametrize(
-    ("overrides", "message"),
-    [
-        (["trian.steps=3"], r"trian: unknown key; did you mean 'train'?"),
-        (["train.steps=0"], r"train.steps: got 0"),
-        (["model=configs/model/nope.yaml"], "configs/model/nope.yaml: no such config file"),
-    ],
-)
-def test_a_wrong_config_is_one_message_before_anything_starts(tiny_config, tmp_path, monkeypatch, overrides, message):
-    path, right = tiny_config
-    arguments = [part for override in [*right, f"store={tmp_path}", *overrides] for part in ("--set", override)]
-    monkeypatch.setattr(sys, "argv", ["pipeline", path, *arguments])
-    with pytest.raises(SystemExit) as ended:
-        main(pipeline)
-    assert message in str(ended.value.code)
-    assert not list(tmp_path.rglob("*")), "nothing may be written"
-
-
-def test_a_source_that_is_not_there_is_one_message(tiny_config, tmp_path, server):
+def test_a_missing_source_is_reported_in_one_message(tiny_config, tmp_path, server):
     path, right = tiny_config
     run = run_flow("pipeline", path, [*right, f"store={tmp_path}", "catalog.source=/nowhere/music"], **server)
     assert run.returncode == 1
@@ -252,7 +231,7 @@ def test_a_source_that_is_not_there_is_one_message(tiny_config, tmp_path, server
     assert not list(tmp_path.rglob("LATEST")), "nothing may be published"
 
 
-def test_a_catalog_that_is_all_rejected_fails_and_publishes_no_mels(tiny_config, tmp_path, server):
+def test_a_catalog_of_bad_files_fails_and_publishes_no_mels(tiny_config, tmp_path, server):
     path, _ = tiny_config
     music = tmp_path / "music"
     music.mkdir()
@@ -264,23 +243,6 @@ def test_a_catalog_that_is_all_rejected_fails_and_publishes_no_mels(tiny_config,
     assert "3 of 3 tracks were rejected" in run.stderr, run.stderr[-2000:]
     assert not (tmp_path / "store" / "mels" / "LATEST").exists()
     assert "Traceback" not in run.stderr
-
-
-def test_help_teaches():
-    run = run_flow("pipeline", "--help", [])
-    assert run.returncode == 0
-    assert "--set KEY.PATH=VALUE" in run.stdout
-    assert "A stage whose result is there is looked up, not computed" in run.stdout
-
-
-@pytest.mark.parametrize(
-    "stage",
-    ["catalog", "mels", "train", "embed", "index", "screen", "similar", "recommend", "playlists", "pipeline"],
-)
-def test_every_flow_says_what_it_does(stage):
-    flow = getattr(importlib.import_module(f"flows.{stage}"), stage)
-    assert flow.name == stage
-    assert len((flow.description or "").split()) > 12
 
 
 def test_dask_gives_the_same_bytes(finished, tiny_config, tmp_path, server):

@@ -186,11 +186,11 @@ class TestCommand:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            (["--tempo", "fast"], "got 'fast', wanted monotone, a largest step, or both"),
-            (["--energy", "monotone,-3"], "wanted a largest step above 0"),
+            (["--tempo", "fast"], "got 'fast', wanted monotone, a maximum step, or both"),
+            (["--energy", "monotone,-3"], "wanted a maximum step above 0"),
             (["--year", "199x"], "wanted a number, or two with a colon"),
             (["--out", "walk.pls"], "wanted a file that ends in"),
-            (["--out", "/nowhere/walk.csv"], "there is no folder /nowhere"),
+            (["--out", "/nowhere/walk.csv"], "no folder /nowhere; create it first"),
             (["--allow", "/nowhere/ids"], "cannot be read"),
             (["-n", "5", "--minutes", "3"], "wanted one of the two"),
             (["--max-per-artist", "-1"], "max_per_artist: got -1"),

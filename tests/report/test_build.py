@@ -296,4 +296,4 @@ def test_the_command_writes_the_page_and_says_where_and_how_large(store: Store, 
     assert printed["bytes"] == out.stat().st_size
     folder = CliRunner().invoke(app, ["report", "--store", store.root, "--out", str(tmp_path)])
     assert isinstance(folder.exception, StoreError)
-    assert "name a file" in str(folder.exception)
+    assert "choose another file" in str(folder.exception)

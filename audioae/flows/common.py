@@ -1,58 +1,33 @@
-"""What every flow shares: the command line, the choice of task runner, progress, artifacts.
+"""What every flow shares: the choice of task runner, progress, artifacts.
 
-Flows hold no logic: they give stage functions retries, logs, schedules and artifacts. Only strings and small pydantic
-models cross a task boundary; the store is the truth, so Prefect's own caching and result storage stay off.
+Flows hold no logic. Only strings and small pydantic models cross a task boundary; the store is the truth, so Prefect's
+own caching and result storage stay off.
 """
 
-import argparse
-import logging
 import re
-import sys
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
-from prefect import Flow, Task, get_run_logger
+from prefect import Task, get_run_logger
 from prefect.artifacts import create_markdown_artifact
 from prefect.futures import wait
-from prefect.settings import PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS, temporary_settings
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-from audioae.config import load_config
 from audioae.errors import AudioaeError, ConfigError
 from audioae.pipeline.shards import group_shards
-from audioae.settings import PipelineConfig, RunConfig
+from audioae.progress import Progress
+from audioae.settings import RunConfig
 
-# A stage's groups on one machine: a group that fails is retried alone, and its pool of decoders runs dry only so often.
+# A stage's groups on one machine: a failed group is retried alone, and its pool of decoders drains only this often.
 LOCAL_GROUPS = 8
 SECONDS_BETWEEN_LOGS = 5.0
 
 
-def main(flow: Flow) -> None:
-    """Run `flow` as a command: `python -m flows.<stage> CONFIG [--set key.path=value ...]`."""
-    parser = argparse.ArgumentParser(
-        prog=f"python -m flows.{flow.name}",
-        description=flow.description,
-        epilog="With PREFECT_API_URL it reports to that server; without, a private one is started for the run.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("config", help="YAML file, for example configs/pipeline.yaml")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY.PATH=VALUE",
-        help="override any config key, for example --set store=/data/store --set train.steps=500; may be repeated",
-    )
-    arguments = parser.parse_args()
-    for name in ("prefect.flow_runs", "prefect.task_runs"):
-        logging.getLogger(name).addFilter(_is_not_ours)
-    try:
-        load_config(PipelineConfig, arguments.config, arguments.set)
-        with temporary_settings({PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: 120}):
-            flow(arguments.config, arguments.set)
-    except AudioaeError as error:
-        sys.exit(f"{type(error).__name__}: {error}")
+class LoggedProgress(Protocol):
+    """A callback that logs `done` of `total`, and a note where there is one."""
+
+    def __call__(self, done: int, total: int, note: str = "") -> None: ...
 
 
 def map_groups(run: RunConfig, task: Task, shards: Sequence[int], **parameters: Any) -> None:
@@ -85,13 +60,13 @@ def retry_unless_ours(_task: Task, _run: Any, state: Any) -> bool:
     return not isinstance(state.result(raise_on_failure=False), AudioaeError)
 
 
-def progress(unit: str) -> Callable[..., None]:
+def log_progress(unit: str) -> LoggedProgress:
     """A callback `(done, total, note="")` that logs rate and ETA, at most every few seconds and at the end."""
     logger = get_run_logger()
     start = time.monotonic()
     last = [start, -1]
 
-    def report(done: int, total: int, note: str = "") -> None:
+    def log(done: int, total: int, note: str = "") -> None:
         now = time.monotonic()
         if done == last[1] or (now - last[0] < SECONDS_BETWEEN_LOGS and done < total):
             return
@@ -100,18 +75,20 @@ def progress(unit: str) -> Callable[..., None]:
         eta = f", ETA {(total - done) / rate:.0f} s" if 0 < done < total else ""
         logger.info(f"{done}/{total} {unit}, {rate:.1f}/s{eta}{'; ' + note if note else ''}")
 
-    return report
+    return log
 
 
-def logged() -> Callable[[str, int, int], None]:
-    """A callback `(what, done, total)` that logs each thing that is being done, with rate and ETA."""
-    meters = {}
+def log_steps() -> Progress:
+    """A callback `(what, done, total)` that logs each step of a stage, with rate and ETA."""
+    meters: dict[str, LoggedProgress] = {}
 
-    def report(what: str, done: int, total: int) -> None:
-        unit = what.split(":")[0]
-        meters.setdefault(unit, progress(unit))(done, total)
+    def log(what: str, done: int, total: int) -> None:
+        step = what.split(":")[0]
+        if step not in meters:
+            meters[step] = log_progress(step)
+        meters[step](done, total)
 
-    return report
+    return log
 
 
 def publish_artifact(stage: str, ref: str, lines: dict[str, Any]) -> None:
@@ -119,8 +96,3 @@ def publish_artifact(stage: str, ref: str, lines: dict[str, Any]) -> None:
     rows = "\n".join(f"| {name} | {value} |" for name, value in lines.items())
     key = re.sub(r"[^a-z0-9]+", "-", stage.lower())
     create_markdown_artifact(f"## {ref}\n\n| | |\n|---|---|\n{rows}\n", key=key, description=f"stage {stage}: {ref}")
-
-
-def _is_not_ours(record: logging.LogRecord) -> bool:
-    """Drop Prefect's tracebacks of errors that `main` explains in one message."""
-    return not (record.exc_info and isinstance(record.exc_info[1], AudioaeError))

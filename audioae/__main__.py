@@ -1,0 +1,5 @@
+"""`python -m audioae` is `audioae`."""
+
+from audioae.cli import main
+
+main()

@@ -1,5 +1,0 @@
-"""`python -m audioae.cli` is `audioae`."""
-
-from audioae.cli import main
-
-main()

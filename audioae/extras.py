@@ -1,0 +1,53 @@
+"""Which extra of the package has a module that is not installed.
+
+Why: the base installs what a query needs (about 310 MB). PyTorch, Prefect and the decoders, which make a store, come
+with `audioae[pipeline]`. A command that misses one says so in one line.
+"""
+
+from importlib.util import find_spec
+
+# The module to import -> the extra that installs it. tests/packaging checks this table against pyproject.toml.
+EXTRA_OF = {
+    "av": "pipeline",
+    "jinja2": "pipeline",
+    "librosa": "pipeline",
+    "lightning": "pipeline",
+    "matplotlib": "pipeline",
+    "mutagen": "pipeline",
+    "numba": "pipeline",
+    "prefect": "pipeline",
+    "safetensors": "pipeline",
+    "scipy": "pipeline",
+    "sklearn": "pipeline",
+    "soundfile": "pipeline",
+    "soxr": "pipeline",
+    "tensorboard": "pipeline",
+    "torch": "pipeline",
+    "torchaudio": "pipeline",
+    "umap": "evaluate",
+    "distributed": "dask",
+    "prefect_dask": "dask",
+}
+# A module that only this extra has: whether the extra is installed.
+_SIGN_OF = {"pipeline": "torch", "evaluate": "umap"}
+_COMMANDS = {
+    "evaluate": ("pipeline", "evaluate"),
+    "compare": ("pipeline", "evaluate"),
+    "report": ("pipeline", "evaluate"),
+}
+
+
+def explain_missing(error: ModuleNotFoundError, command: str) -> str | None:
+    """One line that says which extra `command` needs; None if the missing module is of no extra.
+
+    >>> explain_missing(ModuleNotFoundError("No module named 'torch'", name="torch"), "audioae run")
+    "audioae run needs the extra: pip install 'audioae[pipeline]' (torch is not installed)"
+    """
+    module = (error.name or "").partition(".")[0]
+    if module not in EXTRA_OF:
+        return None
+    used = _COMMANDS.get(command.partition(" ")[2], ())
+    missing = {EXTRA_OF[module], *(extra for extra in used if find_spec(_SIGN_OF[extra]) is None)}
+    extras = ",".join(extra for extra in ("pipeline", "evaluate", "dask") if extra in missing)
+    noun = "extra" if len(missing) == 1 else "extras"
+    return f"{command} needs the {noun}: pip install 'audioae[{extras}]' ({module} is not installed)"

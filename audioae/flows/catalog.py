@@ -1,0 +1,28 @@
+"""Flow catalog: scan the source and publish `tracks`."""
+
+from pathlib import Path
+
+from prefect import flow
+
+from audioae.flows.common import log_progress, publish_artifact
+from audioae.flows.launch import read_settings
+
+
+@flow(name="catalog", persist_result=False)
+def catalog(config_path: str, overrides: list[str] | None = None) -> str:
+    """Scan catalog.source (a folder, a CSV or a Parquet manifest) and publish the dataset `tracks`.
+
+    With a `synth` section, the demo catalog is first synthesized into catalog.source.
+    """
+    from audioae.demo.write import synthesize
+    from audioae.pipeline.tracks import update_tracks
+    from audioae.store.dataset import Store
+
+    config = read_settings("catalog", config_path, overrides)
+    if config.synth:
+        synthesize(Path(config.catalog.source), config.synth, log_progress("tracks synthesized"))
+    store = Store(config.store)
+    ref = update_tracks(store, config.catalog, log_progress("files scanned"))
+    manifest = store.manifest(ref)
+    publish_artifact("catalog", str(ref), {"tracks": manifest.rows, "shards": len(manifest.parts)})
+    return str(ref)

@@ -1,0 +1,115 @@
+"""Start a flow as a command: `audioae run` and `python -m flows.<stage>`.
+
+Conventions
+-----------
+- `start` reads the config and checks the paths in it before it imports Prefect or a stage.
+
+Why: Prefect and PyTorch take 20 s of CPU to import. A mistyped key must not cost that.
+"""
+
+import argparse
+import importlib
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from audioae.catalog.sources import require_source
+from audioae.config import load_config
+from audioae.errors import AudioaeError, ConfigError
+from audioae.extras import explain_missing
+from audioae.flows.stages import FLOWS
+from audioae.settings import PipelineConfig
+
+Section = TypeVar("Section")
+
+ADVICE = {
+    "screen": "give it a section, such as screen: {}",
+    "recommend": "add a play log, --set recommend.plays=plays.parquet (or .csv)",
+}
+
+
+def read_settings(flow: str, config_path: str, overrides: Sequence[str] | None) -> PipelineConfig:
+    """Read the config of `flow`, and check that what only this flow needs is there.
+
+    Parameters
+    ----------
+    flow : str
+        A key of `stages.FLOWS`.
+    config_path : str
+        A YAML file.
+    overrides : sequence of str
+        `key.path=value`.
+
+    Raises
+    ------
+    ConfigError
+        If the config is wrong, a section that the flow needs is missing, or a path in it does not exist.
+    """
+    config = load_config(PipelineConfig, config_path, overrides or ())
+    if flow in ("pipeline", "catalog") and config.synth is None:
+        require_source(config.catalog)
+    if flow == "screen":
+        require_section(config.screen, "screen", config_path)
+    if flow == "recommend":
+        plays = require_section(config.recommend, "recommend", config_path).plays
+        if not Path(plays).is_file():
+            raise ConfigError(f"recommend.plays: file not found: {plays}. Expected a CSV or Parquet file.")
+    return config
+
+
+def require_section(section: Section | None, name: str, config_path: str) -> Section:
+    """The section of a config that a flow cannot do without. Raises `ConfigError` where it is null."""
+    if section is None:
+        raise ConfigError(f"{config_path}: {name} is null; {ADVICE[name]}")
+    return section
+
+
+def start(flow: str, config_path: str, overrides: Sequence[str] = ()) -> str:
+    """Run a flow (a key of `stages.FLOWS`) and return the version that it published, as `name@version`."""
+    read_settings(flow, config_path, overrides)
+
+    from prefect.settings import (
+        PREFECT_SERVER_ANALYTICS_ENABLED,
+        PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
+        temporary_settings,
+    )
+
+    for name in ("prefect.flow_runs", "prefect.task_runs"):
+        logging.getLogger(name).addFilter(_is_not_ours)
+    run = getattr(importlib.import_module(f"audioae.flows.{flow}"), flow)
+    settings = {PREFECT_SERVER_ANALYTICS_ENABLED: False, PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: 120}
+    with temporary_settings(settings):
+        return run(config_path, list(overrides))
+
+
+def main(flow: str) -> None:
+    """Run `flow` as a command: `python -m flows.<flow> CONFIG [--set key.path=value ...]`."""
+    parser = argparse.ArgumentParser(
+        prog=f"python -m flows.{flow}",
+        description=FLOWS[flow],
+        epilog="With PREFECT_API_URL the run reports to that server; without, it starts a private server.",
+    )
+    parser.add_argument("config", help="YAML file, for example configs/pipeline.yaml")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY.PATH=VALUE",
+        help="override any config key, for example --set store=/data/store --set train.steps=500; repeatable",
+    )
+    arguments = parser.parse_args()
+    try:
+        start(flow, arguments.config, arguments.set)
+    except AudioaeError as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+    except ModuleNotFoundError as error:
+        if not (message := explain_missing(error, parser.prog)):
+            raise
+        sys.exit(message)
+
+
+def _is_not_ours(record: logging.LogRecord) -> bool:
+    """Drop Prefect's tracebacks of errors that the command explains in one message."""
+    return not (record.exc_info and isinstance(record.exc_info[1], AudioaeError))

@@ -1,0 +1,34 @@
+"""Flow train: train the model on the stored mels."""
+
+from typing import Any
+
+from prefect import flow
+
+from audioae.flows.common import log_progress, publish_artifact
+from audioae.flows.launch import read_settings
+from audioae.store.dataset import Store
+from audioae.store.manifest import DatasetRef
+
+
+@flow(name="train", persist_result=False)
+def train(config_path: str, overrides: list[str] | None = None, mels: str | None = None) -> str:
+    """Train the configured model on the current mels (or on `mels`) and publish `model`.
+
+    A killed run resumes from its checkpoint. The current model is kept while it is still good: same settings, and a
+    catalog that has grown by less than train.retrain_growth.
+    """
+    from audioae.pipeline.train import train_model
+
+    config = read_settings("train", config_path, overrides)
+    store = Store(config.store)
+    mels_ref = DatasetRef.parse(mels) if mels else store.require("mels")
+    log = log_progress("steps")
+
+    def on_row(row: dict[str, Any]) -> None:
+        terms = ", ".join(f"{name} {row[name]:.3g}" for name in ("loss", "perplexity") if name in row)
+        log(row["step"], config.train.steps, f"{row['split']} {terms}")
+
+    ref = train_model(store, config.model, config.train, mels_ref, log_dir=config.log_dir, on_progress=on_row)
+    trained_on = store.manifest(ref).parent("mels")
+    publish_artifact("train", str(ref), {"trained on": trained_on, "kept for": mels_ref})
+    return str(ref)
