@@ -2,7 +2,8 @@
 
 Conventions
 -----------
-- A check is a mapping: check, n_tracks, n_issues, n_unknown, n_findings, threshold, measured, omitted, findings.
+- A check is a mapping: check, title, accuracy (sentences), n_tracks, n_issues, n_unknown, n_findings, threshold,
+  measured, omitted, findings.
 - A finding is a mapping: group, suggestion, confidence, evidence (what the check gave of the worst member), n_members,
   members (key, score), neighbors (key, label, score), copies (key, keep).
 - Tracks are looked up by key among those that the page names.
@@ -16,12 +17,6 @@ from audioae.pages.shell import Key, Shown
 from audioae.pages.values import nested
 
 KNOWN = ("why", "listen_s", "rules", "neighbors", "copies", "keep", "answer", "verdict")
-TITLES = {
-    "mislabeled": "Mislabeled: the label is not what the track sounds like",
-    "corrupt": "Corrupt: the audio has a fault",
-    "generated": "Generated: made by a machine",
-    "duplicate": "Duplicate: the same recording again",
-}
 NOTE = (
     "The worst come first; a click on a spectrogram plays 3 s from the second that is written below it (22 kHz, "
     "24 kb/s: enough to hear what it is, not to judge its quality). A score is from 0, bad, to 1, fine. These are "
@@ -42,7 +37,7 @@ def findings(checks: Sequence[Entry], tracks: Tracks, why: str) -> Section:
 
 
 def _check(check: Entry, tracks: Tracks) -> str:
-    name = escape(TITLES.get(check["check"], check["check"]))
+    name = escape(check.get("title") or check["check"])
     sums = f"{check['n_issues']:,} of {check['n_tracks']:,} tracks are issues"
     sums += "." if check["threshold"] is None else f": their score is below {number(check['threshold'], 2)}."
     if check["n_unknown"]:
@@ -53,12 +48,13 @@ def _check(check: Entry, tracks: Tracks) -> str:
         sums += f" Shown are the {shown} worst of {n:,} findings."
     cards = "".join(_card(finding, tracks) for finding in check["findings"])
     omitted = "".join(f"<li>{escape(sentence)}</li>" for sentence in check["omitted"])
+    accuracy = "".join(f'<p class="note">{escape(sentence)}</p>' for sentence in check.get("accuracy", ()))
     measured = nested(check["measured"])
     return (
-        f'<div class="check"><h3>{name}</h3><p class="note">{sums}</p>'
+        f'<div class="check"><h3>{name}</h3><p class="note">{sums}</p>{accuracy}'
         + (f'<div class="findings">{cards}</div>' if cards else "")
         + (
-            f"<details open><summary>What this check found out about itself</summary>{measured}</details>"
+            f"<details{'' if accuracy else ' open'}><summary>Figures of the self-test</summary>{measured}</details>"
             if measured
             else ""
         )

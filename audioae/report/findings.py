@@ -50,7 +50,7 @@ def read_findings(
             "n_issues": row["issues"],
             "n_unknown": row["cannot tell"],
             "n_findings": row["findings"],
-            **{name: row[name] for name in ("threshold", "measured", "omitted")},
+            **{name: row[name] for name in ("title", "accuracy", "threshold", "measured", "omitted")},
             "findings": [_finding(worst, book) for worst in found.worst(row["check"], budget, issues_only=True)[0]],
         }
         for row in found.overview()

@@ -1,13 +1,23 @@
-"""A store that can be screened, made by hand in a second: no audio, no model, an index over directions at random."""
+"""A store that can be screened, built in a second: no audio, no model, an index of random embeddings."""
 
+import csv
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from audioae.config import parse_config
+from audioae.pipeline.config import Workers
 from audioae.pipeline.index_neighbors import FILE, SCHEMA, index_neighbors_bytes
+from audioae.screening.check import Run
+from audioae.screening.config import ScreenConfig
+from audioae.screening.registry import CHECKS
+from audioae.screening.result import Screened
+from audioae.screening.run import screen_store
 from audioae.search.embeddings import EmbeddingTable
 from audioae.search.factory import IndexConfig
 from audioae.search.index import SearchIndex
@@ -17,6 +27,7 @@ from audioae.store.manifest import DatasetRef
 from audioae.store.schemas import DATASETS, EMBEDDINGS
 
 PART = "000000-made"
+N = 40
 
 
 def publish(store: Store, dataset: str, table: pa.Table, *parents: DatasetRef) -> DatasetRef:
@@ -33,9 +44,18 @@ def make_store(
     near: Sequence[Sequence[int]] | None = (),
     health: Mapping[int, Mapping[str, Any]] | None = None,
 ) -> Store:
-    """Tracks t0 to t<n-1>, of which `copies` have the bytes of another, `rejected` no embedding, `near` one recording.
+    """Tracks t0 to t<n-1>.
 
-    With `near=None` the index is from before near duplicates were looked for.
+    Parameters
+    ----------
+    copies : mapping of int to int
+        Tracks with the bytes of another track.
+    rejected : sequence of int
+        Tracks without an embedding.
+    near : sequence of sequences of int
+        Tracks that are one recording. None: the index does not know near duplicates, as in older versions.
+    health : mapping of int to mapping
+        Columns of `health`.
     """
     store, copies = Store(root), copies or {}
     ids = [f"t{i}" for i in range(n)]
@@ -80,7 +100,7 @@ def make_store(
 def make_index(
     store: Store, table: EmbeddingTable, embeddings: DatasetRef, near: Sequence[Sequence[int]] | None, recipe: str = "a"
 ) -> DatasetRef:
-    """An index with groups of near duplicates as wished, all of sameness .9; another recipe gives another version."""
+    """An index with these groups of near duplicates, all with similarity 0.9; another recipe gives another version."""
     group = {f"t{i}": f"t{members[0]}" for members in near or () for i in members}
     ids = table.track_ids.to_pylist()
     neighborhood = pa.Table.from_arrays(
@@ -96,3 +116,54 @@ def make_index(
     files = SearchIndex.build(table, IndexConfig(factory="Flat")).to_files()
     parents = [embeddings, store.manifest(embeddings).parent("model")]
     return commit_artifact(store, "index", files, derived=derived, recipe=recipe, config={}, parents=parents)
+
+
+def store_with_copies(root: str) -> Store:
+    """t1 has the bytes of t0, t4 those of the rejected t3; t0, t5 and t9 are one recording, and t5 the best copy."""
+    health = {
+        0: {"codec": "vorbis", "bit_rate": 96_000, "cutoff_hz": 20_000.0},
+        5: {"codec": "pcm_16", "bit_rate": 900_000, "cutoff_hz": 20_000.0},
+        9: {"codec": "mpeg_layer_iii", "bit_rate": 64_000, "cutoff_hz": 11_000.0},
+    }
+    return make_store(root, N, copies={1: 0, 4: 3}, rejected=[3, 30], near=[(0, 5, 9)], health=health)
+
+
+def replace_check(monkeypatch, name: str, run: Run | None = None, **changes: Any) -> None:
+    """Give a check of the registry another `run`, or other properties."""
+    changes |= {} if run is None else {"run": run}
+    monkeypatch.setitem(CHECKS, name, replace(CHECKS[name], **changes))
+
+
+def install_fake_check(monkeypatch) -> list[str]:
+    """Replace check corrupt by one that scores t10 to t29 from bad to good, t10 to t12 as an album; notes its calls."""
+    calls: list[str] = []
+
+    def run(library, config, workers, progress) -> Screened:
+        calls.append("corrupt")
+        rows = np.arange(10, 30)
+        group = np.where(rows < 13, "album: C", "")
+        score = np.linspace(0.1, 0.9, 20)
+        evidence = {i: {"why": f"hum of {i} dB", "listen_s": [1.5, 2.0]} for i in range(10)}
+        score[-1] = np.nan
+        ids = np.array([f"t{row}" for row in rows])
+        return Screened("corrupt", ids, score, 0.5, evidence, group, measured={"held out": {"auroc": np.float32(0.5)}})
+
+    replace_check(monkeypatch, "corrupt", run)
+    return calls
+
+
+def screen(store: Store, **sections: Any) -> DatasetRef:
+    """Screen the current index; without sections by the checks corrupt and duplicate."""
+    config = parse_config(ScreenConfig, {"mislabeled": None, **sections}, where="test")
+    return screen_store(store, config, store.require("index"), Workers(1))
+
+
+def fill_in(path: Path, verdicts: Mapping[str, str]) -> Path:
+    """Write verdicts into the CSV of `audioae findings --out`, as a person does."""
+    with path.open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, rows[0])
+        writer.writeheader()
+        writer.writerows({**row, "verdict": verdicts.get(row["track_id"], row["verdict"])} for row in rows)
+    return path
