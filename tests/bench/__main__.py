@@ -1,4 +1,4 @@
-"""Run every benchmark and print each figure beside its bar: `uv run python -m tests.bench [subject ...]`."""
+"""Run benchmarks and print each figure with its bar: `uv run python -m tests.bench [subject ...]`; default: all."""
 
 import importlib
 import json
@@ -21,7 +21,7 @@ HERE = Path(__file__).parent
 def main(names: list[str]) -> int:
     known = sorted(path.stem.removeprefix("bench_") for path in HERE.glob("bench_*.py"))
     if unknown := sorted(set(names) - set(known)):
-        print(f"unknown benchmark {', '.join(unknown)}; there are: {', '.join(known)}")
+        print(f"unknown benchmark {', '.join(unknown)}; known: {', '.join(known)}")
         return 2
     rows = []
     for name in names or known:

@@ -1,7 +1,7 @@
-"""Decoding on one core: what the stage adds to the decoder alone, and what windows save.
+"""Decoding on one core: the overhead of the stage over the decoder alone, and the time that windows save.
 
-"Decoder alone" is `soundfile.read` of the whole file. The stage mixes, resamples, walks the file's structure and
-measures its health besides; the notes say what each of these takes, as a share of the stage's time.
+"Decoder alone" is `soundfile.read` of the whole file. The stage also mixes, resamples, checks the file's structure and
+measures its health; the notes give the share of each in the stage's time.
 """
 
 import tempfile
@@ -21,7 +21,7 @@ from audioae.audio.decode import decode_track
 from audioae.audio.extract import extract
 from audioae.audio.health import HealthMeter
 from audioae.audio.integrity import inspect
-from audioae.constants import SAMPLE_RATE
+from audioae.constants import HOP_LENGTH, N_FFT, N_MELS, SAMPLE_RATE
 from tests.audio.made import music, write
 from tests.bench.harness import Row, interleave
 
@@ -40,7 +40,7 @@ def measure() -> list[Row]:
 
 
 def _music_like(seconds: float) -> np.ndarray:
-    """Notes, drums' noise and channels that differ, up to half the sample rate."""
+    """Notes, noise of drums up to half the sample rate, and different channels."""
     noise = np.random.default_rng(0).standard_normal((round(seconds * 44_100), 2)).astype(np.float32)
     bursts = np.exp(-(np.arange(len(noise)) % 22_050) / 3000.0).astype(np.float32)[:, None]
     return music(seconds) + noise * (0.01 + 0.1 * bursts)
@@ -59,7 +59,7 @@ def _row_of(path: Path, bar: float) -> Row:
 
 
 def _shares(path: Path, stage_s: float) -> str:
-    """What the parts of the stage take, each timed alone on as much as the stage gives it."""
+    """The share of each part in the stage's time; a part is timed alone on the same amount of audio."""
     samples, rate = sf.read(path, dtype="float32")
     n_read = round(decode_track(path, CLIPS, DECODE).health["examined_s"] * rate)
     planes = np.ascontiguousarray(samples[:n_read].T)
@@ -71,7 +71,7 @@ def _shares(path: Path, stage_s: float) -> str:
         meter = HealthMeter(rate, 2)
         for at in range(0, n_read, 65_536):
             meter.add(planes[:, at : at + 65_536], mono[at : at + 65_536], at)
-        meter.report()
+        meter.columns()
 
     parts = {
         "resampling": lambda: [soxr.resample(eighth, rate, SAMPLE_RATE, quality="HQ") for _ in range(8)],
@@ -83,11 +83,11 @@ def _shares(path: Path, stage_s: float) -> str:
 
 
 def _m4a_row(path: Path) -> list[Row]:
-    """librosa reads m4a through the program ffmpeg; where there is none, there is nothing to compare with."""
+    """librosa reads m4a through the program ffmpeg; without it there is no comparison."""
     try:
         librosa.load(path, sr=SAMPLE_RATE)
     except Exception:  # noqa: BLE001  whatever audioread raises without a backend
-        print("decode m4a: not measured, librosa needs the program ffmpeg for it")
+        print("decode m4a: not measured, because librosa needs the program ffmpeg")
         return []
     subjects = {
         "librosa": lambda: librosa.load(path, sr=SAMPLE_RATE),
@@ -100,7 +100,9 @@ def _m4a_row(path: Path) -> list[Row]:
 def _long_rows(path: Path) -> list[Row]:
     def obvious() -> None:
         waveform, _ = librosa.load(path, sr=SAMPLE_RATE)
-        power = librosa.feature.melspectrogram(y=waveform, sr=SAMPLE_RATE, n_fft=2048, hop_length=512, n_mels=128)
+        power = librosa.feature.melspectrogram(
+            y=waveform, sr=SAMPLE_RATE, n_fft=N_FFT, hop_length=HOP_LENGTH, n_mels=N_MELS
+        )
         librosa.power_to_db(power)
 
     seconds = interleave(

@@ -1,9 +1,9 @@
 """Duplicates on the store of AUDIOAE_STORE (default: data): are copies found, and is nothing else merged?
 
-Copies are made of evenly taken tracks: re-encoded, resampled, cut, filtered. Each is judged as the index would: by its
-cosine to the track, its duration and its pattern. Not merging is asked of every pair of different tracks by pattern
-alone, whatever their embeddings and durations: pairs of one artist first, then any, `PAIRS` in all. Pairs that the
-store's own index calls duplicates (on the demo catalog exactly the planted ones) are not counted as different.
+Copies of evenly spaced tracks are re-encoded, resampled, cut or filtered. Each is judged as in the index: by its cosine
+to the track, its duration and its pattern. Different tracks are judged by pattern alone, ignoring embeddings and
+durations: pairs of one artist first, then others, `PAIRS` in all. Pairs that the index of the store marks as duplicates
+(on the demo catalog exactly the planted ones) do not count as different.
 """
 
 import os
@@ -17,6 +17,7 @@ from audioae.api import Library
 from audioae.audio.fingerprint import MAX_SECONDS, MIN_COSINE, fingerprint_clips, is_same, similarity
 from audioae.audio.perturbations import PERTURBATIONS, read_whole, write_version
 from audioae.pipeline.index_neighbors import read_fingerprints, read_index_neighbors
+from audioae.spacing import evenly_spaced
 from audioae.store.dataset import Store
 from tests.bench.harness import Row
 
@@ -33,20 +34,20 @@ def measure() -> list[Row]:
 
 def measure_copies(library: Library) -> list[Row]:
     ids = sorted(library.index.ids.to_pylist())
-    tracks = [library.find(ids[i]) for i in np.linspace(0, len(ids) - 1, TRACKS).round().astype(int)]
+    tracks = [library.find(ids[i]) for i in evenly_spaced(len(ids), TRACKS)]
     found: dict[str, list[bool]] = {}
     alike: dict[str, list[float]] = {}
     for track in tracks:
-        own = library.extract_file(track["uri"])
+        original = library.extract_file(track["uri"])
         planes, rate = read_whole(track["uri"])
         for perturbation in PERTURBATIONS:
             if perturbation.name not in REENCODED + OTHERS:
                 continue
             with tempfile.TemporaryDirectory() as folder:
                 copy = library.extract_file(write_version(planes, rate, perturbation, Path(folder)))
-            cosine = float(library.embed_codes(own.codes) @ library.embed_codes(copy.codes))
-            prints = [fingerprint_clips(made.codes, made.starts_s) for made in (own, copy)]
-            seconds = abs(own.health["duration_s"] - copy.health["duration_s"])
+            cosine = float(library.embed_codes(original.codes) @ library.embed_codes(copy.codes))
+            prints = [fingerprint_clips(made.codes, made.starts_s) for made in (original, copy)]
+            seconds = abs(original.health["duration_s"] - copy.health["duration_s"])
             near = cosine >= MIN_COSINE and seconds <= MAX_SECONDS
             found.setdefault(perturbation.name, []).append(near and is_same(*prints))
             alike.setdefault(perturbation.name, []).append(similarity(*prints))

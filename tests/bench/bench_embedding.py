@@ -1,6 +1,6 @@
-"""How steady embeddings are, on the demo's store (run `python -m flows.pipeline configs/demo.yaml` first).
+"""Robustness of embeddings on the demo's store (run `python -m flows.pipeline configs/demo.yaml` first).
 
-A shift drops the first 1.2 s of the decoded track. The dtype of stored mels is judged by what it does to embeddings.
+A shift removes the first 1.2 s of the decoded track. The dtype of stored mels is judged by its effect on embeddings.
 """
 
 import os
@@ -16,8 +16,9 @@ from audioae.audio.config import ClipConfig, DecodeConfig
 from audioae.audio.decode import decode_track
 from audioae.audio.extract import extract
 from audioae.audio.mel import decode_mel, encode_mel, log_mel
-from audioae.constants import SAMPLE_RATE
+from audioae.constants import CLIP_S, FLOOR_DB, N_FRAMES, N_MELS, SAMPLE_RATE
 from audioae.model.embedder import pool_track
+from audioae.spacing import evenly_spaced
 from audioae.store.dataset import Store
 from tests.bench.harness import Row
 
@@ -28,7 +29,8 @@ SHIFT_S = 1.2
 def measure() -> list[Row]:
     library = Library(Store(os.environ.get("AUDIOAE_STORE", "data")))
     uris = library.tracks.filter(library.tracks["duplicate_of"].is_null())["uri"].to_pylist()
-    uris = [uri for uri in uris if library.embedding_row(library.find(uri))][:: max(1, len(uris) // N_TRACKS)]
+    uris = [uri for uri in uris if library.embedding_row(library.find(uri))]
+    uris = [uris[i] for i in evenly_spaced(len(uris), N_TRACKS)]
     return [*_shift(library, uris), *_dtype(library, uris[:20]), _batch(library, uris[:20])]
 
 
@@ -59,7 +61,7 @@ def _dtype(library: Library, uris: list[str]) -> list[Row]:
     errors: dict[str, list[float]] = {"uint8": [], "float16": []}
     for uri in uris:
         mel = log_mel(decode_track(uri, library.mels_config.clips, DecodeConfig()).clips)
-        relative = np.maximum(mel - mel.max(axis=(1, 2), keepdims=True), -80.0)
+        relative = np.maximum(mel - mel.max(axis=(1, 2), keepdims=True), FLOOR_DB)
         exact = _embed_db(library, relative)
         errors["uint8"].append(1 - float(exact @ _embed_db(library, decode_mel(encode_mel(mel)[0]))))
         errors["float16"].append(1 - float(exact @ _embed_db(library, relative.astype(np.float16).astype(np.float32))))
@@ -72,7 +74,7 @@ def _dtype(library: Library, uris: list[str]) -> list[Row]:
             f"{bytes_} bytes per clip",
             higher_is_better=False,
         )
-        for (name, values), bytes_ in zip(errors.items(), (16_640, 33_280), strict=True)
+        for (name, values), bytes_ in zip(errors.items(), (N_MELS * N_FRAMES, 2 * N_MELS * N_FRAMES), strict=True)
     ]
 
 
@@ -103,9 +105,9 @@ def _embed_db(library: Library, mel_db: np.ndarray) -> np.ndarray:
 
 
 def _whole(uri: str) -> tuple[np.ndarray, int]:
-    """All of a file that soundfile cannot read, as the clips of a plan that leaves nothing out."""
+    """Read a whole file that soundfile cannot read, from clips that cover it."""
     decoded = decode_track(uri, ClipConfig(max_clips=10_000, hop_s=1.0), DecodeConfig())
-    ends = np.round((decoded.starts_s + 3.0) * SAMPLE_RATE).astype(int)
+    ends = np.round((decoded.starts_s + CLIP_S) * SAMPLE_RATE).astype(int)
     waveform = np.zeros(ends[-1], np.float32)
     for end, clip in zip(ends, decoded.clips, strict=True):
         waveform[end - len(clip) : end] = clip

@@ -1,4 +1,4 @@
-"""Log-mel of 64 clips on one core: librosa clip by clip against `log_mel`; torchaudio for information."""
+"""Log-mel of 64 clips on one core: librosa clip by clip against `log_mel`; torchaudio for comparison."""
 
 import librosa
 import numpy as np

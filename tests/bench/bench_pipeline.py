@@ -1,6 +1,6 @@
-"""The whole way from a file to its embedding, on one core: against the sum of its stages, and against the obvious way.
+"""From a file to its embedding on one core: compared with the sum of its stages, and with the obvious implementation.
 
-The obvious way is what one writes first: librosa.load, librosa's mel clip by clip, the encoder eager in float32.
+The obvious implementation uses librosa.load, librosa's mel clip by clip, and the encoder eagerly in float32.
 """
 
 import tempfile
@@ -17,7 +17,7 @@ from audioae.audio.decode import decode_track
 from audioae.audio.extract import extract
 from audioae.audio.mel import encode_mel, log_mel
 from audioae.config import load_config
-from audioae.constants import CLIP_SAMPLES, SAMPLE_RATE
+from audioae.constants import CLIP_SAMPLES, EMBEDDING_DIM, SAMPLE_RATE
 from audioae.demo.config import SynthConfig
 from audioae.demo.write import synthesize
 from audioae.model.autoencoder import ConvAutoencoder, build_model
@@ -50,7 +50,7 @@ def _pipeline(folder: Path) -> list[Row]:
     codes = [encode_mel(log_mel(waveform))[0] for waveform in waveforms]
 
     def embed(tracks: list[np.ndarray]) -> list[np.ndarray]:
-        """A shard at once, as the stage does it."""
+        """Embed a shard at once, as the stage does."""
         embeddings, _ = embedder.embed(np.concatenate(tracks))
         ends = np.cumsum([len(track) for track in tracks])
         return [pool_track(part)[0] for part in np.split(embeddings, ends[:-1])]
@@ -86,7 +86,7 @@ def _pipeline(folder: Path) -> list[Row]:
     return [
         Row("whole pipeline: sum of stages / measured", sum(stages.values()) / median["whole"], 0.85),
         Row(
-            "whole pipeline: the obvious way / measured",
+            "whole pipeline: obvious implementation / measured",
             median["obvious"] / median["whole"],
             1.7,
             "x",
@@ -96,7 +96,7 @@ def _pipeline(folder: Path) -> list[Row]:
 
 
 def _reading(folder: Path) -> Row:
-    vectors = np.random.default_rng(0).standard_normal((N_EMBEDDINGS, 128)).astype(np.float32)
+    vectors = np.random.default_rng(0).standard_normal((N_EMBEDDINGS, EMBEDDING_DIM)).astype(np.float32)
     np.save(folder / "vectors.npy", vectors)
     n = len(vectors)
     table = pa.Table.from_arrays(

@@ -79,9 +79,7 @@ def _demo(compared: Mapping[str, Any], evaluated: Mapping[str, Any], _: Mapping[
         results = _find(compared, key)["results"]
         others = [entry for name, entry in results.items() if name != OWN]
         beaten = sum(entry["verdict"] == "better" for entry in others)
-        rows.append(
-            Row(f"demo, {key}: baselines beaten outside the interval", beaten, len(others), "", _note(results))
-        )
+        rows.append(Row(f"demo, {key}: baselines beaten outside the interval", beaten, len(others), "", _note(results)))
     never = _find(compared, "never in a top")["results"]
     bar = never["MFCC"]["value"]
     rows.append(Row("demo, never in a top 10 (bar: MFCC's)", never[OWN]["value"], bar, "", "", higher_is_better=False))

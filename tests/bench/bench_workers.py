@@ -1,4 +1,4 @@
-"""Decode and mel of mp3 files by two worker processes against one, and what handing over an item costs."""
+"""Decode mp3 files and compute their mels with two worker processes against one; and the cost of sending an item."""
 
 import subprocess
 import sys
@@ -34,15 +34,15 @@ def measure() -> list[Row]:
     per_track = extracting["one"] / N_TRACKS
     share = handing["calls"] / N_CALLS / per_track
     plain = 2 * extracting["one plain process"] / extracting["two plain processes"]
-    note = f"one: {per_track * 1e3:.1f} ms per 30-s mp3; two plain processes on this machine, now: {plain:.2f}x"
+    note = f"one: {per_track * 1e3:.1f} ms per 30-s mp3; two plain processes on this machine: {plain:.2f}x"
     return [
         Row("decode + mel of files: one worker / two workers", extracting["one"] / extracting["two"], 1.8, note=note),
-        Row("handing over an item / decode + mel of a 30-s mp3", 100 * share, 2.0, unit="%", higher_is_better=False),
+        Row("sending an item / decode + mel of a 30-s mp3", 100 * share, 2.0, unit="%", higher_is_better=False),
     ]
 
 
 def _count(n_processes: int) -> None:
-    """What the machine gives: the same work in each of some processes that have nothing to do with each other."""
+    """The same work in each of some independent processes: the speedup that the machine allows."""
     command = [sys.executable, "-c", "sum(i * i for i in range(5_000_000))"]
     processes = [subprocess.Popen(command) for _ in range(n_processes)]
     for process in processes:

@@ -10,13 +10,13 @@ from typing import Any
 
 HEADER = ("date", "machine", "subject", "n_tracks", "k", "model")
 ENTRY = ("value", "low", "high", "seeds", "verdict")
-STABILITY = ("perturbation", "n", "cosine_mean", "cosine_min", "self_retrieval")
+ROBUSTNESS = ("perturbation", "n", "cosine_mean", "cosine_min", "self_retrieval")
 
 
 def cited(document: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
     """The header of a document and the metrics whose keys begin with one of `keys`; robustness and reconstruction too.
 
-    >>> document = {"k": 10, "hubs": [{"track_id": "a"}], "metrics": [{"key": "mAP", "subjects": {}}, {"key": "P@10"}]}
+    >>> document = {"k": 10, "hubs": [{"track_id": "a"}], "metrics": [{"key": "mAP", "results": {}}, {"key": "P@10"}]}
     >>> cited(document, ["mAP"])
     {'k': 10, 'metrics': {'mAP': {}}}
     """
@@ -28,8 +28,8 @@ def cited(document: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
     }
     if "reconstruction" in document:
         kept["reconstruction"] = {metric["key"]: _entries(metric) for metric in document["reconstruction"]}
-    if "stability" in document:
-        kept["stability"] = [{name: _rounded(row[name]) for name in STABILITY} for row in document["stability"]]
+    if "robustness" in document:
+        kept["robustness"] = [{name: _rounded(row[name]) for name in ROBUSTNESS} for row in document["robustness"]]
     return kept
 
 
@@ -41,7 +41,7 @@ def write(path: Path, document: Mapping[str, Any]) -> None:
 def _entries(metric: Mapping[str, Any]) -> dict[str, Any]:
     return {
         subject: {name: _rounded(entry[name]) for name in ENTRY if name in entry}
-        for subject, entry in metric["subjects"].items()
+        for subject, entry in metric["results"].items()
     }
 
 

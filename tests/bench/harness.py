@@ -1,7 +1,10 @@
-"""Side-by-side timing: every claim of speed is a ratio of two things timed in one interleaved run.
+"""Compare timings: every claim of speed is a ratio of two subjects that are timed in one interleaved run.
 
-Absolute times on a shared machine are noise; a ratio of medians over interleaved rounds is not.
-A file `bench_<subject>.py` has one function `measure() -> list[Row]`; `python -m tests.bench` runs them all.
+Conventions
+-----------
+- A file `bench_<subject>.py` has one function `measure() -> list[Row]`; `python -m tests.bench` runs them all.
+
+Why ratios: absolute times on a shared machine are noise; a ratio of medians over interleaved rounds is not.
 """
 
 import statistics
@@ -13,7 +16,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Row:
-    """One measured figure beside its bar. `higher_is_better=False` turns the bar into a ceiling."""
+    """One measured figure and its bar: a minimum, or a maximum if `higher_is_better` is False."""
 
     name: str
     value: float
@@ -28,7 +31,7 @@ class Row:
 
 
 def interleave(subjects: Mapping[str, Callable[[], Any]], rounds: int = 5) -> dict[str, float]:
-    """Median wall seconds of each subject over `rounds` rounds; in each round all run once, after one warm-up."""
+    """Median wall seconds of each subject over `rounds` rounds. Each round runs every subject once, after a warm-up."""
     for run in subjects.values():
         run()
     seconds: dict[str, list[float]] = {name: [] for name in subjects}
