@@ -1,1 +1,1 @@
-"""The autoencoder: blocks, heads, bottlenecks, terms, and the training loop. Tensors, no paths."""
+"""The autoencoder: blocks, heads, bottlenecks, loss terms and the training loop. It knows nothing of the store."""

@@ -1,4 +1,4 @@
-"""Alarms of a training run: each stops it with a `ModelError` that says what was seen and what to do."""
+"""Alarms of a training run. Each one stops the run with a `ModelError` that says what went wrong and what to do."""
 
 import math
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from audioae.errors import ModelError
 
 
 def check_finite(losses: Mapping[str, float], step: int) -> None:
-    """Raise if any term is NaN or infinite, naming it."""
+    """Raise if any term is NaN or infinite; the error names the term."""
     bad = [f"{name} = {value}" for name, value in losses.items() if not math.isfinite(value)]
     if bad:
         raise ModelError(
@@ -18,9 +18,9 @@ def check_finite(losses: Mapping[str, float], step: int) -> None:
 
 
 def check_codebook(perplexity: float, codebook_size: int, step: int, grace: int) -> None:
-    """Raise if, after `grace` steps, the codes in use are so few that nothing is quantized any more.
+    """Raise if the codebook has collapsed: after `grace` steps, its perplexity is below a floor.
 
-    The floor is 2 % of the codebook and at least 1.5: trained codebooks stand at 60 to 90 %.
+    The floor is 2 % of the codebook size, and at least 1.5. Trained codebooks reach 60 to 90 %.
     """
     floor = max(1.5, 0.02 * codebook_size)
     if step >= grace and perplexity < floor:
@@ -31,7 +31,7 @@ def check_codebook(perplexity: float, codebook_size: int, step: int, grace: int)
 
 
 class Patience:
-    """Counts validations without improvement of the held-out loss; remembers the best."""
+    """Counts validations in which the held-out loss did not improve, and remembers the best loss."""
 
     def __init__(self, patience: int, best: float = math.inf, best_step: int = 0, since: int = 0):
         self.patience = patience
@@ -40,7 +40,7 @@ class Patience:
         self.since = since
 
     def update(self, loss: float, step: int) -> bool:
-        """Take one validation; True if it is the best so far."""
+        """Record one validation; return True if its loss is the best so far."""
         improved = loss < self.best
         if improved:
             self.best, self.best_step, self.since = loss, step, 0

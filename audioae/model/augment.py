@@ -1,16 +1,20 @@
-"""Augmentation of mels: what must not change a clip's embedding.
+"""Augmentation of mels: the changes that a clip's embedding should ignore.
 
-Order: pitch roll, equalizer, background, noise, then the level is set so that the maximum is 0 dB again (as every clip
-the model will see has it), then SpecAugment. A gain needs no step of its own: mels are relative to their maximum.
+Order: pitch roll, equalizer, background, noise; then the maximum is reset to 0 dB, as in every clip that the model will
+see; then SpecAugment. There is no gain step, because mels are relative to their maximum.
 
-Before all that, a clip is cropped: a stretch of it is repeated to the full length. So the two clips of a pair seldom
-show the same moments, and a track with a single clip has more than one to show. Such a track is told from others by
-little else than what the full augmentation hides (pitch, EQ), so half of these pairs are augmented lightly.
+Clips are cropped first: a stretch of the clip is repeated to the full length. The two clips of a pair then seldom cover
+the same moments, and a track with a single clip gives more than one view.
 
-Conventions: dB in [-80, 0], shape (n, 128, 130). All draws come from the generator given.
+Why half of the single-clip pairs are augmented lightly: both clips of such a pair are the same, and the full
+augmentation hides most of what distinguishes that clip from other tracks (pitch, EQ).
 
-Source: SpecAugment: Park et al. 2019. Strength is a trade: fuller favors style, lighter favors speakers and single
+Why the strength is a setting: stronger augmentation favors style; lighter augmentation favors speakers and single
 sounds.
+
+Conventions: dB in [-80, 0], shape (n, 128, 130). All random draws come from the given generator.
+
+Source: SpecAugment: Park et al. 2019.
 """
 
 import torch
@@ -28,7 +32,7 @@ LIGHT = AugmentConfig(roll_mels=0, eq_db=1.0, background_share=0.0, mask_mels=8)
 
 
 def augment_pairs(db: Tensor, config: AugmentConfig, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Pairs of clips, cropped, and a randomly changed copy of that: what to give back, and what to see.
+    """Crop pairs of clips, and augment a copy of the crops.
 
     Parameters
     ----------
@@ -38,20 +42,21 @@ def augment_pairs(db: Tensor, config: AugmentConfig, generator: torch.Generator)
     Returns
     -------
     target, input : Tensor, shape (2 p, 128, 130)
+        The cropped clips, which the model reconstructs, and their augmented copies, which the encoder gets.
     """
     first, second = db.chunk(2)
     same = (first == second).all(dim=2).all(dim=1)
     target = _crop(db, config, generator)
-    changed = augment(target, config, generator)
+    augmented = augment(target, config, generator)
     if config.light_share and bool(same.any()):
         light = same & (_uniform(len(same), 0, 1, generator) < config.light_share)
         lightly = augment(target, LIGHT, generator)
-        changed = torch.where(light.repeat(2)[:, None, None], lightly, changed)
-    return target, changed
+        augmented = torch.where(light.repeat(2)[:, None, None], lightly, augmented)
+    return target, augmented
 
 
 def augment(db: Tensor, config: AugmentConfig, generator: torch.Generator) -> Tensor:
-    """A randomly changed copy of each mel."""
+    """Return a randomly augmented copy of each mel."""
     if config.roll_mels:
         db = _roll(db, config.roll_mels, generator)
     if config.eq_db:
@@ -67,7 +72,7 @@ def augment(db: Tensor, config: AugmentConfig, generator: torch.Generator) -> Te
 
 
 def _crop(db: Tensor, config: AugmentConfig, generator: torch.Generator) -> Tensor:
-    """A stretch of each chosen clip, from anywhere in it, repeated to the full length."""
+    """Replace a random share of the clips by a random stretch of each, repeated to the full length."""
     if not config.crop_share:
         return db
     n = len(db)
@@ -85,30 +90,33 @@ def _uniform(n: int, low: float, high: float, generator: torch.Generator) -> Ten
     return torch.rand(n, generator=generator, device=generator.device) * (high - low) + low
 
 
-def _chosen(n: int, share: float, generator: torch.Generator) -> Tensor:
-    """Rows to change: a random subset of fixed size, so that shapes do not depend on the draw."""
+def _random_rows(n: int, share: float, generator: torch.Generator) -> Tensor:
+    """Draw the rows to change: a random subset of fixed size, so that shapes do not depend on the draw."""
     return torch.randperm(n, generator=generator, device=generator.device)[: round(n * share)]
 
 
-def _roll(db: Tensor, most: int, generator: torch.Generator) -> Tensor:
-    """Shift along the mel axis; the outermost band is repeated where nothing comes in."""
-    shift = torch.randint(-most, most + 1, (len(db), 1), generator=generator, device=db.device)
+def _roll(db: Tensor, max_shift: int, generator: torch.Generator) -> Tensor:
+    """Shift each clip along the mel axis; the outermost band fills the gap."""
+    shift = torch.randint(-max_shift, max_shift + 1, (len(db), 1), generator=generator, device=db.device)
     bands = (torch.arange(N_MELS, device=db.device) - shift).clamp_(0, N_MELS - 1)
     return db[torch.arange(len(db), device=db.device).unsqueeze(1), bands]
 
 
 def _mix_background(db: Tensor, config: AugmentConfig, generator: torch.Generator) -> Tensor:
-    """Add the power of another clip of the batch, `background_db` below."""
+    """Mix in another clip of the batch, attenuated by a level drawn from `background_db`."""
     n = len(db)
-    rows = _chosen(n, config.background_share, generator)
+    rows = _random_rows(n, config.background_share, generator)
     shift = torch.randint(1, max(n, 2), (len(rows),), generator=generator, device=db.device)
     level = _uniform(len(rows), *config.background_db, generator)[:, None, None]
     return db.index_copy(0, rows, _add_power(db[rows], db[(rows + shift) % n] + level))
 
 
 def _mix_noise(db: Tensor, config: AugmentConfig, generator: torch.Generator) -> Tensor:
-    """Add the power of white noise: exponentially distributed per bin, `noise_db` below the clip's maximum."""
-    rows = _chosen(len(db), config.noise_share, generator)
+    """Mix in white noise, at a level drawn from `noise_db` relative to the clip's maximum.
+
+    The power of white noise is exponentially distributed in each bin.
+    """
+    rows = _random_rows(len(db), config.noise_share, generator)
     level = _uniform(len(rows), *config.noise_db, generator)[:, None, None]
     power = torch.rand(len(rows), N_MELS, N_FRAMES, generator=generator, device=db.device).clamp_(min=1e-6)
     noise = torch.log(-torch.log(power).clamp_(max=-1e-6)) / DB_TO_NEPER + level
@@ -116,20 +124,23 @@ def _mix_noise(db: Tensor, config: AugmentConfig, generator: torch.Generator) ->
 
 
 def _add_power(first: Tensor, second: Tensor) -> Tensor:
-    """10 log10(10^(a / 10) + 10^(b / 10)); within 100 dB this needs no logaddexp, which takes 5 times as long."""
+    """Compute 10 log10(10^(a / 10) + 10^(b / 10)).
+
+    Within 100 dB this is safe without logaddexp, which takes 5 times as long.
+    """
     return torch.log(torch.exp(first * DB_TO_NEPER) + torch.exp(second * DB_TO_NEPER)) / DB_TO_NEPER
 
 
 def _mask(db: Tensor, config: AugmentConfig, generator: torch.Generator) -> Tensor:
-    """Replace one stripe of bands and one of frames by the clip's mean."""
+    """Replace one stripe of bands and one stripe of frames by the clip's mean."""
     hidden = _stripe(len(db), N_MELS, config.mask_mels, generator).unsqueeze(2)
     hidden = hidden | _stripe(len(db), N_FRAMES, config.mask_frames, generator).unsqueeze(1)
     return torch.where(hidden, db.mean(dim=(1, 2), keepdim=True), db)
 
 
-def _stripe(n: int, length: int, most: int, generator: torch.Generator) -> Tensor:
-    """Boolean (n, length): a stripe of 0 to `most` places, anywhere."""
-    width = _uniform(n, 0, most + 1, generator).floor()
+def _stripe(n: int, length: int, max_width: int, generator: torch.Generator) -> Tensor:
+    """Boolean mask (n, length): per row, one stripe of 0 to `max_width` positions at a random place."""
+    width = _uniform(n, 0, max_width + 1, generator).floor()
     start = (_uniform(n, 0, 1, generator) * (length - width + 1)).floor()
-    place = torch.arange(length, device=generator.device)
-    return (place >= start.unsqueeze(1)) & (place < (start + width).unsqueeze(1))
+    position = torch.arange(length, device=generator.device)
+    return (position >= start.unsqueeze(1)) & (position < (start + width).unsqueeze(1))

@@ -1,13 +1,13 @@
-"""The autoencoder: encoder, head, bottleneck, decoder, put together from a config.
+"""The autoencoder: encoder, head, bottleneck and decoder, assembled from a config.
 
-A variant is a YAML file of 5 to 12 lines in configs/model/. Nothing downstream knows the variant: `embed`, `decode` and
-`reconstruct` are the same for all, the PCA baseline (`pca.py`) included.
+A variant is a YAML file of 5 to 12 lines in configs/model/. No caller depends on the variant: all variants, and the PCA
+baseline (`pca.py`), have the same `embed`, `decode` and `reconstruct`.
 
 Conventions
 -----------
-- Mels go in as uint8 codes or dB, shape (n, 128, 130), and come out as dB in [-80, 0].
-- An embedding is float32 (n, 128), centered and scaled over the training clips (`embedding_norm`).
-- Random draws come from the generator given, never from the global one.
+- Input mels are uint8 codes or dB, shape (n, 128, 130); output mels are dB in [-80, 0].
+- Embeddings are float32 (n, 128), centered and scaled over the training clips (`embedding_norm`).
+- Random draws come from the given generator, never from the global one.
 """
 
 import torch
@@ -23,7 +23,7 @@ from audioae.model.terms import Outputs
 
 
 class ConvAutoencoder(nn.Module):
-    """Encoder, head, bottleneck, decoder (see the module)."""
+    """Encoder, head, bottleneck and decoder (see the module)."""
 
     def __init__(self, config: ModelConfig):
         super().__init__()
@@ -39,9 +39,9 @@ class ConvAutoencoder(nn.Module):
     def forward(
         self, mels: Tensor, tracks: Tensor, generator: torch.Generator | None = None
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Every term of one pass by its name, unweighted, and what the bottleneck reports of itself.
+        """Compute the loss terms of one forward pass.
 
-        In training the input is cropped, augmented and corrupted; the target is cropped with it and else clean.
+        In training mode the input is cropped, augmented and corrupted; the target is only cropped.
 
         Parameters
         ----------
@@ -49,6 +49,13 @@ class ConvAutoencoder(nn.Module):
         tracks : Tensor, shape (n,), int64
         generator : torch.Generator
             Source of every random draw; required in training mode.
+
+        Returns
+        -------
+        losses : dict of str to Tensor
+            The unweighted terms by name.
+        stats : dict of str to Tensor
+            Scalars of the bottleneck to log, such as the perplexity.
         """
         clean = mel_db(mels)
         db = clean
@@ -67,12 +74,12 @@ class ConvAutoencoder(nn.Module):
         return losses, {name: value for name, value in latent.stats.items() if value.ndim == 0}
 
     def total(self, losses: dict[str, Tensor], step: int) -> Tensor:
-        """The loss: the terms' sum, weighted as at optimizer step `step`; weight 0 only reports."""
+        """Sum the terms with their weights at optimizer step `step`; a term of weight 0 is only logged."""
         weighted = [term.weight_at(step) * losses[term.key] for term in self.config.terms if term.weight > 0]
         return torch.stack(weighted).sum()
 
     def encode(self, normalized: Tensor, generator: torch.Generator | None = None) -> Latent:
-        """From normalized mels to the latent; head and bottleneck work in float32 whatever the rest does."""
+        """Encode normalized mels; head and bottleneck always run in float32."""
         maps = self.encoder(normalized)
         with torch.autocast(normalized.device.type, enabled=False):
             return self.bottleneck(self.head(maps), generator)
@@ -82,22 +89,22 @@ class ConvAutoencoder(nn.Module):
         return getattr(self.config.bottleneck, "codebook_size", 0)
 
     def embed(self, mels: Tensor) -> Tensor:
-        """Embeddings (n, 128), centered and scaled; call in eval mode."""
+        """Compute embeddings (n, 128), centered and scaled; call it in eval mode."""
         latent = self.encode(self.mel_norm(mel_db(mels)))
         return self.embedding_norm(latent.embedding)
 
     def decode(self, embeddings: Tensor) -> Tensor:
-        """Mels in dB (n, 128, 130) from embeddings as `embed` returns them, pooled ones included."""
+        """Decode embeddings, as returned by `embed` or pooled from them, to mels in dB (n, 128, 130)."""
         z = self.embedding_norm.invert(embeddings)
         return self.mel_norm.invert(self.decoder(z)).clamp(FLOOR_DB, 0.0)
 
     def reconstruct(self, mels: Tensor) -> Tensor:
-        """Mels in dB (n, 128, 130), through the bottleneck."""
+        """Encode and decode mels, through the bottleneck; returns dB (n, 128, 130)."""
         latent = self.encode(self.mel_norm(mel_db(mels)))
         return self.mel_norm.invert(self.decoder(latent.z)).clamp(FLOOR_DB, 0.0)
 
     def embed_and_score(self, mels: Tensor) -> tuple[Tensor, Tensor]:
-        """Embeddings (n, 128) and the mean squared reconstruction error per bin (n,), in normalized units."""
+        """Compute embeddings (n, 128) and mean squared reconstruction errors per bin (n,), in normalized units."""
         normalized = self.mel_norm(mel_db(mels))
         latent = self.encode(normalized)
         error = (self.decoder(latent.z) - normalized).square().mean(dim=(1, 2))
@@ -105,7 +112,7 @@ class ConvAutoencoder(nn.Module):
 
 
 def build_model(config: ModelConfig, seed: int = 0) -> "ConvAutoencoder | PcaModel":
-    """A new model with weights drawn from `seed`; the global random state is as it was.
+    """Build a model with weights drawn from `seed`; the global random state is left unchanged.
 
     >>> sum(p.numel() for p in build_model(ModelConfig(channels=(2, 4))).parameters()) > 0
     True

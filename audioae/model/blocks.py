@@ -3,12 +3,12 @@
 Conventions
 -----------
 - A mel is (128, 130): uint8 codes of `audio.mel`, or float dB in [-80, 0] relative to the clip's maximum.
-- Inside a net a mel is normalized: zero mean and unit deviation per mel band over the training clips.
-- 130 frames are padded once to 144 on the way in and cropped once on the way out: four stages of stride 2 give 8 x 9.
-- Why no normalization in the outermost stage: at 64 x 72 x 16 the backward pass of a batch norm took a quarter of the
-  whole training step on a CPU, for no gain in the loss.
-- Why channels last from the first map on: with one input channel the layout is ambiguous, torch falls back to channels
-  first, and the ReLU behind the first convolution takes 30 times as long in the backward pass.
+- Networks see normalized mels: zero mean and unit deviation per mel band over the training clips.
+- The 130 frames are padded once to 144 at the input and cropped once at the output: four stages of stride 2 give 8 x 9.
+- Why the outermost stage has no batch norm: at 64 x 72 x 16 its backward pass took a quarter of the whole training step
+  on a CPU, and the loss was no better.
+- Why channels last from the first map on: with one input channel the layout is ambiguous, so torch falls back to
+  channels first, and the ReLU after the first convolution takes 30 times as long in the backward pass.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ PADDED_FRAMES = 144
 
 
 def mel_db(mels: Tensor) -> Tensor:
-    """Mels as float32 dB in [-80, 0], from uint8 codes or from dB.
+    """Convert mels, given as uint8 codes or as dB, to float32 dB in [-80, 0].
 
     >>> mel_db(torch.tensor([0, 255], dtype=torch.uint8)).tolist()
     [-80.0, 0.0]
@@ -36,7 +36,7 @@ def mel_db(mels: Tensor) -> Tensor:
 
 
 class Standardize(nn.Module):
-    """(x - mean) / std; the statistics are buffers, set once from training clips."""
+    """Compute (x - mean) / std; the statistics are buffers, set once from training clips."""
 
     mean: Tensor
     std: Tensor
@@ -54,25 +54,25 @@ class Standardize(nn.Module):
 
 
 class MelNorm(Standardize):
-    """Standardize dB per mel band."""
+    """Standardize mels per mel band."""
 
     def __init__(self):
         super().__init__(torch.full((N_MELS, 1), FLOOR_DB / 2), torch.full((N_MELS, 1), 20.0))
 
     @torch.no_grad()
     def fit(self, mels: Tensor) -> None:
-        """Set mean and deviation from `mels`, shape (n, 128, 130); a band that hardly changes gets 1 dB."""
+        """Set mean and deviation from `mels`, shape (n, 128, 130); the deviation is at least 1 dB."""
         db = mel_db(mels)
         self.mean.copy_(db.mean(dim=(0, 2)).unsqueeze(1))
         self.std.copy_(db.std(dim=(0, 2), correction=0).clamp(min=1.0).unsqueeze(1))
 
 
 class EmbeddingNorm(Standardize):
-    """Center each unit of the embedding, and scale all by one number.
+    """Center each unit of the embedding, and scale all units by one factor.
 
-    Why not each unit by its own deviation: track embeddings divided so lose .010 mAP on the demo's 12 styles and .008
-    on 400 recordings of 10 classes, both outside the interval (`audioae evaluate --against` the divided ones). For PCA
-    it would be whitening.
+    Why not divide each unit by its deviation: that costs track embeddings .010 mAP on the demo's 12 styles and .008 on
+    400 recordings of 10 classes; both losses are outside the confidence interval of `audioae evaluate --against`. For
+    PCA it would be whitening.
     """
 
     def __init__(self):
@@ -80,13 +80,13 @@ class EmbeddingNorm(Standardize):
 
     @torch.no_grad()
     def fit(self, raw: Tensor) -> None:
-        """Set the mean per unit, and the root of the mean variance, from raw embeddings (n, 128)."""
+        """Set the mean per unit, and one deviation (root of the mean variance), from raw embeddings (n, 128)."""
         self.mean.copy_(raw.mean(dim=0))
         self.std.copy_((raw - self.mean).square().mean().sqrt().clamp(min=1e-6))
 
 
 class Stage(nn.Module):
-    """Convolution, batch norm (or none), ReLU (or none), pixel shuffle (or none)."""
+    """Convolution, optional batch norm, optional ReLU, optional pixel shuffle."""
 
     def __init__(self, conv: nn.Module, norm: nn.Module | None = None, relu: bool = True, shuffle: int = 1):
         super().__init__()
@@ -104,7 +104,7 @@ class Stage(nn.Module):
         return F.pixel_shuffle(x, self.shuffle) if self.shuffle > 1 else x
 
     def fold(self) -> None:
-        """Multiply the batch norm into the convolution, in place: the same function in eval mode, one pass less."""
+        """Fold the batch norm into the convolution, in place: the same function in eval mode, with one pass fewer."""
         if self.norm is not None:
             transposed = isinstance(self.conv, nn.ConvTranspose2d)
             self.conv = fuse_conv_bn_eval(self.conv, self.norm, transpose=transposed)  # pyright: ignore[reportArgumentType]
@@ -112,7 +112,7 @@ class Stage(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Stages of stride 2, from a normalized mel to a list of maps: the padded input first, the deepest last."""
+    """Stages of stride 2, from a normalized mel to a list of feature maps, from the padded input to the deepest map."""
 
     def __init__(self, channels: Sequence[int]):
         super().__init__()
@@ -130,10 +130,11 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """From (n, 128) to a normalized mel (n, 128, 130), back up through the encoder's grids.
+    """From (n, 128) to a normalized mel (n, 128, 130), through the encoder's grids in reverse.
 
-    The last two doublings are one convolution to 4 x 4 bins per place and a pixel shuffle: against four transposed
-    convolutions a step took a quarter less time, and the held-out error after 250 steps was .381 instead of .401.
+    The last two doublings are one convolution to 4 x 4 bins per position and a pixel shuffle. Compared with four
+    transposed convolutions, a step took a quarter less time, and the held-out error after 250 steps was .381 instead of
+    .401.
     """
 
     def __init__(self, channels: Sequence[int]):
@@ -158,7 +159,7 @@ class Decoder(nn.Module):
 
 
 def map_shape(channels: Sequence[int], depth: int) -> tuple[int, int, int]:
-    """Channels, mel bands and frames of the encoder's map after `depth` stages.
+    """Return channels, mel bands and frames of the encoder's map after `depth` stages.
 
     >>> map_shape((16, 32, 64, 128), 4)
     (128, 8, 9)

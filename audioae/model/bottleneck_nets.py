@@ -12,8 +12,8 @@ from audioae.model.vq import Quantizer
 class Latent(NamedTuple):
     """Output of every bottleneck.
 
-    `z` (n, 128) goes to the decoder. `embedding` (n, 128) is what the clip is searched by: deterministic in eval,
-    never quantized. `stats` holds what terms need and, as numbers, what is logged.
+    `z` (n, 128) goes to the decoder. `embedding` (n, 128) is the vector that search uses: deterministic in eval mode,
+    never quantized. `stats` holds what the loss terms need; its scalars are logged.
     """
 
     z: Tensor
@@ -22,7 +22,7 @@ class Latent(NamedTuple):
 
 
 class LinearBottleneck(nn.Module):
-    """The head's vector, or its sigmoid."""
+    """The output of the head, or its sigmoid."""
 
     head_dim = EMBEDDING_DIM
 
@@ -36,7 +36,7 @@ class LinearBottleneck(nn.Module):
 
 
 class GaussianBottleneck(nn.Module):
-    """A diagonal Gaussian; sampled in training by z = mu + exp(logvar / 2) * noise."""
+    """A diagonal Gaussian; in training z = mu + exp(logvar / 2) * noise, in eval mode z = mu."""
 
     head_dim = 2 * EMBEDDING_DIM
 
@@ -51,7 +51,7 @@ class GaussianBottleneck(nn.Module):
 
 
 class VqBottleneck(nn.Module):
-    """Quantized to the decoder, unquantized to the search."""
+    """The decoder gets the quantized vector; search gets the unquantized one."""
 
     head_dim = EMBEDDING_DIM
 

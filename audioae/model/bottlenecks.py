@@ -1,11 +1,11 @@
-"""Bottlenecks: what stands between encoder and decoder.
+"""Configs of the bottlenecks, which map the encoder's vector to the decoder's input.
 
-A bottleneck takes the head's output (n, `head_dim`) and returns a `Latent`. Its config says what it `PROVIDES` to the
-terms of the loss; a term that needs something else is refused when the YAML is read.
+A bottleneck takes the head's output (n, `head_dim`) and returns a `Latent`. Its config lists what it `provides` to the
+loss terms; a term that needs anything else is refused when the YAML is read.
 
 - `linear`: the vector itself, or its sigmoid (units in (0, 1), for sparse_kl).
-- `gaussian`: mu and logvar; z is a sample in training and mu in eval (VAE).
-- `vq`: nearest codes, single, product or residual (`vq.py`).
+- `gaussian`: mu and logvar; z is a sample in training and mu in eval mode (VAE).
+- `vq`: nearest codes of a single, product or residual quantizer (`vq.py`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class LinearConfig(Config):
-    """No constraint beyond the size; `activation` sigmoid squashes each unit to (0, 1)."""
+    """No constraint beyond the size; `activation: sigmoid` squashes each unit to (0, 1)."""
 
     kind: Literal["linear"]
     activation: Literal["none", "sigmoid"] = "none"
@@ -50,7 +50,7 @@ class GaussianConfig(Config):
 
 
 class VqConfig(Config):
-    """Vector quantization; see `vq.py` for groups, shared and levels."""
+    """Vector quantization; `vq.py` explains `groups`, `shared` and `levels`."""
 
     kind: Literal["vq"]
     groups: int = Field(default=16, ge=1)

@@ -1,6 +1,6 @@
 """Checkpoints of a training run, as bytes: everything that the next step depends on.
 
-The random state is not among it: batches and draws of step i are functions of (seed, i).
+No random state is saved: the batch and the random draws of step i are functions of (seed, i).
 """
 
 import io
@@ -15,7 +15,7 @@ RESTART = "delete it to train from the start"
 
 
 class Checkpoints(Protocol):
-    """Where the latest checkpoint of one run is kept; the store implements it. `save` must be atomic."""
+    """Storage for the latest checkpoint of one run; the store implements it. `save` must be atomic."""
 
     def load(self) -> bytes | None: ...
 
@@ -23,19 +23,19 @@ class Checkpoints(Protocol):
 
 
 def pack(run: dict[str, Any], state: dict[str, Any]) -> bytes:
-    """`state` of the run that `run` identifies (configs and data), as bytes."""
+    """Serialize `state`; `run` identifies the run by its configs and data."""
     buffer = io.BytesIO()
     torch.save({"format": FORMAT, "run": run, "state": state}, buffer)
     return buffer.getvalue()
 
 
 def unpack(content: bytes, run: dict[str, Any]) -> dict[str, Any]:
-    """The state in `content`.
+    """Return the state in `content`.
 
     Raises
     ------
     ModelError
-        If it cannot be read, has another format, or belongs to another run than `run`.
+        If the content cannot be read, has another format, or belongs to a run other than `run`.
     """
     try:
         checkpoint = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
@@ -47,5 +47,5 @@ def unpack(content: bytes, run: dict[str, Any]) -> dict[str, Any]:
         raise ModelError(f"checkpoint has format {checkpoint.get('format')}, wanted {FORMAT}; {RESTART}")
     if checkpoint["run"] != run:
         differing = sorted(key for key in run if checkpoint["run"].get(key) != run[key])
-        raise ModelError(f"checkpoint belongs to another run: {', '.join(differing)} differ; {RESTART}")
+        raise ModelError(f"checkpoint belongs to another run (different: {', '.join(differing)}); {RESTART}")
     return checkpoint["state"]

@@ -16,10 +16,10 @@ from audioae.model.terms import Commitment, InfoNce, Mse, TermConfig
 
 
 class AugmentConfig(Config):
-    """Strengths; 0 turns a step off. `*_share` is the share of clips that get it.
+    """Strength of each augmentation step; 0 turns a step off. `*_share` is the share of clips that a step changes.
 
-    `crop_frames` is the shortest stretch that is left of a clip. `light_share` is of the pairs whose two clips are one
-    and the same: those of tracks with a single clip.
+    `crop_frames` is the shortest length of a crop. `light_share` is the share of single-clip pairs that are augmented
+    lightly; a track with a single clip gives a pair of two identical clips.
     """
 
     crop_share: float = Field(default=0.75, ge=0, le=1)
@@ -36,7 +36,7 @@ class AugmentConfig(Config):
 
 
 class ModelConfig(Config):
-    """One model variant. `kind` pca is the baseline and takes no other key."""
+    """One model variant. `kind: pca` is the baseline and takes no other key."""
 
     kind: Literal["autoencoder", "pca"] = "autoencoder"
     channels: tuple[int, ...] = Field(default=(16, 32, 64, 128), max_length=4)
@@ -64,11 +64,12 @@ class ModelConfig(Config):
             if missing:
                 raise ValueError(
                     f"term {term.key!r} needs {', '.join(missing)}, which bottleneck {self.bottleneck.kind!r} "
-                    f"{'with' if self.augment else 'without'} augment does not provide; it has {sorted(provided)}"
+                    f"{'with' if self.augment else 'without'} augment does not provide (it provides "
+                    f"{', '.join(sorted(provided))}); remove the term, or change bottleneck or augment"
                 )
         keys = [term.key for term in self.terms]
         if len(set(keys)) < len(keys):
-            raise ValueError(f"two terms are called the same in {keys}; give one a `name`")
+            raise ValueError(f"got duplicate term names in {keys}; set `name` on one of the duplicates")
         if not any(term.weight > 0 for term in self.terms):
-            raise ValueError("no term has a weight above 0: there is nothing to train")
+            raise ValueError("every term has weight 0, so there is nothing to train; give a term a weight above 0")
         return self

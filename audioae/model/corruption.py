@@ -1,6 +1,6 @@
-"""Corruptions: what is done to the input of a denoising or masked autoencoder. The target stays clean.
+"""Corruptions of the input of a denoising or masked autoencoder. The target stays clean.
 
-A corruption takes and returns dB, shape (n, 128, 130), and draws from the generator it is given.
+A corruption takes and returns dB, shape (n, 128, 130). Its random draws come from the given generator.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Gaussian(Config):
-    """Normal noise of `std_db` on every bin."""
+    """Add normal noise with a standard deviation of `std_db` to every bin."""
 
     kind: Literal["gaussian"]
     std_db: float = Field(default=8.0, gt=0)
@@ -31,7 +31,7 @@ class Gaussian(Config):
 
 
 class SaltPepper(Config):
-    """A `fraction` of the bins set to the loudest or the quietest value, half each."""
+    """Set a `fraction` of the bins to an extreme: half of them to 0 dB, half to the floor."""
 
     kind: Literal["salt_pepper"]
     fraction: float = Field(default=0.2, gt=0, lt=1)
@@ -45,7 +45,7 @@ class SaltPepper(Config):
 
 
 class Mask(Config):
-    """A `fraction` of the patches set to the floor; a patch is `bands` x `frames` bins."""
+    """Set a `fraction` of the patches to the floor; a patch is `bands` x `frames` bins."""
 
     kind: Literal["mask"]
     fraction: float = Field(default=0.5, gt=0, lt=1)

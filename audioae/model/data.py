@@ -1,14 +1,14 @@
-"""Clips to train on: held in arrays, split by track, drawn without state.
+"""Training clips: held in arrays, split by track, sampled without state.
 
-The batch of step i is a pure function of (seed, i): a resumed run sees what the uninterrupted run would have seen, and
-no loader has a position to save.
+The batch of step i is a pure function of (seed, i): a resumed run sees the batches that the uninterrupted run would
+have seen, and no loader has a position to save.
 
 Conventions
 -----------
-- A batch is p pairs: rows [0, p) and rows [p, 2 p) are two clips of the same p tracks. A track with one clip gives it
-  twice.
-- The tracks of a batch differ as long as there are enough of them.
-- Whether a track is held out depends on its number alone, so it stays where it is when the catalog grows.
+- A batch is p pairs: rows [0, p) and rows [p, 2 p) are two clips of the same p tracks. A track with a single clip gives
+  that clip twice.
+- A batch repeats a track only if there are fewer tracks than pairs.
+- A track's number alone decides whether it is held out, so the track stays on its side when the catalog grows.
 """
 
 from dataclasses import dataclass
@@ -22,16 +22,16 @@ from audioae.spacing import evenly_spaced
 
 @dataclass(frozen=True)
 class ClipSet:
-    """Mels of clips. The arrays may be memory maps.
+    """The mels of clips. The arrays may be memory maps.
 
     Parameters
     ----------
     codes : np.ndarray, shape (n, 128, 130), uint8
-        Codes of `audio.mel.encode_mel`.
+        Codes from `audio.mel.encode_mel`.
     peak_db : np.ndarray, shape (n,), float32
         Absolute level of each clip's maximum, dB.
     track : np.ndarray, shape (n,), int64
-        Which track each clip is from; any numbers, equal for clips of one track.
+        The track number of each clip; any numbers that are equal for clips of the same track.
     """
 
     codes: np.ndarray
@@ -46,19 +46,22 @@ class ClipSet:
             )
         if len(self.peak_db) != n or len(self.track) != n:
             raise ModelError(
-                f"clips: got {n} mels, {len(self.peak_db)} levels, {len(self.track)} tracks; wanted as many of each"
+                f"clips: got {n} mels, {len(self.peak_db)} levels, {len(self.track)} tracks; wanted equal numbers"
             )
         if not np.issubdtype(self.track.dtype, np.integer):
             raise ModelError(f"clips: got track numbers of type {self.track.dtype}, wanted int64")
 
     def split(self, held_out: float) -> tuple[np.ndarray, np.ndarray]:
-        """Rows to train on and rows held out, by track; about `held_out` of the tracks, and one at least of two."""
-        out = np.isin(self.track, held_out_tracks(self.track, held_out))
-        return np.flatnonzero(~out), np.flatnonzero(out)
+        """Split the rows by track into training rows and held-out rows.
+
+        About a share `held_out` of the tracks is held out: none if it is 0, else at least one of two or more tracks.
+        """
+        held = np.isin(self.track, held_out_tracks(self.track, held_out))
+        return np.flatnonzero(~held), np.flatnonzero(held)
 
 
 class PairSampler:
-    """Draws rows of `clips`, in pairs of one track (see the module).
+    """Draws batches of rows, in pairs of the same track (see the module).
 
     >>> track = np.array([7, 7, 8, 8, 9, 9])
     >>> rows = PairSampler(track, np.arange(6), seed=0).rows(step=3, pairs=3)
@@ -72,7 +75,7 @@ class PairSampler:
         _, self.starts, self.counts = np.unique(track[self.by_track], return_index=True, return_counts=True)
 
     def rows(self, step: int, pairs: int) -> np.ndarray:
-        """Rows of the batch of `step`, shape (2 `pairs`,), int64."""
+        """Draw the rows of the batch of `step`, shape (2 `pairs`,), int64."""
         rng = np.random.default_rng((self.seed, step))
         n = len(self.starts)
         rounds = [rng.choice(n, size=min(n, pairs - done), replace=False) for done in range(0, pairs, n)]
@@ -84,7 +87,7 @@ class PairSampler:
 
 
 def held_out_tracks(track: np.ndarray, held_out: float) -> np.ndarray:
-    """The numbers of the tracks that are not trained on, of all that occur in `track`; ascending."""
+    """Return the held-out track numbers among those in `track`, ascending."""
     tracks = np.unique(track)
     draw = _hash(tracks.astype(np.uint64)).astype(np.float64) / 2.0**64
     held = draw < held_out
@@ -94,13 +97,13 @@ def held_out_tracks(track: np.ndarray, held_out: float) -> np.ndarray:
     return tracks[held]
 
 
-def spread(rows: np.ndarray, most: int) -> np.ndarray:
-    """At most `most` of `rows`, evenly spread over them."""
-    return rows[evenly_spaced(len(rows), most)]
+def spread(rows: np.ndarray, n_max: int) -> np.ndarray:
+    """Return at most `n_max` of `rows`, evenly spaced."""
+    return rows[evenly_spaced(len(rows), n_max)]
 
 
 def _hash(numbers: np.ndarray) -> np.ndarray:
-    """The splitmix64 mix of uint64 numbers: neighbors become unrelated."""
+    """Hash uint64 numbers with splitmix64: neighboring numbers become unrelated."""
     x = numbers + np.uint64(0x9E3779B97F4A7C15)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -1,10 +1,10 @@
-"""From clips to embeddings: a trained model in its fastest form, in blocks of one size.
+"""From clips to embeddings: runs a trained model in its fastest form, in blocks of one size.
 
 Conventions
 -----------
-- Codes (n, 128, 130) uint8 in, embeddings (n, 128) float32 out, in the order given.
-- Every block has the same shape, the last one padded: what a clip gets does not depend on its batch.
-- A track's embedding is the mean over its clips, then L2-normalized: no whitening.
+- Input: codes (n, 128, 130) uint8. Output: embeddings (n, 128) float32 in the same order.
+- Every block has the same shape, and the last one is padded: a clip's embedding does not depend on its batch.
+- A track's embedding is the L2-normalized mean over its clips, without whitening.
 """
 
 import copy
@@ -29,9 +29,9 @@ class Embedder:
     Parameters
     ----------
     model : ConvAutoencoder or PcaModel
-        Left as it is; a copy is taken.
+        The embedder works on a copy of it.
     device : str
-        "cpu", "cuda", "mps", or "auto": a GPU if there is one.
+        "cpu", "cuda", "mps", or "auto" (a CUDA GPU if available, else the CPU).
     """
 
     def __init__(self, model: ConvAutoencoder | PcaModel, device: str = "auto"):
@@ -43,7 +43,7 @@ class Embedder:
     @torch.inference_mode()
     @cpu_threads()
     def embed(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Embeddings (n, 128) and reconstruction errors (n,) of clips, both float32.
+        """Compute embeddings (n, 128) and reconstruction errors (n,) of clips, both float32.
 
         The error is the mean squared difference per bin of the normalized mel.
 
@@ -60,29 +60,29 @@ class Embedder:
             block = codes[start : start + BLOCK]
             padded = np.zeros((BLOCK, N_MELS, N_FRAMES), np.uint8)
             padded[: len(block)] = block
-            found, error = self.model.embed_and_score(torch.from_numpy(padded).to(self.device))
-            embeddings[start : start + BLOCK] = found[: len(block)].cpu().numpy()
+            vectors, error = self.model.embed_and_score(torch.from_numpy(padded).to(self.device))
+            embeddings[start : start + BLOCK] = vectors[: len(block)].cpu().numpy()
             errors[start : start + BLOCK] = error[: len(block)].cpu().numpy()
         return embeddings, errors
 
     @torch.inference_mode()
     @cpu_threads()
     def reconstruct(self, codes: np.ndarray) -> np.ndarray:
-        """Mels as the decoder gives them back, (n, 128, 130) float32 in dB; for a few clips, to look at."""
+        """Encode and decode mels; returns (n, 128, 130) float32 in dB. All clips form one batch: pass only a few."""
         return self.model.reconstruct(torch.from_numpy(codes).to(self.device)).float().cpu().numpy()
 
     @torch.inference_mode()
     @cpu_threads()
     def decode(self, embeddings: np.ndarray) -> np.ndarray:
-        """Mels (n, 128, 130) float32 in dB that the decoder makes of embeddings (n, 128) of the length `embed` gives.
+        """Decode embeddings (n, 128), scaled as `embed` returns them, to mels (n, 128, 130), float32 in dB.
 
-        An embedding pooled over clips has no events: its mel is a smooth, blurred spectrum.
+        An embedding pooled over clips holds no single events: it decodes to a smooth, blurred spectrum.
         """
         return self.model.decode(torch.from_numpy(embeddings).to(self.device)).float().cpu().numpy()
 
 
 def fold(model: ConvAutoencoder | PcaModel) -> ConvAutoencoder | PcaModel:
-    """A copy in eval mode with batch norms multiplied into convolutions and channels laid out last."""
+    """Return a copy in eval mode, with batch norms folded into the convolutions and a channels-last layout."""
     folded = copy.deepcopy(model).cpu().eval().requires_grad_(False)
     for module in folded.modules():
         if isinstance(module, Stage):
@@ -94,9 +94,9 @@ def fold(model: ConvAutoencoder | PcaModel) -> ConvAutoencoder | PcaModel:
 
 
 def pool_track(embeddings: np.ndarray) -> tuple[np.ndarray, float]:
-    """A track's embedding (128,), of length 1, and the `spread` of its clips.
+    """Pool clips to a track's embedding (128,), of norm 1, and the `spread` of its clips.
 
-    Spread is 1 - mean cosine of the clips to the track's embedding: 0 where all clips sound the same.
+    The spread is 1 - mean cosine of the clips to the track's embedding; it is 0 if all clips sound the same.
 
     >>> track, spread = pool_track(np.ones((2, 128), np.float32))
     >>> round(float(np.linalg.norm(track)), 5), abs(round(spread, 5))
@@ -111,12 +111,12 @@ def pool_track(embeddings: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def pool_tracks(embeddings: np.ndarray, track: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Embeddings (n, 128) and spreads (n,) of tracks, from clips' embeddings and their track numbers 0 to n - 1.
+    """Pool clip embeddings to track embeddings (n, 128) and spreads (n,); `track` numbers the tracks from 0 to n - 1.
 
     >>> pool_tracks(np.eye(2, 128, dtype=np.float32), np.array([1, 0]))[0].argmax(axis=1).tolist()
     [1, 0]
     """
     order = np.argsort(track, kind="stable")
     ends = np.flatnonzero(np.diff(track[order])) + 1
-    pooled = [pool_track(own) for own in np.split(embeddings[order], ends)]
-    return np.stack([found for found, _ in pooled]), np.array([spread for _, spread in pooled])
+    pooled = [pool_track(clips) for clips in np.split(embeddings[order], ends)]
+    return np.stack([vector for vector, _ in pooled]), np.array([spread for _, spread in pooled])

@@ -1,6 +1,6 @@
-"""Pictures of a training run, as PNG bytes. No window, no global state: each figure is drawn and forgotten.
+"""Figures of a training run, as PNG bytes. Drawing opens no window and leaves no global state in matplotlib.
 
-Convention: mels are dB in [-80, 0], shape (k, 128, 130), and drawn on one color scale with low mels at the bottom.
+Conventions: mels are dB in [-80, 0], shape (k, 128, 130), drawn on one color scale, with the lowest band at the bottom.
 """
 
 import io
@@ -20,16 +20,16 @@ NO_CURVE = ("step", "split", "learning_rate", "clips_per_s")
 
 
 def reconstruction_figure(originals: np.ndarray, reconstructions: np.ndarray) -> bytes:
-    """Originals above their reconstructions, a column per clip, as PNG.
+    """Draw the originals above their reconstructions, one column per clip, as PNG.
 
     Raises
     ------
     ModelError
-        If the two differ in shape, or there is nothing to draw.
+        If the two differ in shape, or are empty.
     """
     if originals.shape != reconstructions.shape or len(originals) == 0:
         raise ModelError(
-            f"figure: got shapes {originals.shape} and {reconstructions.shape}, wanted the same, not empty"
+            f"figure: got shapes {originals.shape} and {reconstructions.shape}, wanted equal, non-empty shapes"
         )
     figure = Figure(figsize=(1 + 2.2 * len(originals), 4.6), layout="constrained")
     axes = figure.subplots(2, len(originals), squeeze=False, sharex=True, sharey=True)
@@ -49,7 +49,7 @@ def reconstruction_figure(originals: np.ndarray, reconstructions: np.ndarray) ->
 
 
 def training_figure(metrics: Sequence[dict[str, Any]]) -> bytes:
-    """A panel per logged number over the steps, training and held-out tracks, as PNG.
+    """Draw one panel per logged metric over the steps, for training and held-out tracks, as PNG.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def training_figure(metrics: Sequence[dict[str, Any]]) -> bytes:
     """
     names = [name for name in dict.fromkeys(key for row in metrics for key in row) if name not in NO_CURVE]
     if not names:
-        raise ModelError(f"figure: got {len(metrics)} rows of metrics, wanted at least one with a number in it")
+        raise ModelError(f"figure: got {len(metrics)} rows of metrics, wanted at least one row with a metric to draw")
     names.sort(key=lambda name: name != "loss")
     columns = min(3, len(names))
     rows = -(-len(names) // columns)

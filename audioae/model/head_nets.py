@@ -14,7 +14,7 @@ N_RATES = 10
 
 
 class FlatHead(nn.Module):
-    """Linear on the flattened deepest map."""
+    """A linear layer on the flattened deepest map."""
 
     def __init__(self, channels: Sequence[int], out_dim: int):
         super().__init__()
@@ -26,7 +26,7 @@ class FlatHead(nn.Module):
 
 
 class StatsHead(nn.Module):
-    """Statistics over time of two depths and of the input, batch norm, Linear."""
+    """Statistics over time of two depths and of the input, then batch norm and a linear layer."""
 
     def __init__(self, channels: Sequence[int], out_dim: int, modulation: int = 0):
         super().__init__()
@@ -48,9 +48,9 @@ class StatsHead(nn.Module):
 
 
 class Modulation(nn.Module):
-    """Modulation spectrum: how strongly coarse mel bands fluctuate at each rate, log power, shape (n, bands x rates).
+    """Modulation spectrum: log power of the fluctuation of coarse mel bands at each rate, shape (n, bands x rates).
 
-    Rates are `N_RATES` bands, evenly wide on a log scale from 1/3 Hz (once per clip) to 21 Hz.
+    The rates are `N_RATES` bands of equal width on a log scale, from 1/3 Hz (once per clip) to 21 Hz.
     """
 
     basis: Tensor
@@ -76,10 +76,10 @@ class Modulation(nn.Module):
 
 
 def _moments(values: Tensor) -> list[Tensor]:
-    """Mean and deviation over frames of (n, bands, frames, channels), flat.
+    """Compute mean and deviation over the frames of (n, bands, frames, channels), each flattened to (n, -1).
 
-    Products with a row of 1 / frames: 4 times as fast as `mean` and `var` along an inner axis. The gradient is finite
-    where nothing varies.
+    Why by a product with a row of 1 / frames: that is 4 times as fast as `mean` and `var` along an inner axis. The
+    constant under the root keeps the gradient finite where nothing varies.
     """
     row = values.new_full((1, values.shape[2]), 1 / values.shape[2])
     mean = row @ values

@@ -1,10 +1,11 @@
-"""Heads: from the encoder's maps to one vector per clip.
+"""Configs of the heads, which turn the encoder's maps into one vector per clip.
 
-`flat` is a Linear on the whole deepest map. `stats` pools over time first: mean and deviation per band of a middle and
-of the deepest map, and mean, deviation and mean absolute difference of the input mel; then batch norm and a Linear.
+`flat` is a linear layer on the whole deepest map. `stats` pools over time first: mean and deviation per band of a
+middle map and of the deepest map, and mean, deviation and mean absolute difference of the input mel. Batch norm and a
+linear layer follow.
 
-Why stats is the default: pooled statistics do not depend on where in the clip something happens. A Linear on the map
-does, and gives worse retrieval.
+Why `stats` is the default: pooled statistics do not depend on when in the clip something happens. A linear layer on the
+map does, and its retrieval is worse.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class FlatHeadConfig(Config):
-    """Linear on the flattened deepest map."""
+    """A linear layer on the flattened deepest map."""
 
     kind: Literal["flat"]
 
@@ -33,7 +34,7 @@ class FlatHeadConfig(Config):
 
 
 class StatsHeadConfig(Config):
-    """Pooled statistics over time; `modulation` coarse bands give their modulation spectrum, 0 for none."""
+    """Statistics pooled over time, and the modulation spectrum of `modulation` coarse bands (0: no such spectrum)."""
 
     kind: Literal["stats"]
     modulation: int = Field(default=0, ge=0, le=N_MELS)

@@ -1,4 +1,4 @@
-"""The log of a training run: rows in memory, TensorBoard in a folder, and whoever listens."""
+"""The log of a training run: rows in memory, TensorBoard events in a folder, and a callback."""
 
 import time
 from collections.abc import Callable
@@ -7,9 +7,9 @@ from typing import Any
 
 
 class Logs:
-    """Collects rows {step, split, name: value}; `rows` begins with those of the run so far.
+    """Collects rows {step, split, name: value}; `rows` starts with the rows that the run has logged so far.
 
-    Entries of TensorBoard from `first_step` on, left by a run that was killed, are replaced.
+    TensorBoard events after `first_step`, left by a killed run, are replaced.
     """
 
     def __init__(
@@ -24,14 +24,14 @@ class Logs:
         self.on_progress = on_progress if active else None
         self.writer = None
         if log_dir is not None and active:
-            from torch.utils.tensorboard import SummaryWriter  # a second to import: only where it is wanted
+            from torch.utils.tensorboard import SummaryWriter  # takes a second to import
 
             self.writer = SummaryWriter(str(log_dir), purge_step=first_step + 1)
         self.step = first_step
         self.clock = time.perf_counter()
 
     def train(self, step: int, values: dict[str, float], batch_size: int) -> None:
-        """Log a training step, with the clips per second since the last one."""
+        """Log a training step, with the clips per second since the last call."""
         now = time.perf_counter()
         rate = (step - self.step) * batch_size / max(now - self.clock, 1e-9)
         self.step, self.clock = step, now

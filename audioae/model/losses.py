@@ -1,4 +1,4 @@
-"""The mathematics of the loss terms: functions of tensors. `terms.py` has their configs.
+"""The mathematics of the loss terms, as functions of tensors. `terms.py` has their configs.
 
 Source: KL of diagonal Gaussians: Kingma and Welling 2014, appendix B; sparse KL: Ng 2011, "Sparse autoencoder";
 InfoNCE: Chen et al. 2020 (SimCLR); VICReg: Bardes et al. 2022.
@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 
 def gaussian_kl(mu: Tensor, logvar: Tensor) -> Tensor:
-    """KL of N(mu, exp(logvar)) to N(0, 1), in nats, for each unit apart.
+    """KL divergence of N(mu, exp(logvar)) from N(0, 1) for each unit, in nats.
 
     >>> round(gaussian_kl(torch.tensor([1.2, -0.5, 0.0]), torch.tensor([-1.0, 0.5, 0.3])).sum().item(), 4)
     1.1282
@@ -19,7 +19,7 @@ def gaussian_kl(mu: Tensor, logvar: Tensor) -> Tensor:
 
 
 def bernoulli_kl(rho: float, mean: Tensor) -> Tensor:
-    """KL of Bernoulli(rho) to Bernoulli(mean), in nats.
+    """KL divergence of Bernoulli(rho) from Bernoulli(mean), in nats.
 
     >>> round(bernoulli_kl(0.05, torch.tensor(0.7)).item(), 4)
     0.9631
@@ -30,7 +30,7 @@ def bernoulli_kl(rho: float, mean: Tensor) -> Tensor:
 
 
 def info_nce(embedding: Tensor, tracks: Tensor, temperature: float) -> Tensor:
-    """Cross-entropy of finding each clip's partner; other clips of its track are no negatives.
+    """Cross-entropy of finding each clip's partner; other clips of the same track are not used as negatives.
 
     Parameters
     ----------
@@ -51,19 +51,19 @@ def info_nce(embedding: Tensor, tracks: Tensor, temperature: float) -> Tensor:
 
 
 def variance_term(embedding: Tensor) -> Tensor:
-    """Mean shortfall of the units' deviation over the batch from 1."""
+    """Mean over the units of max(0, 1 - deviation over the batch)."""
     return F.relu(1 - torch.sqrt(embedding.var(dim=0, correction=0) + 1e-4)).mean()
 
 
 def covariance_term(embedding: Tensor) -> Tensor:
-    """Sum of squared covariances between different units, per unit."""
+    """Sum of the squared covariances between different units, divided by the number of units."""
     centered = embedding - embedding.mean(dim=0)
     covariance = centered.T @ centered / max(len(embedding) - 1, 1)
     return (covariance.square().sum() - covariance.diagonal().square().sum()) / embedding.shape[1]
 
 
 def vicreg(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Invariance, variance and covariance of two sets of embeddings (p, d) of the same p tracks."""
-    spread = variance_term(first) + variance_term(second)
-    crossed = covariance_term(first) + covariance_term(second)
-    return F.mse_loss(first, second), spread / 2, crossed
+    """Invariance, variance and covariance terms of two sets of embeddings (p, d) of the same p tracks."""
+    variance = variance_term(first) + variance_term(second)
+    covariance = covariance_term(first) + covariance_term(second)
+    return F.mse_loss(first, second), variance / 2, covariance

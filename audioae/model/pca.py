@@ -1,10 +1,10 @@
 """The baseline: principal components of the flattened mel, with the same `embed` and `decode` as the autoencoder.
 
-It reconstructs better than every net tried at small budgets, and retrieves worse than all that
-train with a consistency term. A model that does not beat it in retrieval has learned nothing.
+At small training budgets it reconstructs better than every network tried, and retrieves worse than every network that
+trains with a consistency term. A model that does not beat it in retrieval has learned nothing.
 
-Source: randomized subspace iteration, Halko, Martinsson and Tropp 2011, algorithm 4.4. It streams over the clips in
-blocks, so that memory does not grow with their number.
+Source: randomized subspace iteration, Halko, Martinsson and Tropp 2011, algorithm 4.4. It streams over blocks of clips,
+so memory use does not grow with their number.
 """
 
 import numpy as np
@@ -20,7 +20,7 @@ BLOCK = 256
 
 
 class PcaModel(nn.Module):
-    """128 principal components of normalized mels. `components` has orthonormal rows, strongest first."""
+    """The first 128 principal components of normalized mels: orthonormal rows of `components`, strongest first."""
 
     center: Tensor
     components: Tensor
@@ -34,7 +34,7 @@ class PcaModel(nn.Module):
 
     @torch.no_grad()
     def fit(self, codes: np.ndarray, rows: np.ndarray, seed: int = 0) -> None:
-        """Set the components from `codes[rows]`; fewer clips than 129 leave the last components zero.
+        """Fit the components to `codes[rows]`; with fewer than 129 clips the last components are zero.
 
         Parameters
         ----------
@@ -66,20 +66,20 @@ class PcaModel(nn.Module):
         self.components.copy_((basis @ order).T * (strengths > 1e-6 * strengths[0]).unsqueeze(1))
 
     def embed(self, mels: Tensor) -> Tensor:
-        """Embeddings (n, 128), centered and scaled."""
+        """Compute embeddings (n, 128), centered and scaled."""
         scores = (self.mel_norm(mel_db(mels)).flatten(1) - self.center) @ self.components.T
         return self.embedding_norm(scores)
 
     def decode(self, embeddings: Tensor) -> Tensor:
-        """Mels in dB (n, 128, 130)."""
+        """Decode embeddings to mels in dB (n, 128, 130)."""
         return self.mel_norm.invert(self._expand(embeddings)).clamp(FLOOR_DB, 0.0)
 
     def reconstruct(self, mels: Tensor) -> Tensor:
-        """Mels in dB (n, 128, 130) after projection on the components."""
+        """Project mels on the components; returns dB (n, 128, 130)."""
         return self.decode(self.embed(mels))
 
     def embed_and_score(self, mels: Tensor) -> tuple[Tensor, Tensor]:
-        """Embeddings (n, 128) and the mean squared reconstruction error per bin (n,), in normalized units."""
+        """Compute embeddings (n, 128) and mean squared reconstruction errors per bin (n,), in normalized units."""
         embeddings = self.embed(mels)
         error = (self._expand(embeddings) - self.mel_norm(mel_db(mels))).square().mean(dim=(1, 2))
         return embeddings, error

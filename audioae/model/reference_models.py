@@ -1,10 +1,10 @@
-"""What a trained model is measured against, and what its quantizer makes of clips.
+"""Reference models that a trained model is compared with, and the usage of its codes.
 
 Conventions
 -----------
-- Mels come as uint8 codes (n, 128, 130), what is found goes as numpy arrays, clips in the order given.
-- Whatever is fitted here is fitted on `FIT_CLIPS` clips at most, evenly spread, as in training.
-- Memory does not grow with the number of clips but for what is returned.
+- Mels are uint8 codes (n, 128, 130). Results are numpy arrays, with clips in the same order.
+- Fits use at most `FIT_CLIPS` clips, evenly spaced, as in training.
+- Apart from the results, memory use does not grow with the number of clips.
 """
 
 import numpy as np
@@ -28,14 +28,14 @@ DEPTHS = (2, 4)
 
 
 def fit_pca(codes: np.ndarray, rows: np.ndarray, like: Embedder | None = None) -> Embedder:
-    """The first 128 principal components of `codes[rows]`, as an embedder.
+    """Fit the first 128 principal components of `codes[rows]`, and wrap them in an embedder.
 
     Parameters
     ----------
     codes : np.ndarray, shape (n, 128, 130), uint8
     rows : np.ndarray, int64
     like : Embedder, optional
-        Errors then come in the normalized units of its model.
+        Its model gives the normalized units of the reconstruction errors.
     """
     model = PcaModel().eval()
     if like is None:
@@ -48,7 +48,7 @@ def fit_pca(codes: np.ndarray, rows: np.ndarray, like: Embedder | None = None) -
 
 
 class UntrainedEncoder:
-    """The default encoder with its first random weights, on mels normalized over `codes`.
+    """The default encoder with random initial weights, on mels normalized over `codes`.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class UntrainedEncoder:
     @torch.inference_mode()
     @cpu_threads()
     def describe(self, codes: np.ndarray) -> np.ndarray:
-        """Deviation and mean over time of the maps at `DEPTHS`, shape (n, 4096), float32."""
+        """Compute deviation and mean over time of the maps at `DEPTHS`, shape (n, 4096), float32."""
         parts = []
         for start in range(0, len(codes), BLOCK):
             mels = mel_db(torch.tensor(codes[start : start + BLOCK]))
@@ -77,9 +77,9 @@ class UntrainedEncoder:
 @torch.inference_mode()
 @cpu_threads()
 def deviations(codes: np.ndarray, like: Embedder) -> np.ndarray:
-    """Mean squared deviation per bin of each clip from the means per mel band over all clips, shape (n,), float64.
+    """Compute each clip's mean squared deviation per bin from the mel bands' means over all clips, (n,) float64.
 
-    In the normalized units of the model of `like`, as the errors that it gives.
+    The units are the normalized units of the model of `like`, as in its reconstruction errors.
     """
     mel_norm = MelNorm()
     mel_norm.load_state_dict(like.model.mel_norm.state_dict())
@@ -92,24 +92,23 @@ def deviations(codes: np.ndarray, like: Embedder) -> np.ndarray:
     for start in starts:
         total += normalized(start).sum(dim=(0, 2)).unsqueeze(1)
     mean = total / (len(codes) * N_FRAMES)
-    found = [(normalized(start) - mean).square().mean(dim=(1, 2)) for start in starts]
-    return torch.cat(found).numpy()
+    return torch.cat([(normalized(start) - mean).square().mean(dim=(1, 2)) for start in starts]).numpy()
 
 
 @torch.inference_mode()
 def code_counts(embeddings: np.ndarray, embedder: Embedder) -> np.ndarray | None:
-    """How often each code is chosen by clips, shape (levels, codebooks, codebook_size), int64.
+    """Count how often clips choose each code, shape (levels, codebooks, codebook_size), int64.
 
     Parameters
     ----------
     embeddings : np.ndarray, shape (n, 128), float32
-        Clip embeddings as the embedder gives them: unquantized, they say which codes are nearest.
+        Clip embeddings from `embedder`. They are unquantized, so the nearest codes follow from them.
     embedder : Embedder
 
     Returns
     -------
     counts : np.ndarray or None
-        One codebook per group, or one in all if the groups share it; None for a model without codes.
+        There is one codebook per group, or a single one if the groups share it. None if the model has no codes.
     """
     model = embedder.model
     if not isinstance(model, ConvAutoencoder) or not isinstance(model.bottleneck, VqBottleneck):

@@ -1,4 +1,4 @@
-"""Schedules: the factor on a term's weight at an optimizer step. Pure functions of the step, never module state."""
+"""Schedules: factors on a term's weight, as pure functions of the optimizer step without any module state."""
 
 from typing import Annotated, Literal
 
@@ -8,7 +8,7 @@ from audioae.config import Config
 
 
 class Constant(Config):
-    """1 from the first step on."""
+    """Always 1."""
 
     kind: Literal["constant"] = "constant"
 
@@ -17,7 +17,7 @@ class Constant(Config):
 
 
 class Linear(Config):
-    """0 up to `start`, then a straight line to 1 over `steps`.
+    """0 up to step `start`, then linear to 1 over `steps` steps.
 
     >>> [Linear(kind="linear", start=100, steps=200).at(step) for step in (0, 200, 999)]
     [0.0, 0.5, 1.0]
@@ -32,7 +32,7 @@ class Linear(Config):
 
 
 class Cyclical(Config):
-    """Every `period` steps: a straight line from 0 to 1 over the first `rise` of it, then 1 (Fu et al. 2019).
+    """In every `period` of steps: linear from 0 to 1 over the first share `rise`, then 1 (Fu et al. 2019).
 
     >>> [Cyclical(kind="cyclical", period=100, rise=0.5).at(step) for step in (0, 25, 80, 125)]
     [0.0, 0.5, 1.0, 0.5]

@@ -1,12 +1,13 @@
-"""Terms of the loss: each a pure function of one step's outputs.
+"""Terms of the loss: each is a pure function of one step's outputs.
 
-The loss is the sum of weight x schedule(step) x term. A term's name is its key in the log; weight 0 only reports it.
+The loss is the sum of weight x schedule(step) x term. A term is logged under its name; a term of weight 0 is only
+logged.
 
 Conventions
 -----------
-- mse and kl are per input bin (16,640 of them): their balance does not depend on the size of a clip.
-- A term says what it `NEEDS` from the bottleneck or the loader; see `ModelConfig` for the check.
-- Pairs: the first half of a batch and the second half are two clips of the same tracks, in the same order.
+- mse and kl are per input bin (16,640 bins), so their balance does not depend on the size of a clip.
+- A term lists what it `NEEDS` from the bottleneck or the loader; `ModelConfig` checks it.
+- Pairs: the first and the second half of a batch are two clips of the same tracks, in the same order.
 
 Source: KL of diagonal Gaussians: Kingma and Welling 2014, appendix B; free bits: Kingma et al. 2016; sparse KL: Ng
 2011, "Sparse autoencoder"; contractive: Rifai et al. 2011, with Hutchinson's estimate; InfoNCE: Chen et al. 2020
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class Outputs(NamedTuple):
-    """One forward pass: normalized mels (n, 128, 130), the latent, and the track (n,) each clip is from."""
+    """One forward pass: normalized mels (n, 128, 130), the latent, and the track number of each clip (n,)."""
 
     input: Tensor
     target: Tensor
@@ -41,7 +42,7 @@ class Outputs(NamedTuple):
 
 
 class Term(Config):
-    """Base of all terms; a subclass adds `kind`, its arguments, `NEEDS` and `compute`."""
+    """Base class of all terms; a subclass adds `kind`, its arguments, `NEEDS` and `compute`."""
 
     NEEDS: ClassVar[frozenset[str]] = frozenset()
     kind: str
@@ -72,7 +73,7 @@ class Mse(Term):
 
 
 class L1(Term):
-    """Mean absolute value of the latent's units."""
+    """Mean absolute value of the embedding's units."""
 
     kind: Literal["l1"]
 
@@ -81,7 +82,7 @@ class L1(Term):
 
 
 class SparseKl(Term):
-    """KL between a Bernoulli of mean `rho` and each unit's mean over the batch, averaged over units."""
+    """KL divergence of Bernoulli(`rho`) from each unit's mean activation over the batch, averaged over units."""
 
     NEEDS = frozenset({"activation"})
     kind: Literal["sparse_kl"]
@@ -94,7 +95,7 @@ class SparseKl(Term):
 
 
 class Kl(Term):
-    """KL of the posterior to the standard normal, per input bin; a unit's first `free_bits` nats cost nothing."""
+    """KL divergence of the posterior from N(0, 1), per input bin; the first `free_bits` nats of a unit cost nothing."""
 
     NEEDS = frozenset({"posterior"})
     kind: Literal["kl"]
@@ -130,7 +131,7 @@ class Contractive(Term):
 
 
 class Commitment(Term):
-    """Mean squared distance of the latent to its codes; moves the encoder, the codes follow by moving average."""
+    """Mean squared distance of the latent to its codes. It moves the encoder; codes follow by moving average."""
 
     NEEDS = frozenset({"commitment"})
     kind: Literal["commitment"]
@@ -140,7 +141,7 @@ class Commitment(Term):
 
 
 class InfoNce(Term):
-    """Consistency: find the other clip of the same track among the batch, by cosine over `temperature`."""
+    """Consistency: find the other clip of the same track in the batch, by cosine / `temperature`."""
 
     NEEDS = frozenset({"pairs"})
     kind: Literal["info_nce"]
@@ -153,7 +154,7 @@ class InfoNce(Term):
 
 
 class VicReg(Term):
-    """Consistency without negatives: pairs close, each unit spread to a deviation of 1, units uncorrelated."""
+    """Consistency without negatives: close pairs, a deviation of 1 per unit, uncorrelated units."""
 
     NEEDS = frozenset({"pairs"})
     kind: Literal["vicreg"]

@@ -1,7 +1,7 @@
-"""How many threads torch computes on.
+"""The number of threads that torch computes on.
 
-Why all cores but one: threads that share their cores with anything else wait for each other. With one other process at
-work on two cores, a training step on two threads took three times as long as on one.
+Why all cores but one: threads that share their cores with other work wait for each other. With one other busy process
+on two cores, a training step on two threads took three times as long as on one.
 """
 
 import os
@@ -13,7 +13,7 @@ import torch
 
 @contextmanager
 def cpu_threads(threads: int | None = None) -> Iterator[None]:
-    """Torch computes on `threads` threads inside (None: all cores but one), and on as many as before afterwards."""
+    """Run torch on `threads` threads (None: all cores but one) inside the context, then restore the old number."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads or max(len(os.sched_getaffinity(0)) - 1, 1))
     try:

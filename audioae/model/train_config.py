@@ -1,4 +1,4 @@
-"""How to train: the settings of a run, and what follows from them and the machine alone."""
+"""How to train: the settings of a run, and the choices that follow from them and from the machine."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 class TrainConfig(Config):
-    """How to train; what is trained is in `ModelConfig`. `batch_size` counts clips, over all devices.
+    """How to train; `ModelConfig` describes the model. `batch_size` counts clips over all devices.
 
-    `threads` on a CPU: null is all cores but one.
+    `threads` is the number of CPU threads (null: all cores but one).
     """
 
     steps: int = Field(default=1400, ge=1)
@@ -41,7 +41,7 @@ class TrainConfig(Config):
 
 
 def learning_rate(config: TrainConfig, step: int, minutes: float = 0.0) -> float:
-    """Linear warm-up, then half a cosine to 1 % at the last step, or at the end of `max_minutes` if that is sooner.
+    """Linear warm-up, then half a cosine to 1 % at the last step, or at the end of `max_minutes` if that comes first.
 
     >>> [round(learning_rate(TrainConfig(steps=100, warmup=10), step), 5) for step in (0, 9, 55, 100)]
     [0.0002, 0.002, 0.00101, 2e-05]
@@ -55,7 +55,7 @@ def learning_rate(config: TrainConfig, step: int, minutes: float = 0.0) -> float
 
 
 def precision(config: TrainConfig) -> Literal["bf16-mixed", "32-true"]:
-    """bfloat16 where the hardware computes in it; tests/bench/bench_model.py shows what it gives on a CPU."""
+    """Choose bfloat16 where the hardware supports it; tests/bench/bench_model.py measures its gain on a CPU."""
     if config.precision != "auto":
         return config.precision
     import torch
@@ -68,7 +68,10 @@ def precision(config: TrainConfig) -> Literal["bf16-mixed", "32-true"]:
 
 
 def compiles(config: TrainConfig, device: torch.device) -> bool:
-    """On one CPU core compiling took 54 s and a step .91 of the time: not within minutes. On a GPU: in long runs."""
+    """Decide whether to compile: by default only in long runs on a GPU.
+
+    On one CPU core compiling took 54 s and cut the time of a step by only 9 %, which does not pay off in a short run.
+    """
     if config.compile != "auto":
         return config.compile
     return device.type == "cuda" and config.steps >= 2000

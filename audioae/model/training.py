@@ -1,14 +1,15 @@
-"""Training: one loop, read from top to bottom, on one CPU, one GPU or several.
+"""Training: one loop, to be read from top to bottom, on a CPU, a GPU or several GPUs.
 
 Conventions
 -----------
 - The batch of a step and every random draw in it are functions of (seed, step). A run that is killed at any moment and
-  started again ends with the same weights, to the last bit, on a CPU with the same number of threads.
-- The one thing that may change weights by the clock is `max_minutes`, if it is set: it ends the run, and anneals the
-  learning rate by the share of the time that is used up, where that is ahead of the share of the steps.
-- Tracks are held out, never clips. The held-out loss uses the weights of the last step, so schedules do not move it.
-- The result is the last model; after an early stop it is the best one.
-- Several devices: processes are spawned, each takes its share of every batch. What is passed must pickle.
+  resumed ends with bit-identical weights, on a CPU with the same number of threads.
+- Weights depend on the clock only if `max_minutes` is set: it ends the run, and it anneals the learning rate by the
+  share of the time used where that is ahead of the share of the steps.
+- Whole tracks are held out, never single clips. The held-out loss uses the term weights of the last step, so schedules
+  do not change it.
+- The result is the last model, or the best one after an early stop.
+- With several devices, processes are spawned, and each takes its share of every batch. All arguments must pickle.
 """
 
 import hashlib
@@ -48,7 +49,7 @@ EXAMPLES = 6
 
 @dataclass(frozen=True)
 class TrainResult:
-    """`metrics` has a row per logged step and split; `originals` and `reconstructions` are dB, (k, 128, 130)."""
+    """`metrics` has one row per logged step and split; `originals` and `reconstructions` are dB, (k, 128, 130)."""
 
     model: ConvAutoencoder | PcaModel
     metrics: list[dict[str, Any]]
@@ -59,6 +60,7 @@ class TrainResult:
 
 
 OnRow = Callable[[dict[str, Any]], None]
+"""Called with each row of metrics: step, split, and a number per name."""
 
 
 def fit(
@@ -70,29 +72,29 @@ def fit(
     log_dir: Path | None = None,
     on_progress: OnRow | None = None,
 ) -> TrainResult:
-    """Train a model on `clips`, or go on where `checkpoints` left off.
+    """Train a model on `clips`, or resume from `checkpoints`.
 
     Parameters
     ----------
     model_config, train_config : ModelConfig, TrainConfig
     clips : ClipSet
     checkpoints : Checkpoints, optional
-        Loaded from at the start, saved to every `checkpoint_every` steps.
+        Read at the start, and written every `checkpoint_every` steps.
     log_dir : Path, optional
-        TensorBoard's folder; appended to when a run goes on.
+        TensorBoard's folder; a resumed run appends to it.
     on_progress : callable, optional
-        Called with every row of metrics, as it is logged.
+        Called with each row of metrics when it is logged.
 
     Raises
     ------
     ModelError
-        If there are no clips, a loss is not finite, a codebook collapses, or the checkpoint is of another run.
+        If there are no clips, a loss is not finite, a codebook collapses, or the checkpoint belongs to another run.
     """
     if len(clips.codes) == 0:
-        raise ModelError("training: got 0 clips, wanted at least 1; are all tracks rejected?")
+        raise ModelError("training: got 0 clips, wanted at least 1; were all tracks rejected? See `audioae coverage`")
     if model_config.kind == "pca":
         return _fit_pca(train_config, clips, on_progress)
-    from lightning.fabric import Fabric  # five seconds to import: only where a net is trained
+    from lightning.fabric import Fabric  # takes five seconds to import
 
     fabric = Fabric(
         accelerator=train_config.accelerator,
@@ -118,7 +120,7 @@ def fit(
 
 
 def _train_into(fabric: "Fabric", run: Callable[["Fabric"], TrainResult], path: Path) -> None:
-    """Leave the result in a file: the queue from a spawned process blocks on anything above 64 KB."""
+    """Write the result to a file, because the queue from a spawned process blocks on anything above 64 KB."""
     result = run(fabric)
     if fabric.is_global_zero:
         path.write_bytes(pickle.dumps(result))
@@ -180,7 +182,7 @@ def _train(
 
         net.train()
         mels, tracks = _batch(fabric, clips, sampler.rows(step, config.batch_size // 2))
-        losses, report = net(mels, tracks, _generator(fabric, config.seed, step))
+        losses, stats = net(mels, tracks, _generator(fabric, config.seed, step))
         loss = model.total(losses, step)
         optimizer.zero_grad()
         fabric.backward(loss)
@@ -191,7 +193,7 @@ def _train(
         last = step == config.steps
         saving = last or step % config.checkpoint_every == 0
         if last or saving or step % config.log_every == 0:
-            row = _numbers({**report, **losses, "loss": loss, "grad_norm": norm})
+            row = _numbers({**stats, **losses, "loss": loss, "grad_norm": norm})
             check_finite(row, step)
             if "perplexity" in row:
                 check_codebook(row["perplexity"], model.codebook_size, step, config.collapse_grace)
@@ -225,7 +227,7 @@ def _train(
 
 
 def _start(model: ConvAutoencoder, clips: ClipSet, rows: np.ndarray, seed: int) -> None:
-    """What is fitted rather than learned: the statistics of the mels, and codebooks by k-means on first vectors."""
+    """Fit what gradients do not learn: the statistics of the mels, and initial codebooks by k-means."""
     model.mel_norm.fit(torch.from_numpy(clips.codes[spread(rows, FIT_CLIPS // 4)]))
     mels = mel_db(torch.from_numpy(clips.codes[spread(rows, START_CLIPS)]))
     if len(mels) > 1:
@@ -234,14 +236,14 @@ def _start(model: ConvAutoencoder, clips: ClipSet, rows: np.ndarray, seed: int) 
 
 
 def _batch(fabric: "Fabric", clips: ClipSet, rows: np.ndarray) -> tuple[Tensor, Tensor]:
-    """This process's share of the pairs, on its device."""
+    """Load this process's share of the pairs onto its device."""
     pairs = rows.reshape(2, -1)[:, fabric.global_rank :: fabric.world_size].reshape(-1)
     mels, tracks = torch.from_numpy(clips.codes[pairs]), torch.from_numpy(clips.track[pairs].astype(np.int64))
     return mels.to(fabric.device, non_blocking=True), tracks.to(fabric.device, non_blocking=True)
 
 
 def _generator(fabric: "Fabric", seed: int, step: int) -> torch.Generator:
-    """The source of all random draws of one step in one process."""
+    """Seed the source of all random draws of one step in one process."""
     (state,) = np.random.SeedSequence((seed, step, fabric.global_rank)).generate_state(1, np.uint64)
     return torch.Generator(fabric.device).manual_seed(int(state) >> 1)
 
@@ -253,7 +255,7 @@ def _numbers(values: dict[str, Tensor]) -> dict[str, float]:
 def _validate(
     fabric: "Fabric", model: ConvAutoencoder, clips: ClipSet, rows: np.ndarray, config: TrainConfig
 ) -> dict[str, float]:
-    """Mean of every term over the same few held-out batches each time, nothing augmented or corrupted."""
+    """Average every term over a few fixed held-out batches, without augmentation or corruption."""
     sampler = PairSampler(clips.track, rows, seed=0)
     pairs = min(config.batch_size // 2, len(sampler.starts))
     model.eval()
@@ -271,7 +273,7 @@ def _validate(
 
 @torch.no_grad()
 def _fit_embedding(model: ConvAutoencoder | PcaModel, clips: ClipSet, rows: np.ndarray) -> None:
-    """Center and scale embeddings over training clips; until here it does neither."""
+    """Fit the center and the scale of the embeddings to training clips."""
     raw = [model.embed(torch.from_numpy(clips.codes[rows[i : i + 64]])) for i in range(0, len(rows), 64)]
     model.embedding_norm.fit(torch.cat(raw))
 
@@ -283,7 +285,7 @@ def _examples(model: ConvAutoencoder | PcaModel, clips: ClipSet, rows: np.ndarra
 
 
 def _fit_pca(config: TrainConfig, clips: ClipSet, on_progress: OnRow | None) -> TrainResult:
-    """The baseline needs no loop: statistics, components, and the error on held-out tracks."""
+    """Fit the PCA baseline, which needs no loop, and log its error on training and held-out tracks."""
     train_rows, held_rows = clips.split(config.held_out)
     model = PcaModel().eval()
     model.mel_norm.fit(torch.from_numpy(clips.codes[spread(train_rows, FIT_CLIPS // 4)]))
@@ -300,7 +302,7 @@ def _fit_pca(config: TrainConfig, clips: ClipSet, on_progress: OnRow | None) -> 
 
 
 def _digest(clips: ClipSet) -> str:
-    """A name for the clips trained on: their number, tracks and levels."""
+    """Identify the training clips by a hash of their tracks and levels."""
     content = hashlib.sha256(np.ascontiguousarray(clips.track, dtype=np.int64).tobytes())
     content.update(np.ascontiguousarray(clips.peak_db, dtype=np.float32).tobytes())
     return content.hexdigest()[:16]

@@ -1,20 +1,21 @@
 """Vector quantization: nearest codes, learned by exponential moving averages.
 
-A vector of `dim` numbers is cut into `groups` parts. Each part is replaced by the nearest code of its group's codebook
-(product quantization), or of one codebook for all parts (`shared`, the textbook VQ-VAE with parts for positions).
-With `levels` above 1 each level quantizes what the one before left over (residual quantization).
+A vector of `dim` numbers is split into `groups` parts. Each part is replaced by the nearest code of its group's
+codebook (product quantization), or of one codebook for all parts (`shared`: the textbook VQ-VAE, with parts in place of
+positions). With `levels` above 1, each level quantizes the residual of the level before (residual quantization).
 
 Conventions
 -----------
 - Vectors are (n, dim) float32. Books are the codebooks of one level: 1 if shared, else one per group.
-- Everything that training changes is a buffer, the flag of the k-means start included: a checkpoint resumes exactly.
-- No random numbers: k-means starts from evenly spaced vectors, a dead code restarts at a vector chosen by counting.
+- All state that training changes is in buffers, including the flag of the k-means start: a checkpoint resumes exactly.
+- There are no random numbers: k-means starts from evenly spaced vectors, and a dead code restarts at a vector chosen by
+  counting.
 - With several processes, vectors are gathered first, so that every process keeps the same codebooks.
-- Perplexity is exp(entropy) of the running share of each code, from 1 (one code for all) to `codebook_size`. It is
-  kept apart from the counts of the moving average, which restarts change.
+- Perplexity is exp(entropy) of the running share of each code, from 1 (one code for all) to `codebook_size`. The shares
+  are separate from the counts of the moving average, because restarts change those counts.
 
-Source: van den Oord et al. 2017, "Neural Discrete Representation Learning", appendix A.1; the restarts are those of
-Dhariwal et al. 2020, "Jukebox", section 3.
+Source: van den Oord et al. 2017, "Neural Discrete Representation Learning", appendix A.1; restarts from Dhariwal et al.
+2020, "Jukebox", section 3.
 """
 
 from typing import NamedTuple
@@ -30,7 +31,7 @@ PRIME = 7919
 
 
 class Quantized(NamedTuple):
-    """What the quantizer returns: `z` (n, dim) with straight-through gradients, `codes` (levels, groups, n)."""
+    """The output of the quantizer: `z` (n, dim) with straight-through gradients, `codes` (levels, groups, n)."""
 
     z: Tensor
     codes: Tensor
@@ -94,7 +95,7 @@ class Quantizer(nn.Module):
         )
 
     def _split(self, z: Tensor) -> Tensor:
-        """(n, dim) to (books, vectors, dim / groups); shared parts lie group after group."""
+        """Reshape (n, dim) to (books, vectors, dim / groups); with a shared book, parts are ordered group by group."""
         parts = z.unflatten(1, (self.groups, -1)).transpose(0, 1)
         return parts.reshape(1, -1, parts.shape[2]) if self.shared else parts
 
@@ -103,7 +104,7 @@ class Quantizer(nn.Module):
 
     @torch.no_grad()
     def _start(self, level: int, vectors: Tensor) -> None:
-        """Codebooks by k-means on `vectors`, shape (books, n, d)."""
+        """Initialize codebooks by k-means on `vectors`, shape (books, n, d)."""
         n, size = vectors.shape[1], self.codebooks.shape[2]
         centers = vectors[:, torch.arange(size, device=vectors.device) * n // size].clone()
         for _ in range(KMEANS_ROUNDS):
@@ -115,33 +116,33 @@ class Quantizer(nn.Module):
 
     @torch.no_grad()
     def _update(self, level: int, vectors: Tensor) -> None:
-        """One step of the moving averages, then new places for codes that hardly anything chooses."""
+        """Take one step of the moving averages, then restart dead codes at vectors of the batch."""
         n, size = vectors.shape[1], self.codebooks.shape[2]
         sums, counts = _assign(vectors, nearest(vectors, self.codebooks[level]), size)
         self.usage[level].lerp_(counts / n, 1 - self.decay)
         self.counts[level].lerp_(counts, 1 - self.decay)
         self.sums[level].lerp_(sums, 1 - self.decay)
         dead = self.counts[level] < DEAD_SHARE * n / size
-        places = vectors[:, (torch.arange(size, device=vectors.device) * PRIME + self.updates) % n]
+        restarts = vectors[:, (torch.arange(size, device=vectors.device) * PRIME + self.updates) % n]
         self.counts[level] = torch.where(dead, n / size, self.counts[level])
-        self.sums[level] = torch.where(dead.unsqueeze(2), places * (n / size), self.sums[level])
+        self.sums[level] = torch.where(dead.unsqueeze(2), restarts * (n / size), self.sums[level])
         self.codebooks[level] = self.sums[level] / laplace(self.counts[level]).unsqueeze(2)
 
 
 def nearest(vectors: Tensor, codebooks: Tensor) -> Tensor:
-    """Index of the nearest code of each vector: (books, n, d) and (books, size, d) to (books, n)."""
+    """Find the nearest code of each vector: (books, n, d) and (books, size, d) to indices (books, n)."""
     scores = torch.baddbmm(codebooks.square().sum(2).unsqueeze(1), vectors, codebooks.transpose(1, 2), alpha=-2)
     return scores.argmin(dim=2)
 
 
 def laplace(counts: Tensor, epsilon: float = 1e-5) -> Tensor:
-    """Counts with `epsilon` added to each, scaled to the same total, so that none is zero."""
+    """Add `epsilon` to each count and rescale to the same total, so that no count is zero."""
     total = counts.sum(dim=-1, keepdim=True)
     return (counts + epsilon) / (total + counts.shape[-1] * epsilon) * total
 
 
 def perplexity(share: Tensor) -> Tensor:
-    """exp(entropy) over the last axis.
+    """Compute exp(entropy) over the last axis.
 
     >>> round(perplexity(torch.full((256,), 1 / 256)).item())
     256
@@ -155,7 +156,7 @@ def _look_up(codebooks: Tensor, chosen: Tensor) -> Tensor:
 
 
 def _assign(vectors: Tensor, chosen: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """Sum and number of the vectors that chose each code; by a product, which has one order of summation."""
+    """Sum and count the vectors that chose each code, by a matrix product: its order of summation is fixed."""
     member = F.one_hot(chosen, size).to(vectors.dtype)
     return member.transpose(1, 2) @ vectors, member.sum(dim=1)
 
