@@ -1,10 +1,10 @@
-"""Configuration: frozen pydantic models, read from YAML, overridable by `key.path=value`.
+"""Configuration: frozen pydantic models, read from YAML, with overrides as `key.path=value`.
 
 Conventions
 -----------
 - One `Config` subclass per component, in the component's own module; unknown keys are errors.
-- A wrong key or value fails when the YAML is read, naming file, field and bad value.
-- A fingerprint is the first 16 hex digits of the SHA-256 of canonical JSON: same content, same fingerprint,
+- A wrong key or value fails when the YAML is read; the error names the file, the field and the bad value.
+- A fingerprint is the first 16 hex digits of the SHA-256 of canonical JSON: the same content has the same fingerprint
   in every process and on every machine.
 """
 
@@ -23,7 +23,7 @@ from audioae.errors import ConfigError
 
 
 class Config(BaseModel):
-    """Base of every config: immutable, and no key it does not know."""
+    """Base class of every config: immutable, and unknown keys are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -50,7 +50,7 @@ def load_config(cls: type[C], path: str | Path, overrides: Sequence[str] = ()) -
     Raises
     ------
     ConfigError
-        If the file is missing, is not YAML, or does not fit `cls`; the message names file, field and value.
+        If the file is missing, is not YAML, or does not match `cls`; the message names file, field and value.
     """
     content = read_yaml(path)
     includes = getattr(cls, "INCLUDES", ())
@@ -67,7 +67,7 @@ def load_config(cls: type[C], path: str | Path, overrides: Sequence[str] = ()) -
 
 
 def parse_config(cls: type[C], content: Any, where: str) -> C:
-    """Validate `content` as `cls`; a `ConfigError` names `where`, every bad field, and its value."""
+    """Validate `content` as `cls`. Raises `ConfigError` naming `where`, every bad field, and its value."""
     try:
         return cls.model_validate(content)
     except ValidationError as error:
@@ -76,7 +76,7 @@ def parse_config(cls: type[C], content: Any, where: str) -> C:
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
-    """Read a YAML mapping. Raises `ConfigError` naming the file if it is missing or is not one."""
+    """Read a YAML mapping. Raises `ConfigError` naming the file if it is missing or not a mapping."""
     path = Path(path)
     if not path.is_file():
         raise ConfigError(f"{path}: no such config file; wanted a YAML file like configs/pipeline.yaml")
@@ -103,13 +103,15 @@ def _apply(content: dict[str, Any], override: str) -> None:
     for parent in parents:
         child = content.setdefault(parent, {})
         if not isinstance(child, dict):
-            raise ConfigError(f"--set {override!r}: {parent!r} holds {child!r}, not a section with keys below it")
+            raise ConfigError(
+                f"--set {override!r}: {parent!r} is {child!r}, wanted a section of keys; set {parent!r} itself"
+            )
         content = child
     content[last] = value
 
 
 def _included(path: Path, key: str, name: str) -> Path:
-    """A file named in a config: next to the config file, in the working directory, or a packaged config (`vae`)."""
+    """Find a file named in a config: next to it, in the working directory, or among the packaged configs (`vae`)."""
     if (sibling := path.parent / name).is_file():
         return sibling
     return Path(name) if Path(name).is_file() else packaged_config(name, key) or Path(name)
@@ -124,12 +126,12 @@ def _explain(cls: type[BaseModel], problem: Any) -> str:
         hint = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(sorted(known))}"
         return f"{field}: unknown key; {hint}"
     if problem["type"] == "missing":
-        return f"{field}: missing; this key is required"
+        return f"{field}: missing; add this required key"
     return f"{field}: got {problem['input']!r}; {problem['msg']}"
 
 
 def _fields_at(cls: Any, loc: Sequence[str]) -> list[str]:
-    """Names of the fields of the model that `loc` leads to; empty where the way is not plain."""
+    """Return the field names of the model at `loc`, or [] if `loc` does not lead to one model."""
     for part in loc:
         fields = getattr(cls, "model_fields", {})
         if part not in fields:

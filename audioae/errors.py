@@ -1,6 +1,6 @@
 """The errors of audioae. Each message says what was got, what was wanted, where, and what to do.
 
-`AudioaeError` is what a caller catches; those below say whose fault it is.
+Catch `AudioaeError` for all of them; its subclasses say which part is at fault.
 """
 
 
@@ -13,14 +13,14 @@ class ConfigError(AudioaeError):
 
 
 class AudioError(AudioaeError):
-    """One track cannot be used. It becomes a row in `rejects`, and the stage goes on.
+    """One track cannot be used. It becomes a row in `rejects`, and the stage continues.
 
     Parameters
     ----------
     reason : str
-        One of `audio.decode.REASONS`: short, stable, to group by.
+        One of `audio.decode.REASONS`: short and stable, for grouping.
     detail : str
-        What was found and what was wanted, for a person.
+        What was got and what was wanted, for a human reader.
     """
 
     def __init__(self, reason: str, detail: str):
@@ -33,16 +33,16 @@ class AudioError(AudioaeError):
 
 
 class StoreError(AudioaeError):
-    """The store cannot be read or written, or what it holds does not fit together."""
+    """The store cannot be read or written, or its datasets do not match each other."""
 
 
 class ModelError(AudioaeError):
-    """A model cannot be built, trained or loaded: parts that do not fit, NaN, a collapsed codebook."""
+    """A model cannot be built, trained or loaded: mismatched parts, NaN, a collapsed codebook."""
 
 
 class SearchError(AudioaeError):
-    """A query or an index is wrong: unknown track, mixed models, a gate that was missed."""
+    """A query or an index is wrong: an unknown track, mixed models, a failed quality gate."""
 
 
 class EvaluationError(AudioaeError):
-    """Embeddings cannot be evaluated as they are: NaN, an ID that stands twice, tracks that do not fit."""
+    """Embeddings cannot be evaluated: NaN, duplicate IDs, tracks that do not match."""

@@ -1,4 +1,7 @@
-"""The whole pipeline's configuration: one section per stage, and how it is run."""
+"""The configuration of the whole pipeline: one section per stage, and one for how to run them.
+
+Convention: importing this module and reading a config load no heavy package, so a mistyped key is reported at once.
+"""
 
 import os
 from pathlib import Path
@@ -19,11 +22,11 @@ from audioae.similarity.config import SimilarConfig
 
 
 class RunConfig(Config):
-    """How the work is carried out; nothing here changes a result.
+    """How to run the stages; nothing here changes a result.
 
-    `workers` decoding processes per machine (null: one per core). `runner: dask` maps groups of shards over a cluster:
-    the one at `dask_address`, or a local one of `workers` processes. A file that keeps its decoder busy for longer than
-    `decode_timeout_s` is rejected.
+    `workers` is the number of decoding processes per machine (null: one per core). `runner: dask` distributes groups of
+    shards over the cluster at `dask_address`, or over a local cluster of `workers` processes. A file that takes longer
+    than `decode_timeout_s` to decode is rejected.
     """
 
     runner: Literal["local", "dask"] = "local"
@@ -39,12 +42,12 @@ class RunConfig(Config):
 
     @property
     def decode_workers(self) -> Workers:
-        """On Dask every worker decodes one file at a time; the cluster is what runs in parallel."""
+        """Workers of a stage that may run on a cluster: on Dask, each worker decodes one file at a time."""
         return Workers(n=1, timeout_s=self.decode_timeout_s) if self.runner == "dask" else self.local_workers
 
     @property
     def local_workers(self) -> Workers:
-        """Of a stage that no cluster takes part in.
+        """Workers of a stage that always runs on this machine.
 
         >>> RunConfig(runner="dask", workers=3).local_workers.n
         3
@@ -57,8 +60,8 @@ class PipelineConfig(Config):
 
     `catalog`, `model` and `index` may each name a YAML file or a packaged config: `model: mine.yaml`, `model: vae`.
 
-    With `synth`, the demo catalog is synthesized into `catalog.source` before the first stage. `screen: null` omits the
-    last stage of the pipeline.
+    With `synth`, the demo catalog is synthesized into `catalog.source` before the first stage. `screen: null` skips the
+    screening stage.
     """
 
     INCLUDES: ClassVar[tuple[str, ...]] = ("catalog", "model", "index")

@@ -1,9 +1,10 @@
-"""Publishing what decoding found out (`health`, `rejects`), and the sums that must come out: closed accounting.
+"""Accounting: publishes the evidence from decoding (`health`, `rejects`), and counts every track exactly once.
 
 Conventions
 -----------
-- Every track of a catalog version is in exactly one state: embedded, duplicate_of, rejected (with its reason), pending.
-- A run in which more than `max_reject_rate` of the decoded tracks is rejected fails, and publishes nothing.
+- Every track of a catalog version is in exactly one state: embedded, exact duplicate, rejected (with a reason) or
+  pending.
+- A run fails and publishes nothing if more than `max_reject_rate` of the decoded tracks are rejected.
 """
 
 # pyright: reportAttributeAccessIssue=false
@@ -30,24 +31,28 @@ EMBEDDED_COLUMNS = ("track_id", "padded")
 def commit_evidence(
     store: Store, tracks: DatasetRef, names: Sequence[str], config: MelsConfig, *, max_reject_rate: float
 ) -> list[DatasetRef]:
-    """Publish the parts `names` of `health` and `rejects`, unless too much was rejected.
+    """Publish the parts `names` of `health` and `rejects`, unless too many tracks were rejected.
 
     Raises
     ------
     StoreError
-        If more than `max_reject_rate` of the decoded tracks were rejected; nothing is published then.
+        If more than `max_reject_rate` of the decoded tracks were rejected, or all of them; nothing is published then.
     """
     rejects = [store.read_part("rejects", name) for name in names]
     n_rejected = sum(part.num_rows for part in rejects)
     n_good = sum(store.read_part("health", name, ["track_id"]).num_rows for name in names)
-    if n_rejected and (n_good == 0 or n_rejected / (n_rejected + n_good) > max_reject_rate):
+    n_decoded = n_rejected + n_good
+    if n_rejected and (n_good == 0 or n_rejected / n_decoded > max_reject_rate):
         reasons = Counter(reason for part in rejects for reason in part["reason"].to_pylist())
         example = next(part for part in rejects if part.num_rows).slice(0, 1).to_pylist()[0]
         detail = f"{example['track_id']}: {example['reason']}: {example['detail']}"
+        if n_good:
+            problem = f"{n_rejected} of {n_decoded} tracks were rejected, more than max_reject_rate={max_reject_rate:g}"
+            remedy = "Fix the source, or raise max_reject_rate"
+        else:
+            problem, remedy = f"all {n_decoded} tracks were rejected", "Fix the source"
         raise StoreError(
-            f"{n_rejected} of {n_rejected + n_good} tracks were rejected, more than max_reject_rate="
-            f"{max_reject_rate:g} allows: {_counts(reasons)}; for example {detail}. Nothing was published. "
-            "Mend the source, or raise max_reject_rate"
+            f"{problem} ({_counts(reasons)}); for example {detail}. Nothing was published. {remedy} and run again"
         )
     settings = config.model_dump(mode="json")
     return [
@@ -58,7 +63,7 @@ def commit_evidence(
 
 @dataclass(frozen=True)
 class Accounting:
-    """Where the tracks of one catalog version are. The four states sum to `n_tracks`."""
+    """The number of tracks of one catalog version in each state. The four states add up to `n_tracks`."""
 
     n_tracks: int
     embedded: int
@@ -69,17 +74,21 @@ class Accounting:
 
 
 def account(tracks: pa.Table, rejects: pa.Table, embeddings: pa.Table) -> Accounting:
-    """Sum up the states of a catalog's tracks.
+    """Count a catalog's tracks by state.
 
     Parameters
     ----------
-    tracks, rejects, embeddings : pa.Table
-        Rows of these datasets: at least track_id and duplicate_of; track_id and reason; track_id and padded.
+    tracks : pa.Table
+        Rows of `tracks`, at least track_id and duplicate_of.
+    rejects : pa.Table
+        Rows of `rejects`, at least track_id and reason.
+    embeddings : pa.Table
+        Rows of `embeddings`, at least track_id and padded.
 
     Raises
     ------
     StoreError
-        If a track is in two states, which means that datasets of different versions were mixed.
+        If a track is in two states; the datasets are then of different versions.
     """
     ids = tracks["track_id"]
     rejects = rejects.filter(pc.is_in(rejects["track_id"], value_set=_one_chunk(ids)))
@@ -92,10 +101,10 @@ def account(tracks: pa.Table, rejects: pa.Table, embeddings: pa.Table) -> Accoun
         )
     )
     n_states = duplicate.astype(int) + rejected + embedded
-    if len(twice := np.flatnonzero(n_states > 1)):
+    if len(rows := np.flatnonzero(n_states > 1)):
         raise StoreError(
-            f"{len(twice)} tracks are in two states at once, for example {ids[int(twice[0])].as_py()}: its tracks, "
-            "rejects and embeddings are of different versions; run the pipeline again"
+            f"{len(rows)} tracks are in two states at once, for example {ids[int(rows[0])].as_py()}: the datasets "
+            "tracks, rejects and embeddings are of different versions; run the pipeline again"
         )
     return Accounting(
         n_tracks=len(ids),
@@ -108,7 +117,10 @@ def account(tracks: pa.Table, rejects: pa.Table, embeddings: pa.Table) -> Accoun
 
 
 def account_store(store: Store, embeddings: DatasetRef | None = None) -> Accounting:
-    """The accounting of published embeddings and the catalog they were made from; without any, of the catalog alone."""
+    """Count the tracks of the catalog that `embeddings` (default: the latest) was made from.
+
+    If no embeddings are published, it counts the latest catalog.
+    """
     embeddings = embeddings or store.latest("embeddings")
     if embeddings is None:
         tracks = store.read(store.require("tracks"), TRACK_COLUMNS)

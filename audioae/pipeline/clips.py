@@ -1,11 +1,11 @@
-"""From shards of tracks to their clips' mels, decoding each file once.
+"""From shards of tracks to the mels of their clips; each file is decoded once.
 
 Conventions
 -----------
-- One decode of a shard gives three tables: `mels`, `health` (evidence of faults) and `rejects` (what cannot be used,
-  and why). Parts of the three share one fingerprint; `mels`, if it is kept at all, is written last.
-- Whoever needs clips asks `iter_clips`: it reads stored mels where they are and decodes where they are not, and both
-  give the same numbers. So a catalog can be embedded without its mels ever being stored.
+- One decode of a shard gives three tables: `mels`, `health` (evidence of faults) and `rejects` (unusable tracks, with
+  reasons). Their parts share one fingerprint; `mels`, if it is stored at all, is written last.
+- Every stage that needs clips calls `iter_clips`: it reads mels that are stored and decodes the others, with identical
+  results. A catalog can therefore be embedded without ever storing its mels.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from audioae.audio.extract import Extracted
 
 
-CODE = 2  # raise it when the same file would give other clips, evidence or reasons
+CODE = 2  # raise it when the same file would give different clips, evidence or reasons
 
 
 def extraction_fingerprint(shard: int, tracks: pa.Table, config: MelsConfig) -> str:
-    """Name of the parts that extracting `tracks` gives: the content of its files, the settings, the code."""
+    """Name the parts that decoding `tracks` gives, by the content of its files, the settings and the code version."""
     usable = _decodable(tracks)
     content = [usable["track_id"].to_pylist(), usable["content_hash"].to_pylist()]
     return part_fingerprint(shard, [CODE, config.clips.model_dump(), config.decode.model_dump(), content])
@@ -48,9 +48,9 @@ def iter_clips(
     keep_mels: bool,
     on_progress: Advance | None = None,
 ) -> Iterator[tuple[int, str, pa.Table]]:
-    """Yield (shard, fingerprint, mels table) of each shard, in order.
+    """Yield (shard, fingerprint, mels table) for each shard, in order.
 
-    Decoding a shard writes its parts of `health` and `rejects`, and of `mels` if `keep_mels`.
+    Decoding a shard writes its parts of `health` and `rejects`; with `keep_mels`, also its part of `mels`.
     """
     from audioae.audio.extract import extract
     from audioae.audio.workers import imap_killable
@@ -124,7 +124,7 @@ def _mels_table(good: "list[tuple[str, Extracted]]") -> pa.Table:
 
 
 def mel_codes(mels: pa.Table) -> np.ndarray:
-    """The mel column as one array.
+    """Return the mel column as one array.
 
     Parameters
     ----------

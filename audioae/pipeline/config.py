@@ -1,4 +1,4 @@
-"""The settings of the chain's stages. Reading them loads neither a decoder nor torch."""
+"""The settings of the pipeline's stages. Importing this module loads neither a decoder nor torch."""
 
 from dataclasses import dataclass
 
@@ -10,9 +10,9 @@ from audioae.model.train_config import TrainConfig
 
 
 class MelsConfig(Config):
-    """What becomes of a file. `max_stored_tracks` bounds the tracks whose mels are stored (null: all).
+    """How a file becomes mels. `max_stored_tracks` limits the number of tracks whose mels are stored (null: all).
 
-    Mels are needed to train; embedding reads them where they are and decodes where they are not.
+    Training needs stored mels; embedding reads them where they are stored, and decodes the other tracks.
     """
 
     clips: ClipConfig = ClipConfig()
@@ -22,14 +22,17 @@ class MelsConfig(Config):
 
 @dataclass(frozen=True)
 class Workers:
-    """How decoding is carried out; none of it changes a result, unless a file takes longer than `timeout_s`."""
+    """How files are decoded. Results depend on it in one way: a file that takes over `timeout_s` is rejected."""
 
     n: int = 1
     timeout_s: float = 60.0
 
 
 class TrainStageConfig(TrainConfig):
-    """Training, and when to do it again. `max_clips` bounds the clips held in memory (16,640 bytes each)."""
+    """How to train, and when to train again. `max_clips` limits the clips in memory (16,640 bytes each).
+
+    A new model is trained once the catalog has grown by a share of `retrain_growth`; before that, the old one is kept.
+    """
 
     max_clips: int = Field(default=200_000, ge=2)
     retrain_growth: float = Field(default=0.5, ge=0)

@@ -1,9 +1,9 @@
-"""Stage embed: clips of a track become its 128-d embedding.
+"""Stage embed: the clips of a track become its 128-d embedding.
 
 Conventions
 -----------
-- A track's embedding is the mean over its clips' embeddings, then L2: no whitening.
-- Every part names the model that made it; it is recomputed when the model or the track's content changes, never else.
+- A track's embedding is the L2-normalized mean of its clips' embeddings, without whitening.
+- A part's name depends on the model and on the tracks' content; it is recomputed only when one of them changes.
 """
 
 from collections.abc import Sequence
@@ -26,21 +26,21 @@ from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 from audioae.store.schemas import EMBEDDINGS
 
-CODE = 1  # raise it when the same clips and model would give other embeddings
+CODE = 1  # raise it when the same clips and model would give different embeddings
 
 
 def load_embedder(store: Store, model: DatasetRef) -> Embedder:
-    """The embedder of a published model."""
+    """Load the embedder of a published model."""
     return Embedder(model_from_bytes(read_artifact(store, model, "model.safetensors")))
 
 
 def pending_embeddings(store: Store, config: MelsConfig, tracks: DatasetRef, model: DatasetRef) -> list[int]:
-    """The shards that this model has not embedded yet."""
-    there = store.part_fingerprints("embeddings")
+    """Return the shards that this model has not embedded yet."""
+    existing = store.part_fingerprints("embeddings")
     return [
         shard
         for shard, table in iter_shards(store, tracks)
-        if _name(extraction_fingerprint(shard, table, config), model) not in there
+        if _name(extraction_fingerprint(shard, table, config), model) not in existing
     ]
 
 
@@ -53,7 +53,7 @@ def compute_embeddings(
     workers: Workers,
     on_progress: Advance | None = None,
 ) -> int:
-    """Embed `shards` and write their parts; returns the number of tracks."""
+    """Embed `shards` and write their parts; returns the number of embedded tracks."""
     embedder = _embedder(store.root, model)
     n_tracks = 0
     clips = iter_clips(store, tracks, shards, config, workers, keep_mels=False, on_progress=on_progress)
@@ -67,12 +67,12 @@ def compute_embeddings(
 def commit_embeddings(
     store: Store, config: MelsConfig, tracks: DatasetRef, model: DatasetRef, *, max_reject_rate: float
 ) -> DatasetRef:
-    """Publish `embeddings` of a catalog version, with the evidence they rest on.
+    """Publish the `embeddings` of a catalog version, with the `health` and `rejects` of the same decode.
 
     Raises
     ------
     StoreError
-        If too many tracks were rejected, or the accounting does not come out: nothing may be pending.
+        If too many tracks were rejected, or if any track is still pending.
     """
     extractions = [extraction_fingerprint(shard, table, config) for shard, table in iter_shards(store, tracks)]
     names = [_name(extraction, model) for extraction in extractions]
@@ -84,7 +84,8 @@ def commit_embeddings(
     )
     if sums.pending:
         raise StoreError(
-            f"{sums.pending} of {sums.n_tracks} tracks of {tracks} are neither embedded, rejected nor duplicate"
+            f"{sums.pending} of {sums.n_tracks} tracks of {tracks} are neither embedded nor rejected nor an exact "
+            "duplicate; nothing was published, run the pipeline again"
         )
     return store.commit(
         "embeddings",
@@ -96,7 +97,7 @@ def commit_embeddings(
 
 
 def embed_tracks(mels: pa.Table, embedder: Embedder) -> pa.Table:
-    """Rows of `embeddings` from rows of `mels`, in which the clips of a track stand together."""
+    """Compute rows of `embeddings` from rows of `mels`, which must be grouped by track."""
     embeddings, errors = embedder.embed(mel_codes(mels))
     track_ids = mels["track_id"].to_numpy()
     starts = np.flatnonzero(np.r_[True, track_ids[1:] != track_ids[:-1]]) if len(track_ids) else np.empty(0, int)

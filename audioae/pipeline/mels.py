@@ -1,7 +1,7 @@
-"""Stage mels: tracks become 3-second mel clips, evidence of faults, and reasons of failure.
+"""Stage mels: tracks become 3-second mel clips, evidence of faults, and reasons for rejection.
 
-Stored mels are what training reads. With `max_stored_tracks` only a sample of shards is stored, chosen by a hash of
-the shard's number, so that it is spread over the catalog and a grown catalog keeps the sample it had.
+Training reads the stored mels. With `max_stored_tracks` only a sample of shards is stored, chosen by a hash of the
+shard number: the sample covers the whole catalog, and a catalog that grows keeps its sample.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from audioae.store.manifest import DatasetRef
 
 
 def plan_mels(store: Store, config: MelsConfig, tracks: DatasetRef) -> list[int]:
-    """The shards whose mels are to be stored, ascending."""
+    """Choose the shards whose mels are stored, ascending."""
     if config.max_stored_tracks is None:
         return shard_numbers(store, tracks)
     sizes = {shard_of(part.name): part.rows or 0 for part in store.manifest(tracks).parts}
@@ -31,9 +31,9 @@ def plan_mels(store: Store, config: MelsConfig, tracks: DatasetRef) -> list[int]
 
 
 def pending_mels(store: Store, config: MelsConfig, tracks: DatasetRef) -> list[int]:
-    """The planned shards that are not there yet."""
-    there = store.part_fingerprints("mels")
-    return [shard for shard, name in _names(store, config, tracks).items() if name not in there]
+    """Return the planned shards that are not stored yet."""
+    existing = store.part_fingerprints("mels")
+    return [shard for shard, name in _names(store, config, tracks).items() if name not in existing]
 
 
 def compute_mels(

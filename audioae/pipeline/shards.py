@@ -1,10 +1,10 @@
-"""Shards: the unit of work and of retry. A shard of tracks makes one part of every dataset that follows.
+"""Shards: the unit of work and of retry. A shard of tracks gives one part of every later dataset.
 
 Conventions
 -----------
-- A track gets its shard when it is first seen and keeps it: new tracks open new shards, old shards stay as they are.
-- A part's fingerprint is `<shard>-<hash of its inputs>`: parts list in shard order, and any dataset's part of a given
-  track is found without reading the others.
+- A track gets its shard when it is first seen, and keeps it: new tracks go into new shards, old shards stay the same.
+- A part's fingerprint is `<shard>-<hash of its inputs>`: parts sort in shard order, and the part of a given track is
+  found in any dataset without reading the others.
 """
 
 import itertools
@@ -18,7 +18,7 @@ from audioae.store.manifest import DatasetRef
 
 
 def shard_size(n_new: int, *, shard_tracks: int, min_shards: int) -> int:
-    """How many tracks go into each new shard: `shard_tracks`, or fewer so that `min_shards` shards can run at once.
+    """Return the number of tracks per new shard: `shard_tracks`, or fewer so that there are `min_shards` shards.
 
     >>> shard_size(500, shard_tracks=1024, min_shards=16), shard_size(10**6, shard_tracks=1024, min_shards=16)
     (32, 1024)
@@ -27,12 +27,12 @@ def shard_size(n_new: int, *, shard_tracks: int, min_shards: int) -> int:
 
 
 def part_fingerprint(shard: int, content: object) -> str:
-    """Name of the part that `shard` makes from `content` (JSON-like: hashes, configs, code versions)."""
+    """Name the part that `shard` makes from `content` (JSON-like: hashes, configs, code versions)."""
     return f"{shard:06d}-{fingerprint(content)}"
 
 
 def shard_of(part_name: str) -> int:
-    """The shard that made a part.
+    """Return the shard number in a part's name.
 
     >>> shard_of("000012-3f2a91c03f2a91c0.parquet")
     12
@@ -41,14 +41,14 @@ def shard_of(part_name: str) -> int:
 
 
 def shard_numbers(store: Store, tracks: DatasetRef) -> list[int]:
-    """Every shard of a catalog version, ascending."""
+    """Return all shards of a catalog version, ascending."""
     return [shard_of(part.name) for part in store.manifest(tracks).parts]
 
 
 def iter_shards(
     store: Store, tracks: DatasetRef, shards: Iterable[int] | None = None
 ) -> Iterator[tuple[int, pa.Table]]:
-    """The tracks of the named shards (default: all), shard by shard, ascending."""
+    """Yield (shard, tracks) of the given shards (default: all), ascending."""
     wanted = None if shards is None else set(shards)
     for part in store.manifest(tracks).parts:
         if wanted is None or shard_of(part.name) in wanted:
@@ -56,7 +56,7 @@ def iter_shards(
 
 
 def group_shards(shards: list[int], n_groups: int) -> list[list[int]]:
-    """Split into at most `n_groups` runs of neighbors of nearly equal length, none empty.
+    """Split into at most `n_groups` non-empty runs of consecutive shards, of nearly equal length.
 
     >>> group_shards([1, 2, 3, 4, 5], 2)
     [[1, 2, 3], [4, 5]]

@@ -1,17 +1,16 @@
-"""Stage catalog: what is in the source becomes a version of `tracks`.
+"""Stage catalog: the files of the source become a version of `tracks`.
 
 Conventions
 -----------
-- A track that was there before keeps its shard and its `added_at`; new tracks open new shards; a track that is gone
-  leaves its shard smaller. An unchanged shard is the same part.
-- Of tracks with the same bytes the first seen (lowest shard, then track_id) is kept; the others carry its ID in
+- A known track keeps its shard and its `added_at`; new tracks go into new shards; a removed track leaves its shard
+  smaller. An unchanged shard gives the same part.
+- Among byte-identical tracks, the first one (lowest shard, then lowest track_id) is kept. The others name it in
   `duplicate_of` and are not decoded.
 """
 
 # pyright: reportAttributeAccessIssue=false
 
 import hashlib
-from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
@@ -20,29 +19,29 @@ import pyarrow.compute as pc  # its functions are made at import
 from audioae.catalog.scan import CatalogConfig, scan
 from audioae.config import fingerprint
 from audioae.pipeline.shards import part_fingerprint, shard_size
+from audioae.progress import Advance
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 from audioae.store.schemas import TRACKS
 
-CODE = 1  # raise it when the same source would give other rows
+CODE = 1  # raise it when the same source would give different rows
 
 
-def update_tracks(
-    store: Store, config: CatalogConfig, on_progress: Callable[[int, int], None] | None = None
-) -> DatasetRef:
-    """Scan the source and publish `tracks`; files that did not change since the last version are not read again.
+def update_tracks(store: Store, config: CatalogConfig, on_progress: Advance | None = None) -> DatasetRef:
+    """Scan the source and publish `tracks`; files that have not changed since the last version are not read again.
 
     Raises
     ------
     ConfigError
-        If the source does not exist, holds no audio, or is not what the config says.
+        If the source does not exist, holds no audio, or does not match the config.
     """
     latest = store.latest("tracks")
     known = store.read(latest) if latest else TRACKS.empty_table()
     settings = config.model_dump(mode="json")
-    unchanged = latest is not None and store.manifest(latest).config == settings  # else a label may stand elsewhere now
-    found = scan(config, known if unchanged else None, on_progress)
-    tracks = _mark_duplicates(_assign_shards(found, known, config))
+    # Other settings may take labels from elsewhere, so known rows are then read again.
+    unchanged = latest is not None and store.manifest(latest).config == settings
+    scanned = scan(config, known if unchanged else None, on_progress)
+    tracks = _mark_duplicates(_assign_shards(scanned, known, config))
     fingerprints = []
     for shard in np.unique(tracks["shard"].to_numpy()).tolist():
         part = tracks.filter(pc.equal(tracks["shard"], shard))
@@ -51,16 +50,16 @@ def update_tracks(
     return store.commit("tracks", fingerprints, recipe=fingerprint([fingerprints, settings]), config=settings)
 
 
-def _assign_shards(found: pa.Table, known: pa.Table, config: CatalogConfig) -> pa.Table:
-    """Add `shard`: the known one, or a new one in the order of `found`; known tracks keep `added_at`."""
-    row = pc.index_in(found["track_id"], value_set=known["track_id"].combine_chunks())
+def _assign_shards(scanned: pa.Table, known: pa.Table, config: CatalogConfig) -> pa.Table:
+    """Add `shard`: the known one, or a new one in the order of `scanned`; known tracks keep their `added_at`."""
+    row = pc.index_in(scanned["track_id"], value_set=known["track_id"].combine_chunks())
     shard = known["shard"].take(row).to_numpy(zero_copy_only=False).astype(np.float64)
     new = np.flatnonzero(np.isnan(shard))
     first = 1 + int(pc.max(known["shard"]).as_py()) if known.num_rows else 0
     size = shard_size(len(new), shard_tracks=config.shard_tracks, min_shards=config.min_shards)
     shard[new] = first + np.arange(len(new)) // size
-    added_at = pc.coalesce(known["added_at"].take(row), found["added_at"])
-    table = found.set_column(found.schema.get_field_index("added_at"), "added_at", added_at)
+    added_at = pc.coalesce(known["added_at"].take(row), scanned["added_at"])
+    table = scanned.set_column(scanned.schema.get_field_index("added_at"), "added_at", added_at)
     return table.append_column("shard", pa.array(shard.astype(np.int32)))
 
 

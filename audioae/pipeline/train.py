@@ -2,17 +2,16 @@
 
 Conventions
 -----------
-- The same mels, model and settings are trained once: a version made by that recipe is looked up instead.
-- A grown catalog does not need a new model at once: the current one is kept while the catalog has grown by less than
-  `retrain_growth` since it was trained, so that embeddings of old tracks stay valid and only new shards are computed.
-- A run that was killed goes on from its checkpoint, and on CPU ends with the same weights as one that was not.
+- The same mels, model and settings are trained only once; after that, the published version is used.
+- A catalog that has grown does not need a new model at once: the current one is kept while the catalog has grown by
+  less than `retrain_growth` since it was trained. Embeddings of old tracks then stay valid, and only new shards are
+  computed.
+- A killed run resumes from its checkpoint, and on a CPU ends with the same weights as an uninterrupted one.
 """
 
 import io
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -23,7 +22,7 @@ from audioae.errors import StoreError
 from audioae.model.config import ModelConfig
 from audioae.model.data import ClipSet, held_out_tracks
 from audioae.model.figures import reconstruction_figure, training_figure
-from audioae.model.training import TrainResult, fit
+from audioae.model.training import OnRow, TrainResult, fit
 from audioae.model.weights import model_to_bytes
 from audioae.pipeline.clips import mel_codes
 from audioae.pipeline.config import TrainStageConfig
@@ -31,7 +30,7 @@ from audioae.store.artifacts import CheckpointFile, commit_artifact
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 
-CODE = 1  # raise it when the same mels and settings would give other weights
+CODE = 1  # raise it when the same mels and settings would give different weights
 
 
 def train_model(
@@ -41,23 +40,25 @@ def train_model(
     mels: DatasetRef,
     *,
     log_dir: Path | None = None,
-    on_progress: Callable[[dict[str, Any]], None] | None = None,
+    on_progress: OnRow | None = None,
 ) -> DatasetRef:
-    """Train on `mels` and publish `model`; or return the version that this recipe, or a smaller catalog, gave before.
+    """Train on `mels` and publish `model`, or return a version that is still good.
+
+    A version is still good if the same recipe made it, or if the catalog has hardly grown since (see the module).
 
     Raises
     ------
     StoreError
         If there are no mels to train on.
     ModelError
-        If training fails: NaN, a collapsed codebook.
+        If training fails (NaN, a collapsed codebook).
     """
     settings = {"model": model.model_dump(mode="json"), "train": config.model_dump(mode="json")}
     recipe = fingerprint([CODE, settings, str(mels)])
-    made = store.find("model", recipe) or _still_good(store, settings, mels, config.retrain_growth)
-    if made:
-        store.set_latest(made)
-        return made
+    existing = store.find("model", recipe) or _still_good(store, settings, mels, config.retrain_growth)
+    if existing:
+        store.set_latest(existing)
+        return existing
     clips, _ = load_clips(store, mels, config.max_clips)
     checkpoints = CheckpointFile(store, recipe)
     logs = log_dir / recipe if log_dir else None
@@ -76,16 +77,15 @@ def train_model(
 
 
 def _still_good(store: Store, settings: dict, mels: DatasetRef, retrain_growth: float) -> DatasetRef | None:
-    """The current model, if it was made with these settings from a catalog not much smaller than this one."""
+    """Return the current model if it has these settings and the catalog has hardly changed in size since."""
     latest = store.latest("model")
     if latest is None:
         return None
-    made = store.manifest(latest)
-    n_then = made.config["n_tracks"]
-    growth = _n_tracks(store, mels) / max(n_then, 1) - 1
-    same = {key: made.config[key] for key in settings} == settings
-    same_input = store.manifest(made.parent("mels")).config == store.manifest(mels).config
-    return latest if same and same_input and abs(growth) < retrain_growth else None
+    manifest = store.manifest(latest)
+    growth = _n_tracks(store, mels) / max(manifest.config["n_tracks"], 1) - 1
+    same_settings = {key: manifest.config[key] for key in settings} == settings
+    same_input = store.manifest(manifest.parent("mels")).config == store.manifest(mels).config
+    return latest if same_settings and same_input and abs(growth) < retrain_growth else None
 
 
 def _n_tracks(store: Store, mels: DatasetRef) -> int:
@@ -93,7 +93,7 @@ def _n_tracks(store: Store, mels: DatasetRef) -> int:
 
 
 def load_clips(store: Store, mels: DatasetRef, max_clips: int) -> tuple[ClipSet, np.ndarray]:
-    """All clips, or whole shards of them up to `max_clips`, and the track_id of each track number."""
+    """Load all clips, or the first whole shards up to `max_clips`, and the track_id of each track number."""
     codes, peaks, track_ids = [], [], []
     n_clips = 0
     for table in store.iter_parts(mels):
@@ -104,13 +104,13 @@ def load_clips(store: Store, mels: DatasetRef, max_clips: int) -> tuple[ClipSet,
         peaks.append(table["peak_db"].to_numpy())
         track_ids.append(table["track_id"].to_numpy())
     if not n_clips:
-        raise StoreError(f"{mels} holds no clips to train on; see `audioae coverage` for what was rejected and why")
+        raise StoreError(f"{mels} holds no clips to train on; `audioae coverage` shows the reasons of rejection")
     names, track = np.unique(np.concatenate(track_ids), return_inverse=True)
     return ClipSet(np.concatenate(codes), np.concatenate(peaks).astype(np.float32), track.astype(np.int64)), names
 
 
 def held_out_ids(store: Store, model: DatasetRef) -> set[str]:
-    """track_ids of the tracks that were kept from the training of `model`."""
+    """Return the track_ids that were held out from the training of `model`."""
     manifest = store.manifest(model)
     config = manifest.config["train"]
     track_ids, n_clips = [], 0
@@ -124,7 +124,7 @@ def held_out_ids(store: Store, model: DatasetRef) -> set[str]:
 
 
 def _describe(result: TrainResult) -> dict[str, bytes]:
-    """Metrics, plots and a summary: they belong to the model but do not name it."""
+    """Metrics, plots and a summary: they belong to the model, but its version does not depend on them."""
     table = io.BytesIO()
     pq.write_table(pa.Table.from_pylist(result.metrics), table)
     summary = {"steps": result.steps, "stopped_because": result.stopped_because, "last": result.metrics[-1:]}
