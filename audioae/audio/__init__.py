@@ -1,1 +1,1 @@
-"""From an audio file to clips, mels and evidence of faults. Arrays and paths, no store."""
+"""The decode path: from an audio file to clips, mels and evidence of faults. It knows arrays and paths, no store."""

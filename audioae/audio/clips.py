@@ -1,4 +1,4 @@
-"""Where clips are taken in a track.
+"""Choose where in a track its clips are taken.
 
 Conventions
 -----------
@@ -6,10 +6,10 @@ Conventions
 - Starts are seconds from the beginning of the track, on the sample grid: `start * SAMPLE_RATE` is a whole number.
 - The plan depends on the duration alone, so the same track gives the same clips on every machine.
 
-Why: a track is cut into as many equal parts as it gets clips, and each clip stands in the middle of its part. Every
-moment of the track is then near a clip, intro and fade-out weigh no more than the rest, and moving the start of the
-track by a second moves every clip by less than that. Parts shorter than a clip make the clips overlap; the first and
-the last are then held inside the track, so that short tracks are covered from end to end.
+Why: a track is divided into as many equal parts as it gets clips, and each clip is centered in its part. Every moment
+of the track is then near a clip, the intro and the fade-out weigh no more than the rest, and cutting a second off the
+start moves every clip by less than a second. Clips overlap where the parts are shorter than a clip; the first and the
+last clip are then moved inside the track, so that short tracks are covered from end to end.
 """
 
 import numpy as np
@@ -21,12 +21,12 @@ RUN_S = 30.0
 
 
 def plan_clips(duration_s: float, config: ClipConfig) -> np.ndarray:
-    """Choose the starts of a track's clips: deterministic, ascending, evenly spread.
+    """Choose the starts of a track's clips: deterministic, ascending, evenly spaced.
 
     Parameters
     ----------
     duration_s : float
-        Duration of the track; below 3.0 s it gets one clip, which the decoder has to pad.
+        Duration of the track. A track below 3.0 s gets one clip, which the decoder has to fill.
     config : ClipConfig
         Number and spacing of the clips.
 
@@ -46,7 +46,18 @@ def plan_clips(duration_s: float, config: ClipConfig) -> np.ndarray:
 
 
 def longest_run(clips: np.ndarray, starts_s: np.ndarray) -> np.ndarray:
-    """The longest run of clips that follow one another without a gap, as one waveform, `RUN_S` at most."""
+    """Join the longest run of clips without a gap between them into one waveform, and cut it to its middle `RUN_S`.
+
+    Parameters
+    ----------
+    clips : np.ndarray, shape (n_clips, n_samples), float32
+    starts_s : np.ndarray, shape (n_clips,)
+        Starts of the clips in seconds, ascending.
+
+    Returns
+    -------
+    waveform : np.ndarray, shape (n,), float32, at 22,050 Hz
+    """
     starts = np.round(starts_s * SAMPLE_RATE).astype(int)
     runs = np.split(np.arange(len(starts)), np.flatnonzero(np.diff(starts) > clips.shape[1]) + 1)
     run = max(runs, key=len)
@@ -54,6 +65,6 @@ def longest_run(clips: np.ndarray, starts_s: np.ndarray) -> np.ndarray:
     waveform = np.zeros(starts[run[-1]] - begin + clips.shape[1], np.float32)
     for i in run:
         waveform[starts[i] - begin : starts[i] - begin + clips.shape[1]] = clips[i]
-    most = int(RUN_S * SAMPLE_RATE)
-    first = max(len(waveform) - most, 0) // 2
-    return waveform[first : first + most]
+    limit = int(RUN_S * SAMPLE_RATE)
+    first = max(len(waveform) - limit, 0) // 2
+    return waveform[first : first + limit]

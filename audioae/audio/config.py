@@ -1,6 +1,6 @@
 """The settings of decoding: which clips a track gets, and which tracks cannot be used.
 
-Reading them loads no decoder.
+Importing them loads no decoder.
 """
 
 from pydantic import Field
@@ -12,8 +12,8 @@ from audioae.constants import CLIP_S
 class ClipConfig(Config):
     """How many clips a track gets: one more per `hop_s` seconds beyond the first clip, `max_clips` at most.
 
-    Moving the start by 1.2 s leaves a cosine of .99 to 98 % of the demo's tracks with 24 clips, to 89 % with 8
-    (tests/bench/bench_embedding.py). Fewer are faster to decode and to store.
+    With 24 clips, 98 % of the demo's tracks keep a cosine of .99 to themselves when the start moves by 1.2 s; with 8
+    clips, 89 % do (tests/bench/bench_embedding.py). Fewer clips decode faster and take less storage.
     """
 
     max_clips: int = Field(default=24, ge=1, le=10_000)
@@ -21,7 +21,12 @@ class ClipConfig(Config):
 
 
 class DecodeConfig(Config):
-    """What is too short or too quiet to use, and up to which duration a track is decoded from end to end."""
+    """Limits below which a track is too short or too quiet to use, and how much of a track is decoded.
+
+    min_s : shorter tracks are rejected.
+    silence_dbfs : quieter tracks are rejected.
+    whole_up_to_s : longer tracks are not decoded from end to end; only their clips are read.
+    """
 
     min_s: float = Field(default=0.5, ge=0.1, le=CLIP_S)
     silence_dbfs: float = Field(default=-72.0, le=0)

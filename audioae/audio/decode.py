@@ -1,20 +1,21 @@
-"""From an audio file to its clips: mono float32 at 22,050 Hz, evidence of its health, or one reason why not.
+"""From an audio file to its clips (mono float32 at 22,050 Hz) and evidence of its health, or one reason to reject it.
 
 Conventions
 -----------
-- A track of up to `whole_up_to_s` (24 clips fill it) is decoded from end to end; of a longer one the clips alone are
-  read, by seeking. Both give the same clips, and the structure of the whole file is checked either way.
-- Clips are mixed to mono by the mean over channels, before resampling. Every file is opened anew, so its clips do not
-  depend on what was decoded before.
-- What is wrong with a file raises `AudioError` with one of `REASONS`.
+- A track of up to `whole_up_to_s` (24 clips fill it) is decoded from end to end. Of a longer track only the clips are
+  read, by seeking. Both give the same clips, and both check the structure of the whole file.
+- Clips are mixed to mono by the mean over channels, before resampling. No decoder is shared between files, so a file's
+  clips do not depend on what was decoded before.
+- A fault of a file raises `AudioError` with one of `REASONS`.
 
-Why the mean: FFmpeg's own downmix is 3 dB louder for stereo, and mono and stereo copies would differ. Where channels
-cancel each other in the mean (a channel with its polarity reversed), the loudest channel stands for the track: the
-listener hears it, and its health says so (`mono_from`, `correlation`). "silent" means: silent in every channel.
+Why the mean: FFmpeg's downmix is 3 dB louder for stereo, so mono and stereo copies would differ. Where channels cancel
+each other in the mean (one has its polarity reversed), the loudest channel represents the track, as a listener would
+still hear it; `mono_from` and `correlation` in the health columns record it. "silent" means silent in every channel.
 
-Why a short track is repeated up to 3 s instead of being followed by zeros: a mel is relative to its maximum with a
-floor 80 dB below, and zeros would fill the rest of the clip with that floor. Of 190 ESC-10 sounds cut to 1 s, by mean
-and deviation of their mel bands, the own 3-s clip was found at a mean reciprocal rank of .72 against .19 with zeros.
+Why a short track is repeated up to 3 s instead of padded with zeros: a mel is relative to its maximum with a floor
+80 dB below, and zeros would fill the rest of the clip with that floor. 190 ESC-10 sounds were cut to 1 s and searched
+among the 3-s clips by mean and deviation of their mel bands: the mean reciprocal rank of the right clip was .72 with
+repetition and .19 with zeros.
 """
 
 import math
@@ -38,17 +39,17 @@ from audioae.errors import AudioError
 REASONS = (
     "unreadable",  # missing, a folder, no permission, a failing disk
     "empty",  # 0 bytes
-    "not_audio",  # no content that we can decode
-    "truncated",  # less is there than its header claims
+    "not_audio",  # nothing that a decoder knows
+    "truncated",  # shorter than its header claims
     "corrupt",  # damaged in the middle
     "non_finite",  # NaN, infinite or absurdly huge samples
     "too_short",  # below `min_s`
     "silent",  # below `silence_dbfs` in every channel
     "timeout",  # the decoder hung; raised by `audio.workers`
-    "crashed",  # the decoder took its process down; raised by `audio.workers`
+    "crashed",  # the decoder crashed its process; raised by `audio.workers`
 )
 
-_BEFORE = 3_308  # 0.15 s: what mp3 carries from frame to frame is wrong for up to 56 ms after a seek
+_BEFORE = 3_308  # 0.15 s: for up to 56 ms after a seek, mp3 frames depend on frames that were not decoded
 _AFTER = 512  # the resampler reaches 252 samples
 _SLACK_S = 0.1
 _HUGE = 1e9  # full scale is 1
@@ -57,7 +58,18 @@ _RATES, _MAX_CHANNELS = (1_000, 1_000_000), 64
 
 @dataclass(frozen=True)
 class Decoded:
-    """Clips (n, 66150) float32 in [-1, 1], their starts (n,) in seconds, whether padded, and the evidence."""
+    """The clips of one track.
+
+    Parameters
+    ----------
+    clips : np.ndarray, shape (n, 66150), float32 in [-1, 1]
+    starts_s : np.ndarray, shape (n,)
+        Starts of the clips in seconds.
+    padded : bool
+        Whether the track is shorter than a clip and was repeated to fill it.
+    health : dict
+        Evidence by the names of `health.HEALTH_COLUMNS`.
+    """
 
     clips: np.ndarray
     starts_s: np.ndarray
@@ -67,7 +79,7 @@ class Decoded:
 
 @dataclass(frozen=True)
 class _Span:
-    """Frames `start` to `stop` of the file, which hold a clip: its samples from `skip` on once resampled."""
+    """Frames `start` to `stop` of the file, which contain one clip; after resampling the clip begins at `skip`."""
 
     start: int
     stop: int
@@ -80,12 +92,12 @@ def decode_track(path: str | Path, clip_config: ClipConfig, decode_config: Decod
     Parameters
     ----------
     path : str or Path
-        A wav, flac, mp3, ogg, opus, m4a, aac or aiff file, or any other that libsndfile or FFmpeg reads. Its content
-        decides, not its extension.
+        A wav, flac, mp3, ogg, opus, m4a, aac or aiff file, or any other that libsndfile or FFmpeg reads. The format is
+        recognized by content, not by extension.
     clip_config : ClipConfig
-        Where clips are taken.
+        Number and spacing of the clips.
     decode_config : DecodeConfig
-        What is refused, and how much is decoded.
+        Which tracks are rejected, and how much of a track is decoded.
 
     Returns
     -------
@@ -95,7 +107,7 @@ def decode_track(path: str | Path, clip_config: ClipConfig, decode_config: Decod
     Raises
     ------
     AudioError
-        With a reason of `REASONS`, and a detail that says what was found and what was wanted.
+        With one of `REASONS`, and a detail: what was found, what was wanted.
     """
     path = Path(path)
     container, n_bytes = _inspect_file(path)
@@ -111,19 +123,19 @@ def _inspect_file(path: Path) -> tuple[Container, int]:
         with path.open("rb") as file:
             n_bytes = file.seek(0, 2)
             if n_bytes == 0:
-                raise AudioError("empty", "0 bytes; get the file again")
+                raise AudioError("empty", "0 bytes; download or copy the file again")
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
                 return inspect(data), n_bytes
     except (OSError, ValueError) as error:
-        what = error.strerror if isinstance(error, OSError) else str(error)
-        raise AudioError("unreadable", f"{what}; wanted an audio file that may be read") from None
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise AudioError("unreadable", f"{reason}; wanted a readable audio file") from None
 
 
 def _decode(
     reader: Reader, container: Container, n_bytes: int, clip_config: ClipConfig, decode_config: DecodeConfig
 ) -> Decoded:
     if not (_RATES[0] <= reader.sample_rate <= _RATES[1] and reader.channels <= _MAX_CHANNELS):
-        raise AudioError("corrupt", f"its header says {reader.sample_rate:,} Hz and {reader.channels:,} channels")
+        raise AudioError("corrupt", f"its header claims {reader.sample_rate:,} Hz and {reader.channels:,} channels")
     duration_s = reader.n_frames / reader.sample_rate
     if duration_s < decode_config.min_s:
         raise AudioError("too_short", f"{duration_s:.2f} s, wanted at least {decode_config.min_s:g} s")
@@ -134,8 +146,8 @@ def _decode(
     waveforms, meter = _read(reader, ranges, channel=None)
     if meter.swing < 10 ** (decode_config.silence_dbfs / 20):
         level = 20 * math.log10(max(meter.swing, 1e-9))
-        detail = f"the loudest of {meter.n_frames / reader.sample_rate:.1f} s is {level:.0f} dBFS"
-        raise AudioError("silent", f"{detail}, wanted {decode_config.silence_dbfs:g} or more")
+        detail = f"the peak of {meter.n_frames / reader.sample_rate:.1f} s is {level:.0f} dBFS"
+        raise AudioError("silent", f"{detail}, wanted {decode_config.silence_dbfs:g} dBFS or more")
     mono_from = "mean"
     if meter.cancels():
         loudest = int(meter.energy.argmax())
@@ -144,7 +156,7 @@ def _decode(
     clips = np.empty((len(spans), CLIP_SAMPLES), np.float32)
     for clip, span in zip(clips, spans, strict=True):
         clip[:] = _clip(_cut(span, ranges, waveforms), span.skip, reader.sample_rate)
-    health = meter.report() | {
+    health = meter.columns() | {
         "container": reader.container if container.kind == "other" else container.kind,
         "codec": reader.codec,
         "sample_rate": reader.sample_rate,
@@ -158,7 +170,7 @@ def _decode(
 
 
 def _span(start: int, reader: Reader) -> _Span:
-    """The frames around a clip that begins at sample `start`; both begin on a point of both sampling grids."""
+    """The frames around a clip that begins at sample `start`; they begin at a point of both sampling grids."""
     common = math.gcd(reader.sample_rate, SAMPLE_RATE)
     step_in, step_out = reader.sample_rate // common, SAMPLE_RATE // common
     steps = max(start - _BEFORE, 0) // step_out
@@ -169,7 +181,7 @@ def _span(start: int, reader: Reader) -> _Span:
 def _read(
     reader: Reader, ranges: Sequence[tuple[int, int]], channel: int | None
 ) -> tuple[list[np.ndarray], HealthMeter]:
-    """Read ranges of frames as mono (`channel`, or the mean over channels), and measure what was read."""
+    """Read ranges of frames as mono (`channel`, or the mean over channels), and measure them."""
     meter = HealthMeter(reader.sample_rate, reader.channels)
     waveforms = [np.empty(stop - start, np.float32) for start, stop in ranges]
     for first, last in ranges if reader.can_seek() else [(0, reader.n_frames)]:
@@ -184,8 +196,9 @@ def _read(
                     meter.add(planes, mono, low)
             position += block.shape[1]
         if position < last - _SLACK_S * reader.sample_rate:
-            found, claimed = position / reader.sample_rate, reader.n_frames / reader.sample_rate
-            raise AudioError("truncated", f"{found:.1f} of {claimed:.1f} s could be decoded ({reader.codec})")
+            decoded_s, claimed_s = position / reader.sample_rate, reader.n_frames / reader.sample_rate
+            detail = f"{decoded_s:.1f} of {claimed_s:.1f} s could be decoded ({reader.codec})"
+            raise AudioError("truncated", f"{detail}; download or copy the file again")
         if position < last:
             for (start, _), waveform in zip(ranges, waveforms, strict=True):
                 waveform[max(position - start, 0) :] = 0
@@ -193,7 +206,7 @@ def _read(
 
 
 def _mix(planes: np.ndarray, mono: np.ndarray) -> None:
-    """Write the mean over channels, row by row: several times faster than numpy's along the short axis."""
+    """Write the mean over channels, row by row: several times faster than numpy's mean along the short axis."""
     if len(planes) == 1:
         mono[:] = planes[0]
         return
@@ -204,7 +217,7 @@ def _mix(planes: np.ndarray, mono: np.ndarray) -> None:
 
 
 def _merged(spans: Sequence[_Span]) -> list[tuple[int, int]]:
-    """Spans in order, those that overlap made one."""
+    """Merge spans that overlap; spans are in order."""
     merged: list[tuple[int, int]] = []
     for span in spans:
         if merged and span.start <= merged[-1][1]:
@@ -215,24 +228,24 @@ def _merged(spans: Sequence[_Span]) -> list[tuple[int, int]]:
 
 
 def _check_finite(block: np.ndarray, position: int, sample_rate: int) -> None:
-    """Non-finite samples would spread in the resampler: 101 became 1,660."""
+    """Reject non-finite samples: the resampler would spread them (101 became 1,660)."""
     if np.vdot(block, block) < _HUGE**2:
         return
     bad = ~(np.abs(block).max(axis=0) < _HUGE)
     if bad.any():
         at_s = (position + int(bad.argmax())) / sample_rate
         raise AudioError(
-            "non_finite", f"{bad.sum():,} NaN, infinite or huge samples from {at_s:.2f} s on; encode it again"
+            "non_finite", f"{bad.sum():,} NaN, infinite or huge samples from {at_s:.2f} s on; encode the file again"
         )
 
 
 def _cut(span: _Span, ranges: Sequence[tuple[int, int]], waveforms: Sequence[np.ndarray]) -> np.ndarray:
-    """The span's part of the range that holds it."""
+    """Cut a span out of the range that contains it."""
     i = next(i for i, (start, stop) in enumerate(ranges) if start <= span.start and span.stop <= stop)
     return waveforms[i][span.start - ranges[i][0] : span.stop - ranges[i][0]]
 
 
 def _clip(waveform: np.ndarray, skip: int, sample_rate: int) -> np.ndarray:
-    """Resample a span and cut its clip; a track shorter than a clip is repeated until it fills one."""
+    """Resample a span and cut out its clip; repeat a track that is shorter than a clip."""
     clip = soxr.resample(waveform, sample_rate, SAMPLE_RATE, quality="HQ")[skip : skip + CLIP_SAMPLES]
     return clip if len(clip) == CLIP_SAMPLES else np.resize(clip, CLIP_SAMPLES)

@@ -1,7 +1,10 @@
-"""Three seconds of a track from any moment on, to look at and to listen to.
+"""Read three seconds of a track from any moment on, to look at and to listen to.
 
-Like `extract`, a plain function of picklable arguments: it runs in the processes of `audio.workers`. It reads no more
-than those seconds, where the format lets it, and does not judge the file.
+Conventions
+-----------
+- `excerpt` is a plain function of picklable arguments with a picklable result: it runs in the processes of
+  `audio.workers`.
+- It reads only those seconds where the format allows seeking, and does not check the rest of the file.
 """
 
 import mmap
@@ -20,13 +23,13 @@ from audioae.audio.readers import Reader, open_reader
 from audioae.constants import CLIP_S, CLIP_SAMPLES, SAMPLE_RATE
 from audioae.errors import AudioError
 
-_BEFORE_S = 0.15  # a lossy codec is wrong for a moment after a seek, and a resampler at an edge
-_CANCELED = 1e-3  # energy of the mean over channels beside the loudest one's: a channel has its polarity reversed
+_BEFORE_S = 0.15  # lossy codecs are wrong for a moment after a seek, and a resampler near an edge
+_CANCELED = 1e-3  # energy of the mean over channels relative to the loudest one: a channel has its polarity reversed
 
 
 @dataclass(frozen=True)
 class Excerpt:
-    """From which second on, the mel codes (128, 130) uint8, and the sound as an MP3 file."""
+    """Three seconds of a track: their start, their mel codes (128, 130) uint8, and the sound as an MP3 file."""
 
     start_s: float
     codes: np.ndarray
@@ -34,28 +37,28 @@ class Excerpt:
 
 
 def excerpt(path: str | Path, start_s: float | None, clip_config: ClipConfig) -> Excerpt:
-    """Read an excerpt.
+    """Read three seconds of a track.
 
     Parameters
     ----------
     path : str or Path
         An audio file.
     start_s : float or None
-        Where it begins; moved forward where the track ends too soon. None: the track's middle clip.
+        Start of the excerpt; moved forward where the track ends within three seconds. None: the track's middle clip.
     clip_config : ClipConfig
-        Where the track's clips are.
+        Number and spacing of the track's clips.
 
     Raises
     ------
     AudioError
-        With a reason of `decode.REASONS`, if nothing can be read there.
+        With one of `decode.REASONS`, if nothing can be read at that position.
     """
     path = Path(path)
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             container = inspect(data)
     except (OSError, ValueError) as error:
-        raise AudioError("unreadable", f"{error}; wanted an audio file that may be read") from None
+        raise AudioError("unreadable", f"{error}; wanted a readable audio file") from None
     reader = open_reader(path, container)
     try:
         duration_s = reader.n_frames / reader.sample_rate
@@ -69,24 +72,24 @@ def excerpt(path: str | Path, start_s: float | None, clip_config: ClipConfig) ->
 
 
 def _read(reader: Reader, begin_s: float) -> np.ndarray:
-    """A clip from `begin_s` on; a shorter one is repeated until it is full."""
+    """Read a clip from `begin_s` on; repeat what is shorter than a clip."""
     rate = reader.sample_rate
     first = max(int((begin_s - _BEFORE_S) * rate), 0)
     last = min(int((begin_s + CLIP_S + _BEFORE_S) * rate), reader.n_frames)
     planes = np.zeros((reader.channels, 0), np.float32)
     start = first if reader.can_seek() else 0
     for block in reader.blocks(start, last):
-        held = np.concatenate([planes, block], axis=1)
-        skipped = max(first - start, 0)
-        planes, start = held[:, min(skipped, held.shape[1]) :], start + min(skipped, held.shape[1])
+        joined = np.concatenate([planes, block], axis=1)
+        skipped = min(max(first - start, 0), joined.shape[1])
+        planes, start = joined[:, skipped:], start + skipped
     if planes.shape[1] == 0 or not np.isfinite(planes).all():
-        what = "nothing" if planes.shape[1] == 0 else "NaN or infinite samples"
-        raise AudioError("corrupt", f"{what} from {begin_s:.1f} s on; encode it again")
+        fault = "nothing can be decoded" if planes.shape[1] == 0 else "NaN or infinite samples"
+        raise AudioError("corrupt", f"{fault} from {begin_s:.1f} s on; encode the file again")
     mono = planes.mean(axis=0)
     energy = (planes.astype(np.float64) ** 2).sum(axis=1)
     if (mono.astype(np.float64) ** 2).sum() < _CANCELED * energy.max():
         mono = planes[int(energy.argmax())]
     clip = soxr.resample(mono, rate, SAMPLE_RATE, quality="HQ")[round((begin_s - first / rate) * SAMPLE_RATE) :]
     if len(clip) == 0:
-        raise AudioError("corrupt", f"nothing from {begin_s:.1f} s on; encode it again")
+        raise AudioError("corrupt", f"nothing can be decoded from {begin_s:.1f} s on; encode the file again")
     return np.resize(clip, CLIP_SAMPLES) if len(clip) < CLIP_SAMPLES else clip[:CLIP_SAMPLES]

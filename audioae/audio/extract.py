@@ -1,9 +1,9 @@
-"""From an audio file to what is stored of it: mel codes of its clips, and evidence of its health.
+"""From an audio file to what the store keeps of it: mel codes of its clips, and evidence of its health.
 
 Conventions
 -----------
 - `extract` is a plain function of picklable arguments with a picklable result: it runs in the processes of
-  `audio.workers`, which stops it where a decoder hangs.
+  `audio.workers`, which kill a decoder that hangs.
 - The same file gives the same bytes, whatever the process did before.
 """
 
@@ -20,7 +20,21 @@ from audioae.audio.mel import encode_mel, log_mel
 
 @dataclass(frozen=True)
 class Extracted:
-    """Mel codes (n, 128, 130) uint8, peaks (n,) float32 in dB, starts (n,) float32 in s, padded, evidence."""
+    """The stored part of a track.
+
+    Parameters
+    ----------
+    codes : np.ndarray, shape (n, 128, 130), uint8
+        Mels of the clips, as `mel.decode_mel` reads them.
+    peak_db : np.ndarray, shape (n,), float32
+        Absolute level of each clip's maximum, dB.
+    starts_s : np.ndarray, shape (n,), float32
+        Starts of the clips in seconds.
+    padded : bool
+        Whether the track is shorter than a clip and was repeated to fill it.
+    health : dict
+        Evidence by the names of `health.HEALTH_COLUMNS`.
+    """
 
     codes: np.ndarray
     peak_db: np.ndarray
@@ -42,12 +56,11 @@ def extract(path: str | Path, clip_config: ClipConfig, decode_config: DecodeConf
     Returns
     -------
     extracted : Extracted
-        Codes as `mel.decode_mel` reads them; `health` has the keys of `health.HEALTH_COLUMNS`.
 
     Raises
     ------
     AudioError
-        With a reason of `decode.REASONS`.
+        With one of `decode.REASONS`.
     """
     decoded = decode_track(path, clip_config, decode_config)
     codes, peak_db = encode_mel(log_mel(decoded.clips))

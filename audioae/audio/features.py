@@ -1,11 +1,11 @@
-"""Classical descriptors of sound by librosa, and what it can estimate of a track where a catalog does not say.
+"""Classical audio features by librosa, and estimates of tempo and energy for catalogs that do not have them.
 
 Conventions
 -----------
-- A clip is 66,150 samples of mono float32 at 22,050 Hz. One STFT (2,048 samples, hop 512) serves all that is spectral.
-- A descriptor that has a value per frame gives its mean and its deviation over the frames.
-- Tempo in BPM. Energy in dBFS: 20 log10 of the RMS, 0 for a square wave at full scale, the level left as it is.
-- What cannot be estimated is NaN. Instrumentalness is not offered: librosa has nothing that tells voice from the rest.
+- A clip is 66,150 samples of mono float32 at 22,050 Hz. All spectral features share one STFT (2,048 samples, hop 512).
+- A feature with a value per frame contributes its mean and its standard deviation over the frames.
+- Tempo in BPM. Energy in dBFS: 20 log10 of the RMS, 0 for a square wave at full scale; the level is not normalized.
+- A value that cannot be estimated is NaN. Instrumentalness is not offered: librosa has no detector of voices.
 
 Source: librosa 0.11, `librosa.feature` and `librosa.onset` with their defaults.
 """
@@ -37,7 +37,7 @@ N_FEATURES = 2 * sum(FRAME_DESCRIPTORS.values()) + 1
 
 
 def clip_features(waveform: np.ndarray) -> np.ndarray:
-    """Describe a clip by librosa's features.
+    """Compute librosa's features of a clip.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def clip_features(waveform: np.ndarray) -> np.ndarray:
     Returns
     -------
     features : np.ndarray, shape (93,), float32
-        Means of `FRAME_DESCRIPTORS` in their order, then their deviations, then tempo.
+        Means of `FRAME_DESCRIPTORS` in their order, then their standard deviations, then tempo.
 
     Raises
     ------
@@ -82,20 +82,19 @@ def clip_features(waveform: np.ndarray) -> np.ndarray:
 
 
 def estimate_targets(waveform: np.ndarray, sample_rate: int) -> dict[str, float]:
-    """Estimate what a catalog may not tell of a track.
+    """Estimate tempo and energy of a track.
 
     Parameters
     ----------
     waveform : np.ndarray, shape (n_samples,), float32 in [-1, 1]
-        The whole track or a part of it; tempo wants 8 s or more.
+        The whole track or a part of it; tempo needs 8 s or more.
     sample_rate : int
         Hz.
 
     Returns
     -------
     targets : dict of str to float
-        "tempo" in BPM, NaN where there is no onset; an octave error (half or double) is common. "energy" in dBFS, at
-        least -100.
+        "tempo" in BPM, NaN without an onset; octave errors (half or double) are common. "energy" in dBFS, -100 or more.
 
     Raises
     ------
@@ -116,4 +115,6 @@ def _check(waveform: np.ndarray, where: str) -> None:
     if waveform.ndim != 1 or len(waveform) == 0:
         raise ValueError(f"{where}: got a waveform of shape {waveform.shape}, wanted mono samples (n_samples,)")
     if not np.isfinite(waveform).all():
-        raise ValueError(f"{where}: {(~np.isfinite(waveform)).sum():,} samples are NaN or infinite; decode it again")
+        raise ValueError(
+            f"{where}: {(~np.isfinite(waveform)).sum():,} samples are NaN or infinite; decode the file again"
+        )

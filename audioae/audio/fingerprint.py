@@ -1,24 +1,25 @@
-"""Duplicates: the same recording in several files, whatever they were encoded with. Different songs are never merged.
+"""Near duplicates: recognize the same recording in several files, whatever their encoding, and keep songs apart.
 
 Conventions
 -----------
-- Exact duplicates have the same bytes: the catalog marks them, by their hash. Here it is about near ones: another
-  codec, bit rate, sample rate, level or tag, a few hundredths of a second more or less at an end.
-- Two tracks are compared if their embeddings are as close as `MIN_COSINE` and their durations differ by `MAX_SECONDS`
-  at most; they are the same recording if their patterns correlate by `SAME` or more, short ones by `SAME_SHORT`.
-- Pattern of a clip: how much the level of each of 16 bands rises against its neighbor band from frame to frame. It does
-  not change with level or smooth equalization, and two performances of one song do not share it.
+- Exact duplicates have the same bytes; the catalog marks them by hash. A near duplicate differs in codec, bit rate,
+  sample rate, level or tags, or by a few hundredths of a second at its start or end.
+- Two tracks are compared if the cosine of their embeddings is `MIN_COSINE` or more and their durations differ by
+  `MAX_SECONDS` at most. They are the same recording if their patterns correlate by `SAME` or more (short tracks:
+  `SAME_SHORT`).
+- The pattern of a clip is the change, from frame to frame, of the level difference between neighboring bands (of 16).
+  It does not change with level or smooth equalization, and two performances of one song have different patterns.
 
-Why embeddings and durations do not decide alone: on the demo catalog different songs reach a cosine of .97, and in a
-catalog of 30-s previews all last equally long. Patterns of different songs there correlate by .3 at most, those of
-re-encoded ones by .65 or more, down to mp3 at 64 kb/s: `python -m tests.bench duplicates`. Short tracks are the
-exception: two synthetic voices saying the same words reach .8.
+Why embeddings and durations alone do not suffice: on the demo catalog different songs reach a cosine of .97, and in a
+catalog of 30-s previews all durations are equal. On the demo, patterns of different songs correlate by .3 at most,
+those of re-encoded copies by .65 or more, down to mp3 at 64 kb/s (`python -m tests.bench duplicates`). Short tracks are
+the exception: two synthetic voices saying the same words reach .8.
 
-What is not found: copies cut by more than `MAX_SECONDS`, at another speed, and those whose embedding has moved away,
-as that of a copy at 16 kHz may where the model was hardly trained. What cannot be told apart: mixes of one recording.
-With something else mixed in 6 dB below, 3 of 9 tracks still pass for themselves; 12 dB below, 6 of 9.
+Limits: copies cut by more than `MAX_SECONDS`, copies at another speed, and copies with a distant embedding (such as one
+at 16 kHz under a model with little training) are not found. Mixes of one recording are not told apart: with another
+sound mixed in at -6 dB, 3 of 9 tracks are still taken for the original; at -12 dB, 6 of 9.
 
-Source: the pattern is the one whose signs Haitsma and Kalker 2002, "A highly robust audio fingerprinting system", keep.
+Source: Haitsma and Kalker 2002, "A highly robust audio fingerprinting system", which keeps the signs of this pattern.
 """
 
 from collections.abc import Sequence
@@ -34,22 +35,22 @@ from audioae.spacing import evenly_spaced
 MIN_COSINE = 0.8
 MAX_SECONDS = 0.25
 SAME = 0.6
-SAME_SHORT = 0.85  # below `FEW_CLIPS` there is little to tell two renditions of the same second apart
+SAME_SHORT = 0.85  # fewer than `FEW_CLIPS` clips are little evidence that two renditions differ
 FEW_CLIPS = 3
-N_CLIPS = 4  # of a track, evenly taken
+N_CLIPS = 4  # evenly spaced clips of a track
 N_BANDS = 16
 MAX_LAG = round(MAX_SECONDS / FRAME_S)
 
 
 class Fingerprint(NamedTuple):
-    """What is kept of a track to compare: levels (n_clips, 16, n_frames) uint8, starts of the clips (n_clips,) in s."""
+    """A track's fingerprint: levels (n_clips, 16, n_frames) uint8, and starts of the clips (n_clips,) in seconds."""
 
     levels: np.ndarray
     starts_s: np.ndarray
 
 
 def fingerprint_clips(codes: np.ndarray, starts_s: np.ndarray) -> Fingerprint:
-    """Take evenly chosen clips of a track, and the mean level of each eight mel bands.
+    """Compute a track's fingerprint: mean levels of 16 bands, in a few evenly spaced clips.
 
     Parameters
     ----------
@@ -65,9 +66,9 @@ def fingerprint_clips(codes: np.ndarray, starts_s: np.ndarray) -> Fingerprint:
 
 
 def similarity(one: Fingerprint, other: Fingerprint) -> float:
-    """How well the patterns of two tracks fit: 1 the same recording, about 0 different ones.
+    """Correlate the patterns of two tracks: 1 for the same recording, about 0 for different ones.
 
-    The median over their clips of the best correlation within +-0.25 s of where the clips should fit.
+    It is the median over the clips of the highest correlation within +-0.25 s of the expected alignment.
 
     >>> rng = np.random.default_rng(0)
     >>> one, other = (fingerprint_clips(rng.integers(0, 255, (3, 128, 130)), np.arange(3)) for _ in range(2))
@@ -85,14 +86,14 @@ def is_same(one: Fingerprint, other: Fingerprint) -> bool:
 
 
 def candidate_pairs(scores: np.ndarray, rows: np.ndarray, durations_s: np.ndarray) -> np.ndarray:
-    """Pairs that are near enough, and alike enough in duration, to be compared.
+    """Find the pairs to compare: close embeddings, similar durations.
 
     Parameters
     ----------
     scores, rows : np.ndarray, shape (n, k)
-        Cosines and rows of each track's nearest tracks; row -1 is none.
+        Cosines and rows of each track's nearest tracks; row -1 means no neighbor.
     durations_s : np.ndarray, shape (n,)
-        NaN where it is not known: such a track is never a near duplicate.
+        NaN where unknown: such a track is never a near duplicate.
 
     Returns
     -------
@@ -109,7 +110,12 @@ def candidate_pairs(scores: np.ndarray, rows: np.ndarray, durations_s: np.ndarra
 
 
 def connected_groups(n: int, pairs: Sequence[tuple[int, int]] | np.ndarray) -> np.ndarray:
-    """The group of each of `n` rows, shape (n,), int64: the first row that it is linked to, directly or through others.
+    """Group rows that are linked, directly or through others.
+
+    Returns
+    -------
+    groups : np.ndarray, shape (n,), int64
+        The first row of each row's group.
 
     >>> connected_groups(5, [(1, 3), (3, 4)])
     array([0, 1, 2, 1, 1])
@@ -121,16 +127,16 @@ def connected_groups(n: int, pairs: Sequence[tuple[int, int]] | np.ndarray) -> n
 
 
 def _patterns(levels: np.ndarray) -> np.ndarray:
-    """(n, 16, n_frames) -> (n, 15, n_frames - 1)."""
+    """Patterns (n, 15, n_frames - 1) of levels (n, 16, n_frames)."""
     return np.diff(np.diff(levels.astype(np.float32), axis=1), axis=2)
 
 
 def _best_correlation(one: np.ndarray, other: np.ndarray, lag: float) -> float:
-    """Greatest correlation of frame t of `one` with frame t + lag' of `other`, lag' near `lag`; 0 where all is flat."""
+    """Highest correlation of `one` with `other` shifted by `lag` frames or nearly so; 0 if either is flat."""
     n = one.shape[1]
     best = 0.0
     for shift in range(round(lag) - MAX_LAG, round(lag) + MAX_LAG + 1):
-        if abs(shift) > n // 2:  # too little in common
+        if abs(shift) > n // 2:  # too little overlap
             continue
         a = one[:, max(-shift, 0) : n - max(shift, 0)].ravel()
         b = other[:, max(shift, 0) : n - max(-shift, 0)].ravel()

@@ -1,6 +1,8 @@
-"""From a mel back to something that can be heard: phases are guessed, so it sounds hollow.
+"""From a mel back to audio, by the Griffin-Lim algorithm. Phases are estimated, so the result sounds hollow.
 
-Source: Griffin and Lim 1984, with Perraudin et al. 2013's momentum, as librosa 0.11 has them.
+Conventions: a mel is (128, n_frames) in dB; a waveform is mono float32 at 22,050 Hz.
+
+Source: Griffin and Lim 1984 with the momentum of Perraudin et al. 2013, as implemented by librosa 0.11.
 """
 
 import librosa
@@ -14,12 +16,12 @@ PEAK = 0.7
 
 
 def mel_waveform(mel_db: np.ndarray) -> np.ndarray:
-    """A waveform whose mel is about the given one; the loudest sample is at `PEAK`.
+    """Estimate a waveform that has the given mel, scaled to a peak of `PEAK`.
 
     Parameters
     ----------
     mel_db : np.ndarray, shape (128, n_frames)
-        dB; what it is relative to does not matter.
+        dB, relative to any reference.
 
     Returns
     -------
@@ -28,7 +30,7 @@ def mel_waveform(mel_db: np.ndarray) -> np.ndarray:
     Raises
     ------
     ValueError
-        If the shape is another, or a value is not finite.
+        If the shape is wrong or a value is not finite.
 
     >>> mel_waveform(np.zeros((128, 5))).shape
     (2048,)

@@ -1,35 +1,34 @@
-"""Evidence of faults in a track, measured at its own rate on the samples that were decoded anyway.
+"""Evidence of faults in a track, measured at the file's sample rate on the samples that are decoded for its clips.
 
-This is evidence, not a verdict: what makes a finding of it is decided later, with all tracks in view.
+This is evidence, not a verdict: screening decides later what is an issue, comparing all tracks.
 
 Conventions
 -----------
-- Levels are dBFS: 0 is full scale (1.0), silence is -120. "Examined" is all of a short track, the clips of a long one.
-- `None` stands where a value has no meaning (correlation of a mono track) or is not known.
+- Levels are dBFS: 0 is full scale (1.0), silence is -120. Of a short track everything is examined, of a long one the
+  clips.
+- A value is `None` where it has no meaning (correlation of a mono track) or is unknown.
 
 `HEALTH_COLUMNS`: name -> type, in this order:
 
-- container, codec: what the content is, whatever the extension says
+- container, codec: recognized by content, not by extension
 - sample_rate [Hz], channels, bit_rate [bit/s, of the whole file]
-- claimed_s, duration_s, examined_s [s]: by the header; by the decoder; measured here
+- claimed_s, duration_s, examined_s [s]: according to the header; according to the decoder; examined here
 - mono_from: "mean" of the channels, or "channel <i>" where the channels cancel each other in the mean
 - peak [1 = full scale]; rms_dbfs, both over all channels; dc_offset [1 = full scale]: the largest mean of a channel
-- clipped_fraction: share of samples at full scale (0.999 and above); clipped_run [samples]: the longest run of them
-- flat_fraction: share of samples within 2 % of the peak of their 1.5 s: 1e-4 to 1e-3 in music, above 1e-2 if it was
-  clipped at any level and then turned down or encoded
-- zero_fraction, zero_run_s [s]: samples that are exactly 0 in every channel, and the longest run of them
-- channel_difference_db [dB]: loudest against quietest channel; correlation: of the first two channels, -1 to 1
-- cutoff_hz [Hz]: above it the mean spectrum stays 100 dB below its maximum: the edge of a low-pass or of a lower rate
-- noise_floor_dbfs: level that 10 % of the frames (1,024 samples) stay below
-- hum_db [dB]: how far 50 or 60 Hz and its harmonics stand out of the quietest tenth of the spectra
-- fall_db, burst_db, click_db, repeat, hum_line_db: `audio/course.py`; bandwidth_hz, edge_db, flatness_db, flicker_db:
-  `audio/spectrum.py`
-- distinct_fraction: how many of 2,048 samples in a row differ in value, of the first channel, in the median look: 1 in
-  music of 16 bits, below 0.1 where most of them are missing
-- quiet_fraction: share of the frames (1,024 samples) that stay 50 dB below the mean power; tail_s [s]: those at the end
+- clipped_fraction: share of samples at full scale (0.999 and above); clipped_run [samples]: their longest run
+- flat_fraction: share of samples within 2 % of the peak of their 1.5 s: 1e-4 to 1e-3 in music, above 1e-2 if the music
+  was clipped at any level and then attenuated or encoded
+- zero_fraction, zero_run_s [s]: samples that are exactly 0 in every channel, and their longest run
+- channel_difference_db [dB]: between the loudest and the quietest channel; correlation: of two channels, -1 to 1
+- noise_floor_dbfs: 10 % of the frames (1,024 samples) are below this level
+- distinct_fraction: share of distinct values among 2,048 successive samples of the first channel, in the median of the
+  looks: 1 in 16-bit music, below 0.1 where most bits are missing
+- quiet_fraction: share of the frames (1,024 samples) that are 50 dB below the mean power; tail_s [s]: those at the end
+- cutoff_hz, bandwidth_hz, edge_db, hum_db, flatness_db, flicker_db: see `audio/spectrum.py`
+- fall_db, burst_db, click_db, repeat, hum_line_db: see `audio/transients.py`
 
-Why the statistics are sums, dot products and extremes of blocks in the cache: all of it has to cost below a tenth of
-decoding. Tests for the rare (runs, clipping) start only where a cheap one says that there is something.
+Why sums, dot products and extremes of blocks that fit the cache: all of this must cost less than a tenth of decoding.
+Costly tests (runs, clipping) run only where a cheap one found something.
 """
 
 from functools import cache
@@ -80,16 +79,23 @@ HEALTH_COLUMNS: dict[str, type] = {
 _SILENCE = 1e-12  # power of -120 dBFS
 _FULL_SCALE = 0.999
 _AUDIBLE = 0.01
-_ZEROS = 32  # zeros in a block below which no run is looked for
+_ZEROS = 32  # a block with fewer zeros is not searched for runs
 _FRAME = 1024
-_SOME = 2048
-_ONES = np.ones(65_536, np.float32)  # a dot product with them is the fastest sum
+_DISTINCT_SAMPLES = 2048
+_ONES = np.ones(65_536, np.float32)  # a dot product with ones is the fastest sum
 _RESOLUTION_HZ = 5.4
-_LOOK_S = 2.5  # from one closer look, at a block of up to 1.5 s, to the next
+_LOOK_S = 2.5  # between looks: closer examinations of one block of up to 1.5 s
 
 
 class HealthMeter:
-    """Accumulates evidence block by block, in the order of the track; gaps between blocks are allowed."""
+    """Accumulates evidence block by block, in the order of the track; gaps between blocks are allowed.
+
+    Parameters
+    ----------
+    sample_rate : int
+        Hz.
+    channels : int
+    """
 
     def __init__(self, sample_rate: int, channels: int):
         self.sample_rate, self.channels = sample_rate, channels
@@ -103,13 +109,22 @@ class HealthMeter:
         self._n_fft = 1 << round(np.log2(sample_rate / _RESOLUTION_HZ))
         self._window = _window(self._n_fft)
         self._frame_powers: list[np.ndarray] = []
-        self._course = TransientMeter(sample_rate)
+        self._transients = TransientMeter(sample_rate)
         self._distinct: list[float] = []
         self._spectra: list[np.ndarray] = []
         self._next, self._next_look = -1, 0
 
     def add(self, planes: np.ndarray, mono: np.ndarray, position: int) -> None:
-        """Take in a block: planes (channels, n), finite, their mix (n,), and the frame where it begins."""
+        """Measure a block.
+
+        Parameters
+        ----------
+        planes : np.ndarray, shape (channels, n), float32, finite
+        mono : np.ndarray, shape (n,), float32
+            The mix of the channels.
+        position : int
+            The frame at which the block begins.
+        """
         n = len(mono)
         joined, self._next = position == self._next, position + n
         low, high = planes.min(axis=1), planes.max(axis=1)
@@ -124,34 +139,34 @@ class HealthMeter:
         self._zero.add(_all_zero(planes) if np.count_nonzero(mono == 0) >= _ZEROS else None, joined)
         frames = mono[: n // _FRAME * _FRAME].reshape(-1, _FRAME)
         self._frame_powers.append(np.vecdot(frames, frames) / _FRAME)
-        self._course.add(mono, joined)
+        self._transients.add(mono, joined)
         if position >= self._next_look:
             self._next_look = position + int(_LOOK_S * self.sample_rate)
             self._look(planes, mono, peak)
 
     def _look(self, planes: np.ndarray, mono: np.ndarray, peak: float) -> None:
-        """What is too costly to do to every block."""
+        """Measure what is too costly for every block."""
         if peak > _AUDIBLE:
             self._n_looked += planes.size
             self._n_flat += int(np.count_nonzero(planes > 0.98 * peak) + np.count_nonzero(planes < -0.98 * peak))
-            n_levels = len(np.unique(planes[0, :_SOME]))
+            n_levels = len(np.unique(planes[0, :_DISTINCT_SAMPLES]))
             if n_levels > 1:
-                self._distinct.append(n_levels / min(len(mono), _SOME))
+                self._distinct.append(n_levels / min(len(mono), _DISTINCT_SAMPLES))
         if len(mono) >= self._n_fft:
             spectrum = np.fft.rfft(mono[: self._n_fft] * self._window)
             self._spectra.append(spectrum.real**2 + spectrum.imag**2)
 
     @property
     def swing(self) -> float:
-        """Half of the largest distance between maximum and minimum of a channel: the peak without DC."""
+        """The peak without DC: half the distance between maximum and minimum, of the channel where it is largest."""
         return max(float((self._high - self._low).max()) / 2, 0.0) if self.n_frames else 0.0
 
     def cancels(self) -> bool:
-        """Whether the channels cancel in the mix: it is 20 dB below their mean power."""
+        """Whether the channels cancel each other: the mix is 20 dB below their mean power."""
         return self.channels > 1 and self.mono_energy < 0.01 * float(self.energy.mean())
 
-    def report(self) -> dict[str, Any]:
-        """What was measured: the columns from `peak` on, and `examined_s`."""
+    def columns(self) -> dict[str, Any]:
+        """The columns from `peak` on, and `examined_s`."""
         n = max(self.n_frames, 1)
         levels = _db(self.energy / n)
         spectra = np.array(self._spectra) / (self._window.sum() / 2) ** 2
@@ -174,7 +189,7 @@ class HealthMeter:
             "quiet_fraction": float(quiet.mean()) if len(quiet) else None,
             "distinct_fraction": float(np.median(self._distinct)) if self._distinct else None,
             **spectral_evidence(spectra, self._n_fft / self.sample_rate),
-            **self._course.report(),
+            **self._transients.columns(),
         }
 
     def _correlation(self) -> float | None:
@@ -188,24 +203,24 @@ class HealthMeter:
 
 
 class _Runs:
-    """Counts true samples and finds their longest run, over blocks that may join."""
+    """Counts true samples and finds their longest run; a run may continue in the next block."""
 
     def __init__(self):
         self.count = self.longest = self._open = 0
 
     def add(self, mask: np.ndarray | None, joined: bool) -> None:
-        """Take in a block; `None` is a block without any."""
+        """Count in a block; `None` is a block without true samples. `joined` if it follows the last block directly."""
         carried, self._open = self._open if joined else 0, 0
         if mask is None or not mask.any():
             return
-        where = np.flatnonzero(mask)
-        self.count += len(where)
-        ends = np.flatnonzero(np.diff(where, append=len(mask) + 1) != 1)
+        positions = np.flatnonzero(mask)
+        self.count += len(positions)
+        ends = np.flatnonzero(np.diff(positions, append=len(mask) + 1) != 1)
         lengths = np.diff(ends, prepend=-1)
-        if where[0] == 0:
+        if positions[0] == 0:
             lengths[0] += carried
         self.longest = max(self.longest, int(lengths.max()))
-        self._open = int(lengths[-1]) if where[-1] == len(mask) - 1 else 0
+        self._open = int(lengths[-1]) if positions[-1] == len(mask) - 1 else 0
 
 
 @cache
@@ -214,7 +229,7 @@ def _window(n_fft: int) -> np.ndarray:
 
 
 def _clipped(planes: np.ndarray) -> np.ndarray:
-    """Where any channel is at full scale; channel by channel, as numpy is slow along the short axis."""
+    """Mask of samples at full scale in any channel; computed per channel, as numpy is slow along the short axis."""
     mask = np.zeros(planes.shape[1], bool)
     for plane in planes:
         mask |= plane >= _FULL_SCALE

@@ -1,31 +1,29 @@
-"""Log-mels of clips: librosa's numbers, several times faster on a CPU core, and one compact code to store.
+"""Log-mels of clips: librosa's values, computed several times faster on a CPU core, and a one-byte code to store them.
 
 Conventions
 -----------
 - A waveform is one clip: 66,150 samples, mono float32 at 22,050 Hz. Its mel has 128 bands x 130 frames.
 - `log_mel` gives absolute dB, `10 * log10(max(power, 1e-10))`, reference 1.0, no floor below the maximum.
-- What is stored and what a model sees is `encode_mel` of it: `code = round((dB - maximum + 80) * 255 / 80)` as uint8,
-  dB relative to the clip's own maximum with an 80 dB floor. `peak_db` keeps the maximum, so the level can be restored.
+- `encode_mel` gives what is stored and what a model is trained on: `code = round((dB - maximum + 80) * 255 / 80)` as
+  uint8, relative to the clip's maximum, with a floor 80 dB below it. `peak_db` keeps the maximum, so that the level can
+  be restored.
 
 Source: `librosa.feature.melspectrogram` and `power_to_db` 0.11: periodic Hann, centered frames, constant padding,
 Slaney scale and norm. Every parameter is named here: torchaudio's defaults (reflect, HTK, no norm) are up to 31 dB off.
 
-Why float64 inside: librosa transforms in float64. A float32 FFT leaves rounding noise that is up to 1.3e-3 dB in bands
-80 dB below a pure tone or a fast chirp, where we promise 1e-3. Two frames share one complex FFT (one as its real, one
-as its imaginary part), and only the 2,018 mel weights that are not zero are multiplied: with that, float64 is still 3
-times faster than librosa (`tests/bench/bench_mel.py`).
+Why float64 inside: librosa transforms in float64. With a float32 FFT, rounding noise reaches 1.3e-3 dB in bands 80 dB
+below a pure tone or a fast chirp; the tolerance is 1e-3. Two frames share one complex FFT (one as its real, one as its
+imaginary part), and only the 2,018 nonzero mel weights are multiplied, which leaves float64 3 times faster than librosa
+(`tests/bench/bench_mel.py`).
 
-Why uint8: a step is 0.314 dB and the error at most 0.157 dB, far below the gain (8 dB) and EQ (3 dB) that training
-varies on purpose, at a quarter of the bytes of float32.
+Why uint8: a step is 0.314 dB and the error at most 0.157 dB, far below the variations of gain (8 dB) and EQ (3 dB) in
+training, at a quarter of the size of float32.
 """
 
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-import numba
 import numpy as np
-import scipy.fft
 
 from audioae.constants import CLIP_SAMPLES, FLOOR_DB, HOP_LENGTH, N_FFT, N_FRAMES, N_MELS, SAMPLE_RATE
 
@@ -36,13 +34,13 @@ _STEPS_PER_DB = 255 / -FLOOR_DB
 
 
 def log_mel(waveforms: np.ndarray, device: str = "cpu") -> np.ndarray:
-    """Compute the log-mel of each clip. A clip's result does not depend on the clips beside it.
+    """Compute the log-mel of each clip. A clip's mel does not depend on the other clips of the batch.
 
     Parameters
     ----------
     waveforms : np.ndarray, shape (n, 66150), float32 in [-1, 1]
     device : str
-        "cpu", or a torch device ("cuda", "cuda:1") on which torchaudio does the same in float64.
+        "cpu", or a torch device ("cuda", "cuda:1"), on which torchaudio computes the same in float64.
 
     Returns
     -------
@@ -69,7 +67,7 @@ def encode_mel(mel_db: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Returns
     -------
     codes : np.ndarray, shape (n, 128, 130), uint8
-        255 is the clip's maximum, 0 is 80 dB or more below it. A silent clip is constant: 255 everywhere.
+        255 is the clip's maximum, 0 is 80 dB or more below it. A silent clip is 255 everywhere.
     peak_db : np.ndarray, shape (n,), float32
         The maximum, absolute dB.
 
@@ -83,7 +81,7 @@ def encode_mel(mel_db: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def decode_mel(codes: np.ndarray) -> np.ndarray:
-    """Turn codes back into dB relative to the clip's maximum: float32 in [-80, 0].
+    """Convert codes back to dB relative to the clip's maximum: float32 in [-80, 0].
 
     >>> decode_mel(np.array([0, 51, 255], np.uint8))
     array([-80., -64.,   0.], dtype=float32)
@@ -93,7 +91,7 @@ def decode_mel(codes: np.ndarray) -> np.ndarray:
 
 @cache
 def mel_bank() -> np.ndarray:
-    """The Slaney mel filter bank: weights of shape (128, 1025), float64, of the power at `k * 22050 / 2048` Hz."""
+    """The Slaney mel filter bank, shape (128, 1025), float64: column k weights the power at `k * 22050 / 2048` Hz."""
     edges_hz = _slaney_to_hz(np.linspace(_hz_to_slaney(F_MIN), _hz_to_slaney(F_MAX), N_MELS + 2))
     bins_hz = np.fft.rfftfreq(N_FFT, 1 / SAMPLE_RATE)
     lower, center, upper = (edges_hz[i : i + N_MELS, None] for i in range(3))
@@ -118,49 +116,18 @@ def _hann() -> np.ndarray:
 
 @cache
 def _sparse_bank() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The bank without its zeros: first bin of each band, bounds of each band's weights, all weights in one array."""
+    """The bank without its zeros: the first bin of each band, the bounds of each band's weights, all weights."""
     bank = mel_bank()
     inside = bank > 0
     bounds = np.concatenate([[0], np.cumsum(inside.sum(axis=1))])
     return inside.argmax(axis=1), bounds, bank[inside].astype(np.float32)
 
 
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile with numba; kept on disk between processes, except where no cache folder can be written."""
-    try:
-        return numba.njit(cache=True, nogil=True, fastmath=True)(function)
-    except RuntimeError:
-        return numba.njit(nogil=True, fastmath=True)(function)
-
-
-@_compiled
-def _frame_pairs(padded, window, pairs):
-    """Windowed frames, two to a row: frame 2i as the real part, frame 2i + 1 as the imaginary part."""
-    for pair in range(pairs.shape[0]):
-        even = 2 * pair * HOP_LENGTH
-        odd = even + HOP_LENGTH
-        for i in range(window.shape[0]):
-            pairs[pair, i] = complex(padded[even + i] * window[i], padded[odd + i] * window[i])
-
-
-@_compiled
-def _project(spectra, first_bins, bounds, weights, power, mel):
-    """Mel power of each frame from the spectra of pairs of frames."""
-    n_fft = spectra.shape[1]
-    for pair in range(spectra.shape[0]):
-        for k in range(power.shape[0]):
-            a, b = spectra[pair, k], spectra[pair, (n_fft - k) % n_fft]
-            power[k, 2 * pair] = 0.25 * ((a.real + b.real) ** 2 + (a.imag - b.imag) ** 2)
-            power[k, 2 * pair + 1] = 0.25 * ((a.imag + b.imag) ** 2 + (a.real - b.real) ** 2)
-    for band in range(mel.shape[0]):
-        mel[band] = 0
-        for i in range(bounds[band], bounds[band + 1]):
-            weight, k = weights[i], first_bins[band] + i - bounds[band]
-            for frame in range(mel.shape[1]):
-                mel[band, frame] += weight * power[k, frame]
-
-
 def _log_mel_cpu(waveforms: np.ndarray) -> np.ndarray:
+    import scipy.fft
+
+    from audioae.audio.mel_kernels import frame_pairs, project
+
     mel = np.empty((len(waveforms), N_MELS, N_FRAMES), np.float32)
     padded = np.zeros(CLIP_SAMPLES + N_FFT)
     pairs = np.empty((N_FRAMES // 2, N_FFT), np.complex128)
@@ -169,8 +136,8 @@ def _log_mel_cpu(waveforms: np.ndarray) -> np.ndarray:
     bank = _sparse_bank()
     for waveform, out in zip(waveforms, mel, strict=True):
         padded[N_FFT // 2 : -N_FFT // 2] = waveform
-        _frame_pairs(padded, window, pairs)
-        _project(scipy.fft.fft(pairs, overwrite_x=True), *bank, power, out)
+        frame_pairs(padded, window, HOP_LENGTH, pairs)
+        project(scipy.fft.fft(pairs, overwrite_x=True), *bank, power, out)
         np.log(np.maximum(out, np.float32(AMIN), out=out), out=out)
         out *= np.float32(10 / np.log(10))
     return mel
@@ -187,7 +154,7 @@ def _log_mel_torch(waveforms: np.ndarray, device: str) -> np.ndarray:
 
 @cache
 def _torch_parts(device: str) -> tuple[Any, Any]:
-    """The power spectrogram and the bank on a device, both float64: no TF32, and the same answer as on the CPU."""
+    """The power spectrogram and the bank on a device, in float64: TF32 does not apply, and results equal the CPU's."""
     import torch
     import torchaudio
 

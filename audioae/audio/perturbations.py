@@ -1,19 +1,19 @@
-"""What can happen to a recording without its becoming another one: cut in late, encoded again, turned up, filtered.
+"""Changes that leave a recording the same recording: a later start, another codec, gain, filters, noise.
 
 Conventions
 -----------
-- Planes are (channels, n) float32 at the file's own rate; rate and channels are kept, unless a perturbation is about
-  them.
-- Every version is written as a real file and read back by `extract`, as a user's re-encoded copy would be.
-- What is not about a codec is stored as float wav, in which +6 dB does not clip.
-- Nothing is drawn by chance: the noise is seeded by the recording, so the same file gives the same versions.
-- Codecs get at most two channels (more are mixed to one, by the mean) and a rate of `ENCODER_RATES` (the next higher
-  one, where the file's own is none of them).
+- Planes are (channels, n) float32 at the file's sample rate. A perturbation changes rate or channels only if that is
+  its purpose.
+- Every version is written to a file and read back by `extract`, as a user's re-encoded copy would be.
+- Perturbations without a codec are stored as float wav, in which +6 dB does not clip.
+- Results are deterministic: the noise is seeded by the recording, so the same file gives the same versions.
+- Encoders get at most two channels (more are mixed to one, by the mean) and a rate of `ENCODER_RATES` (the next higher
+  one if the file has another).
 
-Why only rates of `ENCODER_RATES`: mp3 ends at 48 kHz, and libvorbis takes the process down at 384 kHz.
-Why mp3 by av: libsndfile takes a quality and not a bit rate.
-Why LAME's fast search: encoding mp3 was half of all the time that a track's versions take, and this halves it. It does
-a little more harm to the mels (5.1 dB off in the mean of a bin instead of 3.7, for music at 128 kb/s).
+Why only `ENCODER_RATES`: mp3 ends at 48 kHz, and libvorbis crashes the process at 384 kHz.
+Why mp3 by av: libsndfile accepts a quality, not a bit rate.
+Why LAME's fast search: encoding mp3 took half of the time of all versions, and this halves it. It changes the mels a
+little more (a mean error of 5.1 dB per bin instead of 3.7, for music at 128 kb/s).
 """
 
 import tempfile
@@ -47,7 +47,7 @@ def _unchanged(planes: Planes, rate: int) -> tuple[Planes, int]:
 
 @dataclass(frozen=True)
 class Perturbation:
-    """One thing that can happen to a recording.
+    """One change of a recording.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class Perturbation:
     change : callable
         From (planes, sample_rate) to the changed (planes, sample_rate).
     codec, bit_rate : str, int
-        How it is stored: "wav", "vorbis" (its own quality), or "mp3" and "aac" in bits per second.
+        Storage format: "wav", "vorbis" (default quality), or "mp3" and "aac" with bits per second.
     """
 
     name: str
@@ -88,8 +88,8 @@ def _other_channels(planes: Planes, rate: int) -> tuple[Planes, int]:
 
 
 def _tilted(planes: Planes, rate: int, tilt_db: float) -> tuple[Planes, int]:
-    """-tilt_db at 50 Hz, 0 at 1 kHz, +tilt_db at 20 kHz, straight in octaves between; no delay."""
-    wanted = planes.shape[1] + rate  # a second of zeros: the filter must not reach around the end
+    """Filter by -tilt_db at 50 Hz, 0 at 1 kHz and +tilt_db at 20 kHz, linear in octaves between them; no delay."""
+    wanted = planes.shape[1] + rate  # a second of zeros, so that the filter does not wrap around the end
     n: int = scipy.fft.next_fast_len(wanted, real=True)  # pyright: ignore[reportAssignmentType]
     octaves = np.log2(np.maximum(np.fft.rfftfreq(n, 1 / rate), 1.0) / 1000) / np.log2(20)
     gains = (10 ** (tilt_db * octaves.clip(-1, 1) / 20)).astype(np.float32)
@@ -98,7 +98,7 @@ def _tilted(planes: Planes, rate: int, tilt_db: float) -> tuple[Planes, int]:
 
 
 def _noisy(planes: Planes, rate: int, snr_db: float) -> tuple[Planes, int]:
-    """White noise, the same in every channel, `snr_db` below the mean power of the channels."""
+    """Add white noise, the same to every channel, `snr_db` below the mean power of the channels."""
     rng = np.random.default_rng(zlib.crc32(planes[0].tobytes()))
     level = np.sqrt(np.mean(np.square(planes, dtype=np.float64))) * 10 ** (-snr_db / 20)
     return planes + np.float32(level) * rng.standard_normal(planes.shape[1], np.float32), rate
@@ -107,7 +107,7 @@ def _noisy(planes: Planes, rate: int, snr_db: float) -> tuple[Planes, int]:
 PERTURBATIONS: tuple[Perturbation, ...] = (
     *(
         Perturbation(
-            f"shift {ms:,} ms", "shift", f"the first {ms:,} ms are cut off", partial(_shifted, seconds=ms / 1000)
+            f"shift {ms:,} ms", "shift", f"the first {ms:,} ms are removed", partial(_shifted, seconds=ms / 1000)
         )
         for ms in (150, 400, 1200)
     ),
@@ -118,9 +118,9 @@ PERTURBATIONS: tuple[Perturbation, ...] = (
     Perturbation("gain +6 dB", "gain", "6 dB louder, without clipping", partial(_louder, gain_db=6.0)),
     Perturbation("gain -6 dB", "gain", "6 dB quieter", partial(_louder, gain_db=-6.0)),
     Perturbation("16 kHz", "resampling", "stored at 16 kHz", partial(_resampled, new_rate=16_000)),
-    Perturbation("48 kHz", "resampling", "stored at 48 kHz, or at 44.1 kHz where it was at 48", _at_studio_rate),
+    Perturbation("48 kHz", "resampling", "stored at 48 kHz, or at 44.1 kHz if it was at 48 kHz", _at_studio_rate),
     Perturbation(
-        "mono / stereo", "channels", "mixed to mono; a mono file stored as two equal channels", _other_channels
+        "mono / stereo", "channels", "mixed to mono; a mono file is stored as two equal channels", _other_channels
     ),
     Perturbation("eq bright", "eq", "tilted: -6 dB at 50 Hz to +6 dB at 20 kHz", partial(_tilted, tilt_db=6.0)),
     Perturbation("eq dark", "eq", "tilted: +6 dB at 50 Hz to -6 dB at 20 kHz", partial(_tilted, tilt_db=-6.0)),
@@ -130,29 +130,31 @@ PERTURBATIONS: tuple[Perturbation, ...] = (
 
 
 def read_whole(path: str | Path) -> tuple[Planes, int]:
-    """All of a file at its own rate: planes (channels, n) float32, and samples per second.
+    """Read a whole file at its sample rate: planes (channels, n) float32, and samples per second.
 
     Raises
     ------
     AudioError
-        As `decode.decode_track`; "unreadable" or "empty" where there is nothing to read.
+        As `decode.decode_track`; "unreadable" or "empty" if there is nothing to read.
     """
     try:
         content = Path(path).read_bytes()
     except OSError as error:
-        raise AudioError("unreadable", f"{error.strerror}; wanted an audio file that may be read") from None
+        raise AudioError("unreadable", f"{error.strerror}; wanted a readable audio file") from None
     reader = open_reader(Path(path), inspect(content))
     try:
         planes = [block.copy() for block in reader.blocks(0, reader.n_frames)]
     finally:
         reader.close()
     if not planes:
-        raise AudioError("empty", f"no samples in {len(content):,} bytes ({reader.codec}); get the file again")
+        raise AudioError(
+            "empty", f"no samples in {len(content):,} bytes ({reader.codec}); download or copy the file again"
+        )
     return np.concatenate(planes, axis=1), reader.sample_rate
 
 
 def write_version(planes: Planes, sample_rate: int, perturbation: Perturbation, folder: Path) -> Path:
-    """Write the perturbed recording into `folder`; returns the file.
+    """Write the perturbed recording into `folder` and return the file's path.
 
     Parameters
     ----------
@@ -164,7 +166,7 @@ def write_version(planes: Planes, sample_rate: int, perturbation: Perturbation, 
     Raises
     ------
     AudioError
-        "too_short" where the perturbation leaves nothing of it.
+        "too_short" if the perturbation leaves no samples.
     """
     changed, rate = perturbation.change(planes, sample_rate)
     if not changed.shape[1]:
@@ -180,7 +182,7 @@ def write_version(planes: Planes, sample_rate: int, perturbation: Perturbation, 
     container, subtype = ("OGG", "VORBIS") if perturbation.codec == "vorbis" else ("WAV", "FLOAT")
     path = folder / f"version.{container.lower()}"
     with sf.SoundFile(path, "w", rate, len(changed), subtype, format=container) as file:
-        for start in range(0, changed.shape[1], BLOCK):  # libsndfile's Vorbis crashes on long blocks
+        for start in range(0, changed.shape[1], BLOCK):  # libsndfile's Vorbis encoder crashes on long blocks
             file.write(np.ascontiguousarray(changed[:, start : start + BLOCK].T))
     return path
 
@@ -188,21 +190,21 @@ def write_version(planes: Planes, sample_rate: int, perturbation: Perturbation, 
 def extract_versions(
     path: str | Path, folder: str | Path, clip_config: ClipConfig, decode_config: DecodeConfig
 ) -> dict[str, Extracted | AudioError]:
-    """Extract a file (under `ORIGINAL`) and each perturbed version of it (under its name): a function for workers.
+    """Extract a file (as `ORIGINAL`) and its perturbed versions (by name): a function for `audio.workers`.
 
     Parameters
     ----------
     path : str or Path
         An audio file.
     folder : str or Path
-        Where the versions may stand for a moment, one at a time.
+        For temporary files; the versions are written one at a time.
     clip_config, decode_config : ClipConfig, DecodeConfig
         As for `extract`.
 
     Returns
     -------
     versions : dict of str to Extracted or AudioError
-        The error where a version cannot be used, such as a short track shifted.
+        The error of a version that cannot be used, such as a short track after a shift.
 
     Raises
     ------
@@ -236,6 +238,6 @@ def _encode(path: Path, planes: Planes, rate: int, codec: str, bit_rate: int) ->
         stream = output.add_stream(name, rate=rate, layout=layout, options=options)
         stream.bit_rate = bit_rate
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(planes, np.float32), format="fltp", layout=layout)
-        frame.sample_rate, frame.pts = rate, 0  # with a time, the muxer notes the encoder's delay
+        frame.sample_rate, frame.pts = rate, 0  # with a timestamp, the muxer records the encoder's delay
         for source in (frame, None):
             output.mux(stream.encode(source))

@@ -1,10 +1,10 @@
-"""A clip as a few kilobytes of audio that a browser plays.
+"""Encode a clip as a few kilobytes of audio that every browser plays.
 
 Conventions
 -----------
-- Mono, constant bit rate, no tags: 3 s at 22,050 Hz are about 9 KB (24 kbit/s). It is for listening, not for measuring.
+- Mono, constant bit rate, no tags: 3 s at 22,050 Hz take about 9 KB (24 kbit/s). Not for measurements.
 
-Why MP3: every browser plays it, Safari too, which has trouble with Ogg.
+Why MP3: all browsers play it, including Safari, which has trouble with Ogg.
 """
 
 import io
@@ -22,7 +22,7 @@ def clip_audio(waveform: np.ndarray, sample_rate: int) -> bytes:
     Parameters
     ----------
     waveform : np.ndarray, shape (n_samples,), float32 in [-1, 1]
-        Louder samples are cut off at full scale.
+        Louder samples are clipped.
     sample_rate : int
         Hz, one of `RATES`.
 
@@ -34,7 +34,7 @@ def clip_audio(waveform: np.ndarray, sample_rate: int) -> bytes:
     Raises
     ------
     ValueError
-        If the waveform is not one row of finite samples, or MP3 does not know the rate.
+        If the waveform is not one row of finite samples, or MP3 does not support the rate.
 
     >>> clip_audio(np.zeros(66_150, np.float32), 22_050)[:2].hex()
     'fff3'

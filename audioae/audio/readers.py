@@ -1,17 +1,17 @@
-"""Read any span of an audio file as float32 at its own rate: soundfile where it can, av where it cannot.
+"""Read any span of an audio file as float32 at its sample rate: with soundfile, or with av what soundfile cannot read.
 
 Conventions
 -----------
 - A block is `planes`, shape (channels, n), float32, of about `BLOCK` frames: memory does not grow with the track. It is
-  valid until the next block is asked for.
+  valid until the next block is read.
 - A frame is one sample of every channel; positions are frames from the beginning of the track.
 
 Why soundfile first: after a seek in an mp3, av starts 552 samples late (encoder delay); soundfile is sample-exact.
-Why Vorbis is opened anew for a seek: libsndfile 1.2.2 lands up to 448 samples off, or on 1,000 wrong samples, if it
-has decoded before (30 of 540 seeks in 9 files); in a fresh file it never did. It costs .3 ms.
-Why `_Sequential`: soundfile seeks to where it already is after every read, which makes mp3 lose what it carries from
-one frame to the next: 8,411 wrong samples in a mono file read by blocks, and none without that seek.
-Why a file is opened by its descriptor: libsndfile then has to look at the content, not at the extension.
+Why a Vorbis file is reopened for a seek: if libsndfile 1.2.2 has decoded before, it lands up to 448 samples off or
+returns 1,000 wrong samples (30 of 540 seeks in 9 files); in a newly opened file it never did. Reopening takes .3 ms.
+Why `_Sequential`: after every read, soundfile seeks to its current position, which makes the mp3 decoder forget the
+state it carries from frame to frame: 8,411 wrong samples in a mono file read by blocks, none without that seek.
+Why a file is opened by its descriptor: libsndfile then recognizes the format by content, not by extension.
 """
 
 import os
@@ -29,12 +29,12 @@ from audioae.errors import AudioError
 
 BLOCK = 65_536  # frames; stereo float32 fits the second-level cache
 
-_PRE_ROLL_S = 0.1  # aac needs one frame (23 ms) before the first that is right
-_SLACK = 4 * 1152  # frames: encoder delay and padding that a decoder takes off
+_PRE_ROLL_S = 0.1  # aac needs one frame (23 ms) before the first correct one
+_SLACK = 4 * 1152  # frames: encoder delay and padding, which a decoder removes
 
 
 class Reader(Protocol):
-    """An open audio file."""
+    """An open audio file. `n_frames` is its length; `container` and `codec` are lower-case names."""
 
     container: str
     codec: str
@@ -43,30 +43,29 @@ class Reader(Protocol):
     n_frames: int
 
     def can_seek(self) -> bool:
-        """Whether `blocks` may start anywhere, and reading some spans is enough to judge the file."""
+        """Whether `blocks` may start anywhere. If not, a track must be read from its beginning."""
         ...
 
     def blocks(self, start: int, stop: int) -> Iterator[np.ndarray]:
-        """Yield planes from frame `start` to `stop`; fewer if the file ends. Raises `AudioError` "corrupt"."""
+        """Yield planes from frame `start` to `stop`, or to the end of the file. Raises `AudioError` "corrupt"."""
         ...
 
     def close(self) -> None: ...
 
 
 def open_reader(path: Path, container: Container) -> Reader:
-    """Open a file by its content.
+    """Open a file, recognizing its format by content.
 
     Parameters
     ----------
     path : Path
-        The file.
     container : Container
-        What `integrity.inspect` says about it.
+        The result of `integrity.inspect`.
 
     Raises
     ------
     AudioError
-        "not_audio", or "corrupt" if the kind is known and yet no decoder opens it.
+        "not_audio", or "corrupt" if the format is known but no decoder opens the file.
     """
     try:
         reader = SoundFileReader(path)
@@ -74,24 +73,24 @@ def open_reader(path: Path, container: Container) -> Reader:
         return AvReader(path, container)
     if container.kind == "other" and reader.container == "mp3":
         reader.close()
-        raise AudioError("not_audio", "a decoder takes it for mp3, but it holds no chain of mp3 frames")
+        raise AudioError("not_audio", "libsndfile takes it for mp3, but it contains no chain of mp3 frames")
     if container.kind in ("mp3", "wav") and container.found_s is not None:
-        found = round(container.found_s * reader.sample_rate)
-        if abs(found - reader.n_frames) > _SLACK:  # mp3 of varying bit rate without header; piped wav
+        n_frames = round(container.found_s * reader.sample_rate)
+        if abs(n_frames - reader.n_frames) > _SLACK:  # mp3 of variable bit rate without header; piped wav
             reader.close()
             return AvReader(path, container)
     return reader
 
 
 class _Sequential(sf.SoundFile):
-    """A file that soundfile only moves when it is told to."""
+    """A file in which soundfile seeks only on an explicit call."""
 
     def seekable(self) -> bool:
         return False
 
 
 class SoundFileReader:
-    """wav, flac, ogg, opus, mp3, aiff and whatever else libsndfile knows."""
+    """Reads wav, flac, ogg, opus, mp3, aiff and the other formats of libsndfile."""
 
     def __init__(self, path: Path):
         self._path = path
@@ -136,7 +135,7 @@ class SoundFileReader:
 
 
 class AvReader:
-    """m4a, aac and whatever else FFmpeg's libraries know."""
+    """Reads m4a, aac and the other formats of FFmpeg's libraries."""
 
     def __init__(self, path: Path, container: Container):
         self._kind = container.kind
@@ -147,9 +146,9 @@ class AvReader:
         streams = [stream for stream in self._input.streams.audio if stream.codec_context]
         guessed = self._kind == "other" and self._input.format.name in ("mp3", "aac")  # their walkers know better
         if not streams or guessed or not streams[0].rate or not streams[0].channels:
-            what = ", ".join(stream.type for stream in self._input.streams if stream.type != "audio")
+            others = ", ".join(stream.type for stream in self._input.streams if stream.type != "audio")
             self._input.close()
-            raise _not_opened(self._kind, f"it holds {what or 'nothing that can be decoded'} and no audio")
+            raise _not_opened(self._kind, f"it contains {others or 'nothing that can be decoded'} and no audio")
         self._stream = streams[0]
         self._stream.codec_context.thread_count = 1
         self.container, self.codec = self._kind, self._stream.codec_context.name
@@ -160,11 +159,11 @@ class AvReader:
             self.n_frames = round(self._stream.duration * self._time_base * self.sample_rate)
         elif container.found_s is not None:
             self.n_frames = round(container.found_s * self.sample_rate)
-        else:  # no duration that could be trusted: count
+        else:  # no reliable duration: count
             self.n_frames = sum(block.shape[1] for block in self.blocks(0, 1 << 62))
 
     def can_seek(self) -> bool:
-        """In an mp4 whose packets look whole: seeks are exact there (by its index), and nowhere else."""
+        """True for an mp4 whose packets are intact: by its index, seeks are exact. In other formats they are not."""
         return self._kind == "mp4" and (self.codec != "aac" or self._aac_is_whole())
 
     def blocks(self, start: int, stop: int) -> Iterator[np.ndarray]:
@@ -181,7 +180,7 @@ class AvReader:
                 if frame.samples > planes.shape[1]:
                     planes = np.empty((self.channels, frame.samples), np.float32)
                 if low < high:
-                    # not strict: of 8 channels, PyAV 18 lists one plane too many
+                    # not strict: with 8 channels, PyAV 18 lists one plane too many
                     for plane, buffer in zip(planes, frame.planes, strict=False):
                         samples = np.frombuffer(buffer, np.float32, frame.samples)  # type: ignore  # stub: no buffer
                         plane[n : n + high - low] = samples[low:high]
@@ -197,12 +196,12 @@ class AvReader:
         self._input.close()
 
     def _frames(self, start: int) -> Iterator[tuple[int, av.AudioFrame]]:
-        """Decoded frames of float32 planes with their positions, from a little before `start`."""
+        """Decode frames of float32 planes, from shortly before `start`; yield them with their positions."""
         self._input.seek(max(int((start / self.sample_rate - _PRE_ROLL_S) / self._time_base), 0), stream=self._stream)
         position = None if start else 0
         for frame in self._input.decode(self._stream):
             if frame.sample_rate != self.sample_rate or frame.layout.nb_channels != self.channels:
-                raise AudioError("corrupt", f"its rate or channels change from {self.sample_rate} Hz, {self.channels}")
+                raise AudioError("corrupt", f"its format changes from {self.sample_rate} Hz, {self.channels} channels")
             if position is None:
                 position = round((frame.pts or 0) * self._time_base * self.sample_rate)
             for part in [frame] if frame.format.name == "fltp" else self._to_planes.resample(frame):
@@ -210,7 +209,7 @@ class AvReader:
                 position += part.samples
 
     def _aac_is_whole(self) -> bool:
-        """Whether all packets end as they must: with the element END (three ones), then zero bits up to the byte."""
+        """Whether every packet ends with the element END (three ones) and zero bits up to the byte, as it must."""
         try:
             self._input.seek(0, stream=self._stream)
             tails = [
@@ -223,5 +222,5 @@ class AvReader:
 
 def _not_opened(kind: str, detail: str) -> AudioError:
     if kind == "other":
-        return AudioError("not_audio", f"no audio format that we know: {detail}")
-    return AudioError("corrupt", f"at 0.0 s: it begins as {kind}, but cannot be opened: {detail}")
+        return AudioError("not_audio", f"no known audio format: {detail}")
+    return AudioError("corrupt", f"at 0.0 s: it begins like {kind}, but cannot be opened: {detail}")

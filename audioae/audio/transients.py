@@ -1,38 +1,39 @@
-"""The course of a track in frames of a few milliseconds: gaps, clicks, stutter, the lines of the mains.
+"""Evidence of faults that last milliseconds: gaps, clicks, repeated buffers; and of mains hum.
 
 Conventions
 -----------
-- A fine frame is 1.45 ms (64 samples at 44.1 kHz), a frame four of them; both scale with the sample rate in octaves.
-- A run is what was read without a gap; nothing is measured across two runs.
-- `None` stands where no run is long enough.
+- A fine frame is 1.45 ms (64 samples at 44.1 kHz) and a frame is four of them, rounded to a power of two of samples.
+- A run is a stretch that was read without a gap; no measurement spans two runs.
+- A step is the difference of two successive samples.
+- A value is `None` where no run is long enough.
 
 Columns of `health.HEALTH_COLUMNS` that are measured here:
 
-- fall_db [dB]: the steepest fall of the level: from the loudest of 23 ms to the loudest of 12 ms, a frame later.
-  10 to 30 in sounds that are let ring, 50 and more where samples were lost or a recording was cut off
-- burst_db [dB]: the same of the power of the steps from sample to sample: bursts end as nothing else does
-- click_db [dB]: how far 1.5 to 6 ms of steps stand above the 6 ms on both sides
-- repeat: likeness of fine frames (powers of samples and steps, means) in 0.28 s to themselves 16 to 81 ms later, less
-  half of what it is after less than 0.7 of that, as a note repeats: 0.5 to 0.9 where a buffer was played again, and
-  up to 0.7 in music that repeats itself
-- hum_line_db [dB]: how far the lines of 50 or 60 Hz, within 0.5 Hz, stand above their surroundings, in the median of
-  windows of 3 s: the mean of the three clearest of four harmonics. Notes are beside the mains, and do not last
+- fall_db [dB]: the steepest fall of the level, from the maximum of 23 ms to the maximum of 12 ms, one frame later:
+  10 to 30 in sounds that decay, 50 and more where samples were lost or a recording was cut off
+- burst_db [dB]: the same for the power of the steps: no music ends as abruptly as a burst of noise
+- click_db [dB]: level of 1.5 to 6 ms of steps above the 6 ms before and the 6 ms after
+- repeat: autocorrelation of fine frames (powers of samples and steps, means) over 0.28 s at a lag of 16 to 81 ms, minus
+  half of its maximum at lags below 0.7 of that one, which a note has as well: 0.5 to 0.9 where a buffer was played
+  twice, up to 0.7 in repetitive music
+- hum_line_db [dB]: level of 50 or 60 Hz and its harmonics, within 0.5 Hz, above their surroundings, in the median of
+  windows of 3 s; the mean of the three clearest of four harmonics. Musical notes have other frequencies and end sooner
 
-Why the steps: a click and a join have much of their power at the top, where music has little.
+Why steps: clicks and splices have much of their power at high frequencies, where music has little.
 """
 
 import numpy as np
 import scipy.fft
 
 _FINE_HZ = 690.0
-_FLOOR = 1e-9  # power of -90 dBFS: below it, quieter is not emptier
+_FLOOR = 1e-9  # power of -90 dBFS; differences below it mean nothing
 _LAGS = (11, 56)
 _WINDOW, _HUM_WINDOW = 192, 2048  # fine frames
 _MAINS, _HARMONICS = (50, 60), (1, 2, 3, 4)
 
 
 class TransientMeter:
-    """Powers and means of frames, block by block."""
+    """Accumulates powers and means of fine frames, block by block."""
 
     def __init__(self, sample_rate: int):
         self.fine = 1 << max(round(np.log2(sample_rate / _FINE_HZ)), 0)
@@ -41,7 +42,7 @@ class TransientMeter:
         self._runs: list[list[np.ndarray]] = []
 
     def add(self, mono: np.ndarray, joined: bool) -> None:
-        """Take in a block, shape (n,); `joined` if it follows the last one."""
+        """Measure a block, shape (n,), float32; `joined` if it follows the last block directly."""
         n = len(mono) // (4 * self.fine) * (4 * self.fine)
         if not n:
             return
@@ -50,13 +51,13 @@ class TransientMeter:
         np.subtract(mono[1:n], mono[: n - 1], out=steps[1:])
         steps[0] = steps[1]
         steps = steps.reshape(-1, self.fine)
-        found = np.stack([np.vecdot(fine, fine), np.vecdot(steps, steps), np.vecdot(fine, self._ones)]) / self.fine
+        sums = np.stack([np.vecdot(fine, fine), np.vecdot(steps, steps), np.vecdot(fine, self._ones)])
         if joined and self._runs:
-            self._runs[-1].append(found)
+            self._runs[-1].append(sums / self.fine)
         else:
-            self._runs.append([found])
+            self._runs.append([sums / self.fine])
 
-    def report(self) -> dict[str, float | None]:
+    def columns(self) -> dict[str, float | None]:
         """The columns of this module."""
         runs = [np.concatenate(blocks, axis=1) for blocks in self._runs]
         coarse = [run[:2].reshape(2, -1, 4).mean(axis=2) for run in runs]
@@ -98,12 +99,12 @@ def _levels(powers: np.ndarray) -> np.ndarray:
 
 
 def _highest(levels: np.ndarray, width: int) -> np.ndarray:
-    """From maxima over `width` frames to those over twice as many."""
+    """Maxima over `2 * width` frames, from maxima over `width` frames."""
     return np.maximum(levels[:-width], levels[width:])
 
 
 def _repeat(run: np.ndarray) -> float | None:
-    """The highest likeness of a window to itself at a lag, where there is detail to compare."""
+    """The highest autocorrelation of a window at a lag, among windows with enough detail."""
     if run.shape[1] <= _WINDOW:
         return None
     details = np.concatenate([np.sqrt(run[:2]), run[2:]])
@@ -113,17 +114,17 @@ def _repeat(run: np.ndarray) -> float | None:
     windows = windows[:, steps.std(axis=1) > 0.05 * steps.mean(axis=1) + 1e-5]
     if not windows.shape[1]:
         return 0.0
-    likeness = np.mean([_likeness(own) for own in windows], axis=0)
+    correlations = np.mean([_autocorrelations(feature) for feature in windows], axis=0)
     at = np.arange(_LAGS[0], _LAGS[1] - 2)  # column i is a lag of i + 1
-    shorter = np.maximum.accumulate(likeness, axis=1)[:, np.round(0.7 * at).astype(int) - 1]
-    peaks = likeness[:, at] >= np.maximum(likeness[:, at - 1], likeness[:, at + 1])
-    return float(np.clip((likeness[:, at] - 0.5 * np.maximum(shorter, 0))[peaks].max(initial=0), 0, 1))
+    shorter = np.maximum.accumulate(correlations, axis=1)[:, np.round(0.7 * at).astype(int) - 1]
+    peaks = correlations[:, at] >= np.maximum(correlations[:, at - 1], correlations[:, at + 1])
+    return float(np.clip((correlations[:, at] - 0.5 * np.maximum(shorter, 0))[peaks].max(initial=0), 0, 1))
 
 
-def _likeness(windows: np.ndarray) -> np.ndarray:
-    """Correlation of windows with themselves at lags of 1 to `_LAGS[1]` - 1 frames, shape (n, lags)."""
+def _autocorrelations(windows: np.ndarray) -> np.ndarray:
+    """Correlation of windows with themselves at lags of 1 to `_LAGS[1]` - 1 fine frames, shape (n, lags)."""
     centered = windows - windows.mean(axis=1, keepdims=True)
-    powers = np.abs(np.asarray(scipy.fft.rfft(centered, 2 * _WINDOW))) ** 2  # scipy's stay in float32, numpy's do not
+    powers = np.abs(np.asarray(scipy.fft.rfft(centered, 2 * _WINDOW))) ** 2  # scipy keeps float32, numpy does not
     products = np.asarray(scipy.fft.irfft(powers))[:, 1 : _LAGS[1]]
     energy = np.cumsum(np.square(centered), axis=1)
     heads, tails = energy[:, _WINDOW - 2 : _WINDOW - 1 - _LAGS[1] : -1], energy[:, -1:] - energy[:, : _LAGS[1] - 1]
@@ -147,7 +148,7 @@ def _hum_line_db(slows: list[np.ndarray], fine_hz: float) -> float | None:
         for harmonic in _HARMONICS:
             at = round(mains * harmonic * per_hz)
             near, far = round(2 * per_hz), round(8 * per_hz)
-            beside = np.concatenate([levels[:, at - far : at - near], levels[:, at + near : at + far]], axis=1)
-            prominences.append(np.median(levels[:, at - 1 : at + 2].max(axis=1) - np.median(beside, axis=1)))
+            around = np.concatenate([levels[:, at - far : at - near], levels[:, at + near : at + far]], axis=1)
+            prominences.append(np.median(levels[:, at - 1 : at + 2].max(axis=1) - np.median(around, axis=1)))
         best = max(best, float(np.mean(np.sort(prominences)[1:])))
     return best

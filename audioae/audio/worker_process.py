@@ -1,12 +1,12 @@
-"""The inside of a worker process of `audio.workers`: calls come in, results go out.
+"""The main loop of a worker process of `audio.workers`: receive calls, send results.
 
 Conventions
 -----------
-- A call is a pickled `(function, arguments)`. Its answers are two pickled messages: `("started", None)` once the
-  function is imported, then `("result", value or AudioError)` or `("bug", exception)`.
+- A call is a pickled `(function, arguments)`. The worker answers with two pickled messages: `("started", None)` once
+  the function is imported, then `("result", value or AudioError)` or `("bug", exception)`.
 - A worker ends when its parent closes the connection or dies.
 
-Little is imported here: each worker pays for it.
+Why so few imports: every worker pays for them.
 """
 
 import contextlib
@@ -25,9 +25,13 @@ _PR_SET_PDEATHSIG = 1
 
 
 def serve() -> None:
-    """Be a worker: answer calls until the parent closes the connection. `audio.workers` starts the process for it."""
+    """Answer calls until the parent closes the connection. `audio.workers` runs this in a process of its own."""
     parent, descriptor = int(sys.argv[2]), int(sys.argv[3])
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # sent to the whole group: the parent decides
+    for number in (
+        signal.SIGINT,
+        signal.SIGTERM,
+        signal.SIGHUP,
+    ):  # they reach the whole process group; the parent decides
         signal.signal(number, signal.SIG_IGN)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -43,19 +47,19 @@ def serve() -> None:
 
 
 def _answers(call: bytes) -> Iterator[bytes]:
-    """Two messages: "started" once the function is imported, then "result" or "bug"."""
+    """Yield two messages: "started" once the function is imported, then "result" or "bug"."""
     try:
         function, arguments = pickle.loads(call)
         yield pickle.dumps(("started", None))
         yield pickle.dumps(("result", function(*arguments)))
     except AudioError as error:
         yield pickle.dumps(("result", error))
-    except Exception as error:  # noqa: BLE001 - any bug is for the caller, who raises it
+    except Exception as error:  # noqa: BLE001 - the caller raises it
         yield pickle.dumps(("bug", _portable(error)))
 
 
 def _portable(error: Exception) -> Exception:
-    """The exception with its traceback as a note; a RuntimeError where it does not survive pickling."""
+    """Add the traceback to the exception as a note; replace it by a RuntimeError if it cannot be pickled."""
     text = "".join(traceback.format_exception(error))
     try:
         error = pickle.loads(pickle.dumps(error))

@@ -1,19 +1,19 @@
-"""Killable worker processes: a decoder that hangs or crashes costs one file and not the run.
+"""Killable worker processes: a decoder that hangs or crashes costs one file, not the run.
 
 Conventions
 -----------
-- An item is `(key, arguments)`; the answer is `(key, result)`, in the order of the items. A result is what the function
-  returned, or the `AudioError` that says why there is none: the one it raised, "timeout", or "crashed".
-- Any other exception is a bug of ours: it is raised in the caller, with the worker's traceback as a note.
-- A worker is a fresh Python with one thread per library. It is started when it is first needed and kept for the next
-  call of this process; calls from several threads never share one. What it prints is dropped.
+- An item is `(key, arguments)`; its answer is `(key, result)`, in the order of the items. A result is the function's
+  return value, or an `AudioError`: the one it raised, "timeout", or "crashed".
+- Any other exception is a bug: it is raised in the caller, with the worker's traceback as a note.
+- A worker is a new Python process with one thread per library. It is started when it is first needed and kept for the
+  next call from this process; calls from several threads never share a worker. Its output is discarded.
 
-Why not multiprocessing: its pools cannot kill the one worker that hangs; fork breaks beside torch's threads; and spawn
-imports the caller's `__main__`, which for a flow means Prefect and torch in each worker. Here a worker imports the
-module of the function and nothing else.
+Why not multiprocessing: its pools cannot kill a single worker that hangs; fork is unsafe with torch's threads; and
+spawn imports the caller's `__main__`, which for a flow means Prefect and torch in each worker. A worker of this module
+imports the module of the function and nothing else.
 
-Why a spawner thread: Linux kills a worker with its parent (PR_SET_PDEATHSIG), but takes for the parent the thread that
-started it, and the task threads of Prefect end long before the process does.
+Why a spawner thread: Linux kills a worker with its parent (PR_SET_PDEATHSIG), but counts the thread that started it as
+the parent, and Prefect's task threads end long before the process does.
 """
 
 import atexit
@@ -59,41 +59,43 @@ def imap_killable(
     function : callable
         Defined at the top of a module other than `__main__`. Its arguments and results are pickled.
     items : iterable of (key, arguments)
-        Read lazily: at most 32 items per worker ahead of what the caller has fetched.
+        Read lazily: at most 32 items per worker ahead of the result that the caller fetched last.
     workers : int
         Number of processes, at least 1.
     timeout_s : float
-        Seconds that one item may take. Importing the function's module does not count.
+        Limit for one item, without the import of the function's module.
 
     Returns
     -------
     Iterator of (key, result)
-        In the order of `items`. A result is an `AudioError` where the function raised one, where it took longer than
-        `timeout_s` ("timeout"), and where its process died ("crashed"). No item is tried twice.
+        In the order of `items`. A result is an `AudioError` if the function raised one, took longer than `timeout_s`
+        ("timeout"), or its process died ("crashed"). No item is retried.
 
     Raises
     ------
     ValueError
-        If another process could not import the function.
+        If `workers` is below 1, or another process cannot import the function.
     RuntimeError
         If a worker cannot be started.
     """
     if function.__module__ == "__main__" or "<" in function.__qualname__:
         name = f"{function.__module__}.{function.__qualname__}"
-        raise ValueError(f"imap_killable: got {name}, wanted a function at the top of a module, for workers to import")
+        raise ValueError(
+            f"imap_killable: got {name}, wanted a function at the top of a module, which workers can import"
+        )
     if workers < 1:
         raise ValueError(f"imap_killable: got workers={workers}, wanted at least 1")
     return _imap(function, items, workers, timeout_s)
 
 
 def close_workers() -> None:
-    """End the idle workers of this process, which frees their memory; the next call starts new ones."""
+    """End the idle workers of this process to free their memory; the next call starts new ones."""
     while _idle:
         _idle.pop().end()
 
 
 class _Worker:
-    """One process, and the call it is at."""
+    """One process and its current call."""
 
     def __init__(self):
         self.connection, theirs = Pipe()
@@ -113,11 +115,11 @@ class _Worker:
     def begin(self, position: int, call: bytes) -> None:
         self.position = position
         self.deadline = time.monotonic() + _START_TIMEOUT_S
-        with contextlib.suppress(ConnectionError):  # it has died: `receive` finds out
+        with contextlib.suppress(ConnectionError):  # it has died; `receive` notices
             self.connection.send_bytes(call)
 
     def receive(self, timeout_s: float) -> tuple[bool, Any]:
-        """Whether the call is over, and its result. Raises what is a bug."""
+        """Whether the call is over, and its result. Raises the exception of a bug."""
         if not self.connection.poll():
             if time.monotonic() < self.deadline:
                 return False, None
@@ -138,14 +140,14 @@ class _Worker:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(10)
         self.output.seek(0)
-        printed = self.output.read().decode(errors="replace")
+        output = self.output.read().decode(errors="replace")
         status = self.end()
         if not self.has_worked:
-            raise RuntimeError(f"a worker process could not start ({status}); it printed: {printed or 'nothing'}")
+            raise RuntimeError(f"a worker process could not start ({status}); its output: {output or 'none'}")
         return AudioError(reason, detail.format(status=status))
 
     def end(self) -> str:
-        """Kill the process if it lives, and say how it ended."""
+        """Kill the process if it is alive, and return how it ended."""
         self.process.kill()
         status = self.process.wait()
         self.connection.close()
@@ -158,7 +160,7 @@ _requests: SimpleQueue[Future[_Worker]] = SimpleQueue()
 
 
 def _lease() -> _Worker:
-    """An idle worker that is still alive, or a new one."""
+    """Return an idle worker that is still alive, or a new one."""
     while _idle:
         worker = _idle.pop()
         if worker.process.poll() is None:
@@ -172,7 +174,7 @@ def _lease() -> _Worker:
 
 @cache
 def _spawner() -> threading.Thread:
-    """The thread that starts the workers; a daemon, since no worker outlives it."""
+    """Start the thread that starts the workers; a daemon, as no worker outlives it."""
     thread = threading.Thread(target=_spawn, name="audioae-spawner", daemon=True)
     thread.start()
     return thread
@@ -183,7 +185,7 @@ def _spawn() -> None:
         request = _requests.get()
         try:
             request.set_result(_Worker())
-        except Exception as error:  # noqa: BLE001 - raised by the thread that asked
+        except Exception as error:  # noqa: BLE001 - `_lease` raises it
             request.set_exception(error)
 
 
@@ -221,13 +223,13 @@ def _imap(function: Callable[..., Any], items: Iterable, workers: int, timeout_s
 
 
 def _wait(busy: list[_Worker]) -> None:
-    """Until a worker has something to say or is overdue."""
+    """Wait until a worker has sent a message or is overdue."""
     first_deadline = min(worker.deadline for worker in busy)
     wait([worker.connection for worker in busy], max(first_deadline - time.monotonic(), 0))
 
 
 def _forget_workers() -> None:
-    """In a forked child: workers and spawner are the parent's."""
+    """In a forked child, drop the workers and the spawner: they are the parent's."""
     _idle.clear()
     _spawner.cache_clear()
 

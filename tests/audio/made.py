@@ -1,4 +1,4 @@
-"""Audio for the tests, made by code: a known signal, written in every format."""
+"""Synthesized audio for the tests: a known signal in every format."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 6: "5.1", 8: "7.1"}
 
 
 def music(seconds: float, sample_rate: int = 44_100, channels: int = 2, seed: int = 0) -> np.ndarray:
-    """Plucked notes and a drum, (n, channels) float32 in [-0.7, 0.7], below 5 kHz: any format carries it."""
+    """Plucked notes, (n, channels) float32 in [-0.7, 0.7], below 5 kHz, so that every format preserves them."""
     rng = np.random.default_rng(seed)
     n = round(seconds * sample_rate)
     waveform = np.zeros(n)
@@ -36,7 +36,7 @@ def music(seconds: float, sample_rate: int = 44_100, channels: int = 2, seed: in
 
 
 def write(path: Path, samples: np.ndarray, sample_rate: int = 44_100, kind: str | None = None) -> Path:
-    """Write (n, channels) float32 as `kind`, by default what the extension says."""
+    """Write (n, channels) float32 in the format `kind`; default: the extension."""
     kind = kind or path.suffix[1:]
     if kind in ("m4a", "aac"):
         return _write_aac(path, samples, sample_rate, "adts" if kind == "aac" else "ipod")
@@ -48,20 +48,20 @@ def write(path: Path, samples: np.ndarray, sample_rate: int = 44_100, kind: str 
 
 
 def _write_aac(path: Path, samples: np.ndarray, sample_rate: int, container: str) -> Path:
-    """Without noise substitution, which draws other noise after a seek: the samples can then be compared."""
+    """Encode without noise substitution, whose noise differs after a seek, so that samples can be compared."""
     with av.open(str(path), "w", format=container) as output:
         layout = LAYOUTS[samples.shape[1]]
         stream = output.add_stream("aac", rate=sample_rate, layout=layout, options={"aac_pns": "0"})
         stream.bit_rate = 96_000 * samples.shape[1]
         frame = av.AudioFrame.from_ndarray(samples.astype(np.float32).reshape(1, -1), format="flt", layout=layout)
-        frame.sample_rate, frame.pts = sample_rate, 0  # with a time, the muxer notes the encoder's delay
+        frame.sample_rate, frame.pts = sample_rate, 0  # with a timestamp, the muxer records the encoder's delay
         for packet in (*stream.encode(frame), *stream.encode(None)):
             output.mux(packet)
     return path
 
 
 def damage(path: Path, start: float, n_bytes: int, seed: int = 1) -> None:
-    """Overwrite `n_bytes` from the share `start` of a file with random ones."""
+    """Overwrite `n_bytes` with random ones, beginning at the share `start` of the file."""
     content = bytearray(path.read_bytes())
     position = int(len(content) * start)
     content[position : position + n_bytes] = np.random.default_rng(seed).bytes(n_bytes)

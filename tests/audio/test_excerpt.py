@@ -1,4 +1,4 @@
-"""An excerpt is what lies at its second, whatever the format, and the middle one is the stored middle clip."""
+"""An excerpt is the sound at its second in every format; the middle one is the stored middle clip."""
 
 from pathlib import Path
 
@@ -33,14 +33,14 @@ def band(codes: np.ndarray) -> int:
 def test_the_middle_excerpt_is_the_stored_middle_clip(tiny_audio: Path, kind: str):
     path = next(tiny_audio.rglob(f"*.{kind}"))
     stored, config = extract(path, ClipConfig(), DecodeConfig()), ClipConfig()
-    found, middle = excerpt(path, None, config), len(stored.codes) // 2
-    assert found.start_s == pytest.approx(stored.starts_s[middle], abs=1e-4)
-    assert np.abs(found.codes.astype(int) - stored.codes[middle]).mean() < 0.5
-    assert found.audio[:2] == b"\xff\xf3"
+    read, middle = excerpt(path, None, config), len(stored.codes) // 2
+    assert read.start_s == pytest.approx(stored.starts_s[middle], abs=1e-4)
+    assert np.abs(read.codes.astype(int) - stored.codes[middle]).mean() < 0.5
+    assert read.audio[:2] == b"\xff\xf3"
 
 
 @pytest.mark.parametrize("kind", ["wav", "flac", "mp3"])
-def test_it_begins_where_it_is_asked_to(tmp_path: Path, kind: str):
+def test_an_excerpt_begins_at_the_given_second(tmp_path: Path, kind: str):
     waveform = np.concatenate([tone(200, 6), tone(3000, 6)])
     path = write(tmp_path / f"two.{kind}", np.stack([waveform, waveform]))
     low, high = (excerpt(path, start_s, ClipConfig()) for start_s in (2.0, 6.5))
@@ -50,7 +50,7 @@ def test_it_begins_where_it_is_asked_to(tmp_path: Path, kind: str):
     assert band(across[:, :60]) < 20 < 60 < band(across[:, 70:])
 
 
-def test_one_that_would_end_after_the_track_begins_earlier(tmp_path: Path):
+def test_an_excerpt_stays_inside_the_track(tmp_path: Path):
     path = write(tmp_path / "short.wav", tone(200, 5)[None])
     assert excerpt(path, 4.9, ClipConfig()).start_s == pytest.approx(5 - CLIP_S)
     assert excerpt(path, -3.0, ClipConfig()).start_s == 0
@@ -58,12 +58,12 @@ def test_one_that_would_end_after_the_track_begins_earlier(tmp_path: Path):
 
 def test_a_track_below_three_seconds_is_repeated(tmp_path: Path):
     path = write(tmp_path / "one.wav", tone(200, 1)[None])
-    found = excerpt(path, 0.5, ClipConfig())
-    assert found.start_s == 0
-    assert (found.codes.max(axis=0) > 200).all()
+    read = excerpt(path, 0.5, ClipConfig())
+    assert read.start_s == 0
+    assert (read.codes.max(axis=0) > 200).all()
 
 
-def test_channels_that_cancel_are_heard_all_the_same(tmp_path: Path):
+def test_channels_that_cancel_are_read_from_the_loudest(tmp_path: Path):
     waveform = tone(1000, 4)
     alone = write(tmp_path / "alone.wav", waveform[None])
     canceling = write(tmp_path / "canceling.wav", np.stack([waveform, -waveform]))
@@ -72,12 +72,12 @@ def test_channels_that_cancel_are_heard_all_the_same(tmp_path: Path):
 
 def test_resampling_keeps_the_pitch(tmp_path: Path):
     path = write(tmp_path / "tone.wav", tone(1000, 4)[None])
-    own = 0.5 * np.sin(2 * np.pi * 1000 * np.arange(3 * SAMPLE_RATE) / SAMPLE_RATE).astype(np.float32)
-    assert band(excerpt(path, 0, ClipConfig()).codes) == band(encode_mel(log_mel(own[None]))[0][0])
+    wanted = 0.5 * np.sin(2 * np.pi * 1000 * np.arange(3 * SAMPLE_RATE) / SAMPLE_RATE).astype(np.float32)
+    assert band(excerpt(path, 0, ClipConfig()).codes) == band(encode_mel(log_mel(wanted[None]))[0][0])
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no audio at all" * 100])
-def test_what_cannot_be_read_says_why(tmp_path: Path, content: bytes | None):
+def test_rejects_an_unreadable_file_with_its_reason(tmp_path: Path, content: bytes | None):
     path = tmp_path / "broken.wav"
     if content is not None:
         path.write_bytes(content)
@@ -85,7 +85,7 @@ def test_what_cannot_be_read_says_why(tmp_path: Path, content: bytes | None):
         excerpt(path, 0, ClipConfig())
 
 
-def test_samples_that_are_no_numbers_are_refused(tmp_path: Path):
+def test_rejects_samples_that_are_not_finite(tmp_path: Path):
     waveform = tone(200, 4)
     waveform[RATE] = np.nan
     sf.write(tmp_path / "nan.wav", waveform, RATE, subtype="FLOAT")

@@ -1,4 +1,4 @@
-"""From a file to mel codes: the same numbers as the parts give, in a process of its own as here."""
+"""From a file to mel codes: the same values as the separate steps, in this process and in another one."""
 
 import pickle
 from concurrent.futures import ProcessPoolExecutor
@@ -31,7 +31,7 @@ def test_codes_are_the_mels_of_the_clips(tmp_path: Path):
     assert np.abs(restored - mel_db).max() < 0.158
 
 
-def test_a_short_track_says_that_it_was_padded(tmp_path: Path):
+def test_a_short_track_is_marked_as_padded(tmp_path: Path):
     extracted = extract(write(tmp_path / "a.wav", music(1.0)), CLIPS, DECODE)
     assert extracted.padded
     assert len(extracted.codes) == 1
@@ -39,10 +39,10 @@ def test_a_short_track_says_that_it_was_padded(tmp_path: Path):
 
 def test_another_process_gives_the_same_bytes(tmp_path: Path):
     paths = [write(tmp_path / f"a.{kind}", music(6)) for kind in ("ogg", "m4a")]
-    here = [pickle.dumps(extract(path, CLIPS, DECODE)) for path in reversed(paths)][::-1]
+    local = [pickle.dumps(extract(path, CLIPS, DECODE)) for path in reversed(paths)][::-1]
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        there = [pickle.dumps(pool.submit(extract, path, CLIPS, DECODE).result()) for path in paths]
-    for one, other in zip(map(pickle.loads, here), map(pickle.loads, there), strict=True):
+        remote = [pickle.dumps(pool.submit(extract, path, CLIPS, DECODE).result()) for path in paths]
+    for one, other in zip(map(pickle.loads, local), map(pickle.loads, remote), strict=True):
         np.testing.assert_array_equal(one.codes, other.codes)
         np.testing.assert_array_equal(one.peak_db, other.peak_db)
         assert one.health == other.health
@@ -53,8 +53,8 @@ def test_a_bad_file_raises_its_reason(tmp_path: Path):
         extract(tmp_path / "a.wav", CLIPS, DECODE)
 
 
-def test_a_reason_does_not_depend_on_where_the_file_lies(tmp_path: Path):
-    """Rejects are published under a name that is made of contents: the same file gives the same words anywhere."""
+def test_a_reason_does_not_depend_on_the_folder(tmp_path: Path):
+    """Rejects are published under a name that is a hash of their content, so a detail must not contain the path."""
     details = []
     for folder in ("a", "b"):
         path = tmp_path / folder / "x.mp3"

@@ -1,4 +1,4 @@
-"""Classical features: known sounds give known numbers, and librosa called the plain way gives the same."""
+"""Classical features: known sounds give known values, and they equal librosa's own from the waveform."""
 
 import warnings
 from pathlib import Path
@@ -38,26 +38,26 @@ def means(features: np.ndarray) -> dict[str, np.ndarray]:
     return dict(zip(FRAME_DESCRIPTORS, parts, strict=True))
 
 
-def test_a_tone_gives_what_a_tone_has():
+def test_features_of_a_tone():
     features = clip_features(tone(880))
-    found = means(features)
+    mean = means(features)
     assert features.shape == (N_FEATURES,) == (93,)
     assert features.dtype == np.float32
-    assert found["chroma"].argmax() == 9  # A
-    assert found["centroid"][0] == pytest.approx(880, rel=0.02)
-    assert found["zero_crossing_rate"][0] == pytest.approx(2 * 880 / SAMPLE_RATE, rel=0.02)
-    assert found["rms"][0] == pytest.approx(0.5 / np.sqrt(2), rel=0.02)
-    assert found["flatness"][0] < 1e-3
+    assert mean["chroma"].argmax() == 9  # A
+    assert mean["centroid"][0] == pytest.approx(880, rel=0.02)
+    assert mean["zero_crossing_rate"][0] == pytest.approx(2 * 880 / SAMPLE_RATE, rel=0.02)
+    assert mean["rms"][0] == pytest.approx(0.5 / np.sqrt(2), rel=0.02)
+    assert mean["flatness"][0] < 1e-3
 
 
-def test_noise_is_told_from_a_tone():
+def test_features_separate_noise_from_a_tone():
     of_noise, of_tone = means(clip_features(noise())), means(clip_features(tone(880)))
     for name in ("flatness", "centroid", "bandwidth", "rolloff", "zero_crossing_rate", "onset"):
         assert of_noise[name][0] > 2 * of_tone[name][0], name
     assert of_noise["contrast"].mean() < of_tone["contrast"].mean()
 
 
-def test_librosa_from_the_waveform_gives_the_same():
+def test_features_equal_librosas_from_the_waveform():
     waveform = noise(0.05) + tone(330) * (np.sin(2 * np.pi * 2 * SECONDS) > 0)
     features = clip_features(waveform)
     plain = {
@@ -72,16 +72,16 @@ def test_librosa_from_the_waveform_gives_the_same():
         "rms": librosa.feature.rms(y=waveform),
         "onset": librosa.onset.onset_strength(y=waveform, sr=SAMPLE_RATE)[None],
     }
-    found = means(features)
+    mean = means(features)
     deviations = means(features[sum(FRAME_DESCRIPTORS.values()) :])
     for name, rows in plain.items():
-        np.testing.assert_allclose(found[name], rows.mean(axis=1), rtol=2e-3, atol=2e-3, err_msg=name)
+        np.testing.assert_allclose(mean[name], rows.mean(axis=1), rtol=2e-3, atol=2e-3, err_msg=name)
         np.testing.assert_allclose(deviations[name], rows.std(axis=1), rtol=2e-3, atol=2e-3, err_msg=name)
     assert features[-1] == pytest.approx(librosa.feature.tempo(y=waveform, sr=SAMPLE_RATE)[0])
 
 
 @pytest.mark.parametrize("waveform", [np.zeros(CLIP_SAMPLES, np.float32), np.ones(CLIP_SAMPLES, np.float32)])
-def test_nothing_to_hear_is_finite_and_quiet_about_it(waveform: np.ndarray):
+def test_silence_and_dc_give_finite_features_without_warnings(waveform: np.ndarray):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert np.isfinite(clip_features(waveform)).all()
@@ -95,7 +95,7 @@ def test_nothing_to_hear_is_finite_and_quiet_about_it(waveform: np.ndarray):
         (np.full(CLIP_SAMPLES, np.nan, np.float32), "66,150 samples are NaN or infinite"),
     ],
 )
-def test_what_is_no_clip_is_refused(waveform: np.ndarray, message: str):
+def test_rejects_arrays_that_are_not_a_clip(waveform: np.ndarray, message: str):
     with pytest.raises(ValueError, match=message):
         clip_features(waveform)
 
@@ -122,7 +122,7 @@ def test_silence_has_no_tempo():
 
 
 @pytest.mark.parametrize("waveform", [np.zeros(0, np.float32), np.zeros((2, 9), np.float32), np.array([0.0, np.inf])])
-def test_what_is_no_track_is_refused(waveform: np.ndarray):
+def test_rejects_arrays_that_are_not_a_track(waveform: np.ndarray):
     with pytest.raises(ValueError, match="estimate_targets: "):
         estimate_targets(waveform, SAMPLE_RATE)
 

@@ -1,4 +1,4 @@
-"""Patterns tell the same recording from another one; pairs and groups."""
+"""Patterns separate the same recording from another one; candidate pairs and groups."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def music(seed: int, n_clips: int = 8) -> np.ndarray:
 STARTS = np.arange(8) * 65 * FRAME_S
 
 
-def test_noise_level_and_equalization_leave_it_the_same_recording():
+def test_a_copy_with_noise_gain_and_equalization_is_the_same_recording():
     codes = music(1)
     changed = codes * 0.9 + 10 + np.linspace(-15, 15, 128)[:, None] + np.random.default_rng(0).normal(0, 3, codes.shape)
     one, other = fingerprint_clips(codes, STARTS), fingerprint_clips(changed.clip(0, 255).astype(np.uint8), STARTS)
@@ -37,15 +37,15 @@ def test_noise_level_and_equalization_leave_it_the_same_recording():
     assert is_same(one, other)
 
 
-def test_different_music_never_is():
+def test_different_music_is_never_the_same_recording():
     prints = [fingerprint_clips(music(seed), STARTS) for seed in range(12)]
     values = [similarity(a, b) for i, a in enumerate(prints) for b in prints[i + 1 :]]
     assert max(values) < SAME / 2
 
 
 @pytest.mark.parametrize("frames", [-9, 4, 11])
-def test_a_quarter_of_a_second_at_the_start_does_not_matter(frames: int):
-    """A fade-in cut off, or an encoder's delay: the same clips, seen some frames later."""
+def test_a_start_moved_by_a_quarter_of_a_second_does_not_matter(frames: int):
+    """A trimmed fade-in or an encoder's delay moves all clips by some frames."""
     rng = np.random.default_rng(3)
     whole = np.kron(rng.integers(0, 255, (32, 60)), np.ones((4, 4))).astype(np.uint8)
     early, late = whole[None, :, 40:170], whole[None, :, 40 + frames : 170 + frames]
@@ -53,7 +53,7 @@ def test_a_quarter_of_a_second_at_the_start_does_not_matter(frames: int):
     assert similarity(fingerprint_clips(early, np.zeros(1)), fingerprint_clips(late, np.zeros(1))) > 0.99
 
 
-def test_clips_that_were_planned_elsewhere_are_lined_up_by_their_starts():
+def test_clips_are_aligned_by_their_starts():
     rng = np.random.default_rng(4)
     whole = np.kron(rng.integers(0, 255, (32, 60)), np.ones((4, 4))).astype(np.uint8)
     one = fingerprint_clips(whole[None, :, :130], np.zeros(1))
@@ -62,7 +62,7 @@ def test_clips_that_were_planned_elsewhere_are_lined_up_by_their_starts():
     assert similarity(one, other._replace(starts_s=np.zeros(1))) < 0.3
 
 
-def test_a_short_track_has_to_be_more_alike():
+def test_short_tracks_need_a_higher_similarity():
     codes = music(5)
     noisy = (codes + np.random.default_rng(0).normal(0, 12, codes.shape)).clip(0, 255).astype(np.uint8)
     long = [fingerprint_clips(c, STARTS) for c in (codes, noisy)]
@@ -72,20 +72,20 @@ def test_a_short_track_has_to_be_more_alike():
     assert not is_same(*short)
 
 
-def test_silence_is_not_the_same_as_silence():
+def test_silence_is_not_a_duplicate_of_silence():
     flat = fingerprint_clips(np.zeros((3, 128, 130), np.uint8), np.arange(3))
     assert similarity(flat, flat) == 0
     assert not is_same(flat, flat)
 
 
-def test_pairs_are_near_and_equally_long_and_named_once():
+def test_candidate_pairs_are_close_of_equal_duration_and_unique():
     scores = np.array([[0.99, 0.95, 0.5], [0.99, 0.91, 0.4], [0.95, 0.91, 0.3], [0.99, 0.5, -np.inf]])
     rows = np.array([[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, -1]])
     assert candidate_pairs(scores, rows, np.array([200.0, 200.2, 200.3, 200.0])).tolist() == [[0, 1], [0, 3], [1, 2]]
     assert candidate_pairs(scores, rows, np.array([200.0, np.nan, 230.0, np.nan])).shape == (0, 2)
 
 
-def test_groups_go_by_their_first_row():
+def test_groups_are_named_by_their_first_row():
     assert connected_groups(6, [(2, 5), (1, 2)]).tolist() == [0, 1, 1, 3, 4, 1]
     assert connected_groups(3, []).tolist() == [0, 1, 2]
     assert connected_groups(0, []).tolist() == []

@@ -1,4 +1,4 @@
-"""A perturbation does to a file what its name says, and nothing else."""
+"""A perturbation makes the change of its name and no other."""
 
 from pathlib import Path
 
@@ -26,13 +26,13 @@ def version(name: str, samples: np.ndarray, sample_rate: int, folder: Path) -> t
 
 
 def lag(a: np.ndarray, b: np.ndarray) -> int:
-    """How many samples `b` comes after `a`."""
+    """By how many samples `b` lags behind `a`."""
     n = 2 * max(len(a), len(b))
     at = int(np.argmax(np.fft.irfft(np.fft.rfft(b, n) * np.conj(np.fft.rfft(a, n)), n)))
     return at if at < n // 2 else at - n
 
 
-def test_names_are_unique_and_each_says_what_it_does():
+def test_names_are_unique_and_described():
     assert len(BY_NAME) == len(PERTURBATIONS)
     assert ORIGINAL not in BY_NAME
     assert {p.group for p in PERTURBATIONS} == {"shift", "codec", "gain", "resampling", "channels", "eq", "noise"}
@@ -40,7 +40,7 @@ def test_names_are_unique_and_each_says_what_it_does():
 
 
 @pytest.mark.parametrize("kind", ["wav", "flac", "mp3", "ogg", "m4a"])
-def test_a_file_is_read_whole_at_its_own_rate_and_channels(tmp_path, kind):
+def test_a_whole_file_is_read_at_its_rate_and_channels(tmp_path, kind):
     samples = music(2.0, 32_000, 2)
     read, rate = read_whole(write(tmp_path / f"a.{kind}", samples, 32_000))
     assert (rate, len(read), read.dtype) == (32_000, 2, np.float32)
@@ -48,7 +48,7 @@ def test_a_file_is_read_whole_at_its_own_rate_and_channels(tmp_path, kind):
     assert np.corrcoef(read[0, : len(samples)], samples[: read.shape[1], 0])[0, 1] > 0.99
 
 
-def test_what_cannot_be_read_says_why(tmp_path):
+def test_rejects_an_unreadable_file_with_its_reason(tmp_path):
     with pytest.raises(AudioError, match="unreadable: No such file"):
         read_whole(tmp_path / "gone.wav")
     sf.write(tmp_path / "none.wav", np.zeros((0, 1)), 8000)
@@ -60,14 +60,14 @@ def test_what_cannot_be_read_says_why(tmp_path):
 
 
 @pytest.mark.parametrize(("name", "seconds"), [("shift 150 ms", 0.15), ("shift 400 ms", 0.4), ("shift 1,200 ms", 1.2)])
-def test_a_shift_cuts_off_the_start(tmp_path, name, seconds):
+def test_a_shift_removes_the_start(tmp_path, name, seconds):
     samples = planes()
     shifted, rate = version(name, samples, 44_100, tmp_path)
     assert rate == 44_100
     assert np.array_equal(shifted, samples[:, round(seconds * 44_100) :])
 
 
-def test_nothing_left_of_a_short_track(tmp_path):
+def test_rejects_a_shift_longer_than_the_track(tmp_path):
     with pytest.raises(AudioError, match=r"too_short: 1\.00 s, nothing is left after shift 1,200 ms"):
         write_version(planes(1.0), 44_100, BY_NAME["shift 1,200 ms"], tmp_path)
 
@@ -86,7 +86,7 @@ def test_a_codec_keeps_rate_channels_time_and_most_of_the_sound(tmp_path, name, 
 
 
 @pytest.mark.parametrize("name", ["mp3 128 kb/s", "mp3 64 kb/s", "aac 96 kb/s"])
-def test_bit_rates_are_what_they_say(tmp_path, name):
+def test_files_have_the_bit_rate_of_their_name(tmp_path, name):
     noise = 0.1 * np.random.default_rng(0).standard_normal((2, 6 * 44_100), np.float32)  # fills any bit rate
     path = write_version(noise, 44_100, BY_NAME[name], tmp_path)
     assert 8 * path.stat().st_size / 6.0 == pytest.approx(BY_NAME[name].bit_rate, rel=0.1)
@@ -95,7 +95,7 @@ def test_bit_rates_are_what_they_say(tmp_path, name):
 @pytest.mark.parametrize(
     ("sample_rate", "channels", "coded_rate"), [(8000, 1, 16_000), (96_000, 2, 48_000), (384_000, 2, 48_000)]
 )
-def test_rates_that_an_encoder_does_not_know(tmp_path, sample_rate, channels, coded_rate):
+def test_unsupported_rates_are_resampled(tmp_path, sample_rate, channels, coded_rate):
     samples = planes(2.0, sample_rate, channels)
     for name in CODECS:
         coded, rate = version(name, samples, sample_rate, tmp_path)
@@ -103,7 +103,7 @@ def test_rates_that_an_encoder_does_not_know(tmp_path, sample_rate, channels, co
         assert coded.shape[1] / rate == pytest.approx(2.0, abs=0.03)
 
 
-def test_many_channels_are_mixed_for_encoders_that_take_two(tmp_path):
+def test_more_than_two_channels_are_mixed_for_encoders(tmp_path):
     samples = planes(2.0, 44_100, 6)
     for name in CODECS:
         coded, _ = version(name, samples, 44_100, tmp_path)
@@ -112,7 +112,7 @@ def test_many_channels_are_mixed_for_encoders_that_take_two(tmp_path):
 
 
 @pytest.mark.parametrize(("name", "factor"), [("gain +6 dB", 10**0.3), ("gain -6 dB", 10**-0.3)])
-def test_gain_scales_and_does_not_clip(tmp_path, name, factor):
+def test_gain_scales_without_clipping(tmp_path, name, factor):
     samples = planes() / 0.6
     changed, _ = version(name, samples, 44_100, tmp_path)
     np.testing.assert_allclose(changed, samples * np.float32(factor), rtol=1e-6)
@@ -123,7 +123,7 @@ def test_gain_scales_and_does_not_clip(tmp_path, name, factor):
     ("name", "sample_rate", "new_rate"),
     [("16 kHz", 44_100, 16_000), ("48 kHz", 44_100, 48_000), ("48 kHz", 48_000, 44_100)],
 )
-def test_resampling_changes_the_rate_and_keeps_the_time(tmp_path, name, sample_rate, new_rate):
+def test_resampling_keeps_duration_and_pitch(tmp_path, name, sample_rate, new_rate):
     samples = planes(3.0, sample_rate)
     changed, rate = version(name, samples, sample_rate, tmp_path)
     assert rate == new_rate
@@ -151,7 +151,7 @@ def test_eq_tilts_the_spectrum_by_6_db_at_its_ends(tmp_path, name, sign):
 
 
 @pytest.mark.parametrize(("name", "snr_db"), [("noise 30 dB", 30.0), ("noise 20 dB", 20.0)])
-def test_noise_has_its_level_and_belongs_to_the_recording(tmp_path, name, snr_db):
+def test_noise_has_its_level_and_is_seeded_by_the_recording(tmp_path, name, snr_db):
     samples = planes()
     noise = version(name, samples, 44_100, tmp_path)[0] - samples
     assert 10 * np.log10(np.mean(samples**2) / np.mean(noise**2)) == pytest.approx(snr_db, abs=0.1)
@@ -161,7 +161,7 @@ def test_noise_has_its_level_and_belongs_to_the_recording(tmp_path, name, snr_db
     assert abs(np.corrcoef(noise[0], other[0])[0, 1]) < 0.02
 
 
-def test_versions_are_extracted_as_the_catalog_extracts(tmp_path):
+def test_versions_are_extracted_like_tracks_of_the_catalog(tmp_path):
     path, folder = write(tmp_path / "a.flac", music(5.0)), tmp_path / "versions"
     folder.mkdir()
     versions = extract_versions(path, folder, CLIPS, DECODE)
@@ -191,7 +191,7 @@ def test_a_version_that_cannot_be_used_says_why_and_the_others_stand(tmp_path):
     assert errors == {"shift 1,200 ms": "too_short: 0.30 s, wanted at least 0.5 s"}
 
 
-def test_stereo_whose_channels_cancel_is_silent_as_mono(tmp_path):
+def test_stereo_channels_that_cancel_are_silent_in_mono(tmp_path):
     mono = music(3.0, channels=1)
     path = write(tmp_path / "a.wav", np.concatenate([mono, -mono], axis=1))
     found = extract_versions(path, tmp_path, CLIPS, DECODE)["mono / stereo"]
@@ -199,6 +199,6 @@ def test_stereo_whose_channels_cancel_is_silent_as_mono(tmp_path):
     assert found.reason == "silent"
 
 
-def test_a_file_that_is_gone_has_no_versions(tmp_path):
+def test_a_missing_file_is_an_error(tmp_path):
     with pytest.raises(AudioError, match="unreadable"):
         extract_versions(tmp_path / "gone.wav", tmp_path, CLIPS, DECODE)

@@ -1,4 +1,4 @@
-"""A preview is small, has the clip's length and pitch, and refuses what is no clip."""
+"""A preview is small and has the clip's length, pitch and level."""
 
 import io
 
@@ -30,7 +30,7 @@ def test_a_clip_becomes_a_small_mono_mp3_of_its_length_pitch_and_level():
     assert np.abs(waveform).max() == pytest.approx(0.5, abs=0.05)
 
 
-def test_the_size_does_not_grow_with_what_is_in_the_clip():
+def test_the_size_does_not_depend_on_the_content():
     noise = np.random.default_rng(0).uniform(-1, 1, CLIP_SAMPLES).astype(np.float32)
     assert len(clip_audio(noise, SAMPLE_RATE)) < 10_500
 
@@ -46,7 +46,7 @@ def test_every_rate_of_mp3_works(sample_rate: int):
     assert np.abs(waveform).max() > 0.4
 
 
-def test_samples_beyond_full_scale_are_cut_off():
+def test_samples_beyond_full_scale_are_clipped():
     waveform, _ = decoded(clip_audio(TONE * 20, SAMPLE_RATE))
     assert np.abs(waveform).max() < 1.5
 
@@ -60,6 +60,6 @@ def test_samples_beyond_full_scale_are_cut_off():
         (np.array([0, np.nan, np.inf], np.float32), 22_050, "2 of 3 samples are NaN or infinite"),
     ],
 )
-def test_what_is_no_clip_is_refused(waveform: np.ndarray, sample_rate: int, message: str):
+def test_rejects_arrays_that_are_not_a_clip(waveform: np.ndarray, sample_rate: int, message: str):
     with pytest.raises(ValueError, match=message):
         clip_audio(waveform, sample_rate)

@@ -1,4 +1,4 @@
-"""What the workers of test_workers.py do: importable by a fresh process."""
+"""Functions that the tests run in workers, and helpers to call and count workers; a new process can import them."""
 
 import ctypes
 import os
@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from audioae.audio.workers import imap_killable
 from audioae.errors import AudioError
@@ -21,7 +22,7 @@ def double(x):
 
 
 def act(what):
-    """Do what a decoder may do to its process; return `what` if it comes through."""
+    """Fail as a decoder may fail; return `what` if the process survives."""
     if what == "hang":
         time.sleep(600)
     elif what == "hang without the interpreter":
@@ -78,7 +79,7 @@ def numbered(things: Iterable) -> Iterator[tuple[int, tuple]]:
 
 
 def start_and_hang(ready: str) -> None:
-    """Have two workers hang and two be idle; say so in a file. Run as a process of its own, to be killed."""
+    """Make two workers hang and leave two idle, then write a file. It runs in a process that the test kills."""
     dict(imap_killable(environment, numbered(["X"]), workers=1, timeout_s=60))
     calls = imap_killable(act, numbered(["none", "hang without the interpreter", "hang"]), workers=3, timeout_s=600)
     next(calls)
@@ -86,3 +87,22 @@ def start_and_hang(ready: str) -> None:
     with open(ready, "w") as file:
         file.write("ready")
     next(calls)
+
+
+def children(pid: int) -> set[int]:
+    """Process IDs of the living workers of a process, from Linux's /proc."""
+    pids = set()
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            name_and_state, command = status.read_text(), (status.parent / "cmdline").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        state, parent = name_and_state.rpartition(")")[2].split()[:2]
+        if int(parent) == pid and state != "Z" and "worker_process" in command:
+            pids.add(int(status.parent.name))
+    return pids
+
+
+def call(things, *, function=act, workers=2, timeout_s=60.0):
+    """Call `function` on each thing, in workers."""
+    return list(imap_killable(function, numbered(things), workers=workers, timeout_s=timeout_s))

@@ -72,7 +72,7 @@ def synthetic() -> tuple[np.ndarray, list[np.ndarray]]:
     return waveforms, [librosa_mel(waveform) for waveform in waveforms]
 
 
-def test_bank_is_librosas():
+def test_the_filter_bank_equals_librosas():
     reference = librosa.filters.mel(
         sr=22050, n_fft=2048, n_mels=128, fmin=0.0, fmax=11025.0, htk=False, norm="slaney", dtype=np.float64
     )
@@ -86,7 +86,7 @@ def test_synthetic_clips(synthetic):
         assert worst_db(mel, reference) < TOLERANCE_DB, name
 
 
-def test_torchaudio_gives_the_same(synthetic):
+def test_torchaudio_on_a_device_gives_the_same(synthetic):
     waveforms, references = synthetic
     for name, mel, reference in zip(CLIPS, log_mel(waveforms, device="cpu:0"), references, strict=True):
         assert worst_db(mel, reference) < TOLERANCE_DB, name

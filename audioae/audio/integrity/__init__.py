@@ -1,10 +1,11 @@
-"""What an audio file's own structure says about it: the kind by content, and whether all of it is there.
+"""Inspect the structure of an audio file: its format by content, and whether it is complete.
 
-One walker per container; none of them decodes. `inspect` asks the one that fits.
+Conventions: one walker per container format; a walker does not decode. `inspect` uses the first one that recognizes the
+content.
 
-Why: no decoder says that an mp3 or an ogg ends early, and of a long file only windows are decoded. A walk takes about
-1 % of the time that decoding takes. What a walker cannot see (damage inside one frame, any damage in plain PCM) is
-left to the decoder and to the evidence in `audio.health`.
+Why: no decoder reports that an mp3 or an ogg ends early, and of a long file only its clips are decoded. A walk takes
+about 1 % of the time of decoding. Damage that a walker cannot see (inside one frame, anywhere in plain PCM) is left to
+the decoder and to the evidence in `audio.health`.
 """
 
 from audioae.audio.integrity.chunks import walk_aiff, walk_mp4, walk_wav
@@ -27,12 +28,12 @@ def inspect(data: Bytes) -> Container:
     Returns
     -------
     container : Container
-        `kind` is "other" where no walker knows the content; a decoder may still.
+        `kind` is "other" if no walker recognizes the content; a decoder still may.
 
     Raises
     ------
     AudioError
-        "truncated", saying how much of how much is there, or "corrupt", saying where.
+        "truncated", with the claimed and the actual length, or "corrupt", with the position.
 
     >>> inspect(b"hello").kind
     'other'

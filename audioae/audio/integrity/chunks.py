@@ -1,14 +1,15 @@
-"""Containers made of chunks that say their length: wav, aiff, mp4. The audio chunk must fit into the file.
+"""Containers made of chunks with a length: wav, aiff, mp4. The audio chunk must fit into the file.
+
+Limits: damage inside plain PCM leaves no trace in the structure; damage in the aac of an mp4 is found by the decoder.
+
+Why a size of 0 or of 0x7FFFFFF0 and more claims nothing: programs that write wav into a pipe cannot know the size.
 
 Source: RIFF/WAVE (Microsoft, IBM 1991), AIFF (Apple 1989), ISO 14496-12.
-
-Why sizes of 0 and from 0x7FFFFFF0 on claim nothing: programs that write wav into a pipe cannot know the size.
-Damage inside plain PCM leaves no trace in the structure; damage in the aac of an mp4 is the decoder's to find.
 """
 
 from collections.abc import Iterator
 
-from audioae.audio.integrity.container import Bytes, Container, checked, corrupt
+from audioae.audio.integrity.container import COPY_AGAIN, Bytes, Container, checked, corrupt
 from audioae.errors import AudioError
 
 _UNKNOWN = 0x7FFFFFF0
@@ -24,11 +25,11 @@ def walk_wav(data: Bytes, start: int) -> Container | None:
         if name == b"fmt ":
             bytes_per_s = int.from_bytes(data[position + 8 : position + 12], "little")
         if name == b"data" and bytes_per_s:
-            here = len(data) - position
+            present = len(data) - position
             if size == 0 or size >= _UNKNOWN:
-                return Container("wav", None, here / bytes_per_s)
-            return checked("wav", min(size, here) / bytes_per_s, size / bytes_per_s)
-    raise AudioError("truncated", f"no audio data in the {len(data):,} bytes of the file (wav); get it again")
+                return Container("wav", None, present / bytes_per_s)
+            return checked("wav", min(size, present) / bytes_per_s, size / bytes_per_s)
+    raise AudioError("truncated", f"no audio data in the {len(data):,} bytes of the file (wav); {COPY_AGAIN}")
 
 
 def walk_aiff(data: Bytes, start: int) -> Container | None:
@@ -43,11 +44,11 @@ def walk_aiff(data: Bytes, start: int) -> Container | None:
         if name == b"SSND" and claimed_s is not None:
             share = min((len(data) - position) / size, 1.0) if size else 1.0
             return checked("aiff", share * claimed_s, claimed_s)
-    raise AudioError("truncated", f"no audio data in the {len(data):,} bytes of the file (aiff); get it again")
+    raise AudioError("truncated", f"no audio data in the {len(data):,} bytes of the file (aiff); {COPY_AGAIN}")
 
 
 def walk_mp4(data: Bytes, start: int) -> Container | None:
-    """Check that every box fits into the file, and that there is an index of the audio."""
+    """Check that every box fits into the file, and that the audio has an index."""
     if data[start + 4 : start + 8] != b"ftyp":
         return None
     position, claimed_s, indexed = start, None, False
@@ -56,29 +57,29 @@ def walk_mp4(data: Bytes, start: int) -> Container | None:
         if size == 1:
             size = int.from_bytes(data[position + 8 : position + 16], "big")
         size = size or len(data) - position
-        here = min(size, len(data) - position)
+        present = min(size, len(data) - position)
         if name == b"moov":
-            claimed_s, indexed = _movie_s(data, position, here), True
-        if here < size:
-            raise AudioError("truncated", _shortfall(here, size, claimed_s if name == b"mdat" else None))
+            claimed_s, indexed = _movie_s(data, position, present), True
+        if present < size:
+            raise AudioError("truncated", _shortfall(present, size, claimed_s if name == b"mdat" else None))
         if size < 8:
             raise corrupt("mp4", 0, f"a box of {size} bytes at byte {position}")
         position += size
     if not indexed and position < len(data):
         raise corrupt("mp4", 0, f"no index (moov box), and no box at byte {position}")
     if not indexed:
-        raise AudioError("truncated", f"{len(data):,} bytes without an index (mp4: no moov box); get it again")
+        raise AudioError("truncated", f"{len(data):,} bytes without an index (mp4: no moov box); {COPY_AGAIN}")
     return Container("mp4", claimed_s, claimed_s)
 
 
-def _shortfall(here: int, size: int, claimed_s: float | None) -> str:
+def _shortfall(present: int, size: int, claimed_s: float | None) -> str:
     if claimed_s is None:
-        return f"{here:,} of {size:,} bytes are in the file (mp4); get it again"
-    return f"about {here / size * claimed_s:.1f} of {claimed_s:.1f} s are in the file (mp4); get it again"
+        return f"{present:,} of {size:,} bytes are in the file (mp4); {COPY_AGAIN}"
+    return f"about {present / size * claimed_s:.1f} of {claimed_s:.1f} s are in the file (mp4); {COPY_AGAIN}"
 
 
 def _movie_s(data: Bytes, position: int, size: int) -> float | None:
-    """Duration in the `mvhd` box of the `moov` box at `position`; `None` where it says none (fragmented files)."""
+    """The duration from the `mvhd` box of the `moov` box at `position`; `None` if it has none (fragmented files)."""
     at = data.find(b"mvhd", position, position + size)
     if at < 0:
         return None
@@ -89,7 +90,7 @@ def _movie_s(data: Bytes, position: int, size: int) -> float | None:
 
 
 def _chunks(data: Bytes, position: int, order) -> Iterator[tuple[bytes, int, int]]:
-    """(name, position of the content, size) of each chunk."""
+    """Yield (name, position of the content, size) of each chunk."""
     while position + 8 <= len(data):
         size = int.from_bytes(data[position + 4 : position + 8], order)
         yield data[position : position + 4], position + 8, size
@@ -97,6 +98,6 @@ def _chunks(data: Bytes, position: int, order) -> Iterator[tuple[bytes, int, int
 
 
 def _extended(number: bytes) -> float:
-    """An 80-bit float of AIFF, as a sample rate is written there."""
+    """An 80-bit float, the format of AIFF's sample rate."""
     exponent, mantissa = int.from_bytes(number[:2], "big") & 0x7FFF, int.from_bytes(number[2:], "big")
     return float(mantissa) * 2.0 ** (exponent - 16383 - 63) if mantissa else 0.0

@@ -1,9 +1,9 @@
-"""What the walkers share: their result, their two complaints, and the tags that may stand around audio.
+"""Shared by the walkers: their result, their two errors, and the length of tags around the audio.
 
 Conventions
 -----------
 - `data` is the whole file: bytes or a memory map. Times are seconds.
-- A walker `walk_<kind>(data, start)` begins at `start` (after leading tags), returns `None` if the data is not its
+- A walker `walk_<kind>(data, start)` begins at `start` (after leading tags), returns `None` if the data is of another
   kind, and raises `AudioError` "truncated" or "corrupt".
 """
 
@@ -14,12 +14,14 @@ from audioae.errors import AudioError
 
 Bytes = bytes | mmap
 
-_SLACK_S = 0.1  # a header may claim that much more than there is: encoder delay, padding, rounding
+COPY_AGAIN = "download or copy the file again"
+
+_SLACK_S = 0.1  # a header may claim that much more than the file contains: encoder delay, padding, rounding
 
 
 @dataclass(frozen=True)
 class Container:
-    """A file's kind, and the seconds that its header claims and that its structure holds; `None` where unknown."""
+    """A file's kind, the seconds that its header claims and the seconds that it contains; `None` where unknown."""
 
     kind: str
     claimed_s: float | None = None
@@ -27,19 +29,19 @@ class Container:
 
 
 def checked(kind: str, found_s: float, claimed_s: float | None) -> Container:
-    """Make the `Container`. Raises `AudioError` "truncated" if less was found than is claimed."""
+    """Make the `Container`. Raises `AudioError` "truncated" if the file contains less than its header claims."""
     if claimed_s is not None and found_s < claimed_s - _SLACK_S:
-        raise AudioError("truncated", f"{found_s:.1f} of {claimed_s:.1f} s are in the file ({kind}); get it again")
+        raise AudioError("truncated", f"{found_s:.1f} of {claimed_s:.1f} s are in the file ({kind}); {COPY_AGAIN}")
     return Container(kind, claimed_s, found_s)
 
 
-def corrupt(kind: str, at_s: float, what: str) -> AudioError:
+def corrupt(kind: str, at_s: float, damage: str) -> AudioError:
     """The error for damage inside a file."""
-    return AudioError("corrupt", f"at {at_s:.1f} s: {what} ({kind}); get or encode the file again")
+    return AudioError("corrupt", f"at {at_s:.1f} s: {damage} ({kind}); download, copy or encode the file again")
 
 
 def tag_length(data: Bytes, position: int) -> int:
-    """Bytes of the ID3v2, APE or ID3v1 tag at `position`; 0 if there is none.
+    """Length in bytes of the ID3v2, APE or ID3v1 tag at `position`; 0 if there is no tag.
 
     >>> tag_length(b"ID3" + bytes([4, 0, 0, 0, 0, 1, 0]) + bytes(200), 0)
     138

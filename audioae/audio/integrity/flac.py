@@ -1,16 +1,16 @@
-"""Follow the numbers of FLAC frames against the samples that STREAMINFO claims.
+"""Follow the numbers of FLAC frames and compare their samples with the claim of STREAMINFO.
 
-A frame's header carries its number and a CRC-8, but no length: the next frame is where a header with the next number
-and a right CRC stands. Damage is found if it reaches a header: all damage longer than a frame (0.1 s). What lies inside
-one frame is found by its CRC-16 when it is decoded.
+A frame's header contains its number and a CRC-8, but no length: the next frame begins at the next header with the
+following number and a correct CRC. Damage is found if it reaches a header, which all damage longer than a frame (0.1 s)
+does. Damage inside one frame is found by its CRC-16 when it is decoded.
 
 Source: RFC 9639.
 """
 
-from audioae.audio.integrity.container import Bytes, Container, checked, corrupt
+from audioae.audio.integrity.container import COPY_AGAIN, Bytes, Container, checked, corrupt
 from audioae.errors import AudioError
 
-_SEARCH = 1 << 20  # bytes in which the next frame must begin
+_SEARCH = 1 << 20  # the next frame must begin within so many bytes
 
 
 def walk_flac(data: Bytes, start: int) -> Container | None:
@@ -26,7 +26,7 @@ def walk_flac(data: Bytes, start: int) -> Container | None:
     while not last:
         head = data[position : position + 4]
         if len(head) < 4:
-            raise AudioError("truncated", f"0.0 of {claimed / rate:.1f} s are in the file (flac); get it again")
+            raise AudioError("truncated", f"0.0 of {claimed / rate:.1f} s are in the file (flac); {COPY_AGAIN}")
         last, position = bool(head[0] & 0x80), position + 4 + int.from_bytes(head[1:], "big")
     samples, rest, largest = _count_samples(data, position, smallest=int.from_bytes(info[4:7], "big"))
     if samples < claimed and rest > 2 * largest + 16:
@@ -35,13 +35,13 @@ def walk_flac(data: Bytes, start: int) -> Container | None:
 
 
 def _count_samples(data: Bytes, position: int, smallest: int) -> tuple[int, int, int]:
-    """Samples in the frames that follow each other, bytes after the last of their headers, bytes of the largest."""
+    """Samples in the chain of frames, bytes after its last header, bytes of its largest frame."""
     sync = data[position : position + 2]
     number = _utf8_number(data[position + 4 : position + 11])
     samples = largest = 0
     if sync not in (b"\xff\xf8", b"\xff\xf9") or number is None:
         return 0, len(data) - position, 0
-    by_sample = sync[1] & 1  # the blocks' lengths vary: numbers count samples, not frames
+    by_sample = sync[1] & 1  # block lengths vary, and numbers count samples instead of frames
     block, following = _block_at(data, position, number), position
     while block:
         largest, position = max(largest, following - position), following
@@ -54,7 +54,7 @@ def _count_samples(data: Bytes, position: int, smallest: int) -> tuple[int, int,
 
 
 def _block_at(data: Bytes, position: int, number: int) -> int:
-    """Samples in the frame whose header is at `position` and has this number; 0 if there is no such header."""
+    """Samples in the frame with this number whose header is at `position`; 0 if there is no such header."""
     head = data[position : position + 16]
     coded = _utf8_coded(number)
     end = 4 + len(coded)
@@ -71,7 +71,7 @@ def _block_at(data: Bytes, position: int, number: int) -> int:
 
 
 def _utf8_coded(number: int) -> bytes:
-    """UTF-8 as it was before it was limited to Unicode: up to 36 bits in seven bytes."""
+    """Code a number in UTF-8 without the limits of Unicode: up to 36 bits in seven bytes."""
     if number < 0x80:
         return bytes([number])
     n_more = next(n for n in range(1, 7) if number < 1 << 5 * n + 6)
@@ -80,7 +80,7 @@ def _utf8_coded(number: int) -> bytes:
 
 
 def _utf8_number(coded: bytes) -> int | None:
-    """The number at the head of `coded`; `None` if there is none."""
+    """Decode the number at the start of `coded`; `None` if it is not valid."""
     if not coded or 0x80 <= coded[0] < 0xC0 or coded[0] == 0xFF:
         return None
     ones = 8 - (coded[0] ^ 0xFF).bit_length()

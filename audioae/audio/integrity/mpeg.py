@@ -1,23 +1,24 @@
 """Walk the frames of MPEG audio (mp3, mp2, mp1) and of aac in ADTS.
 
-Every frame's header gives its length, so the frames form a chain. Where the chain breaks and goes on later, something
-that is no audio lies between; tags between and after frames are skipped, and junk after the last frame is no fault.
-Damage is found if it reaches a frame's header: all damage longer than a frame (26 ms).
+Every frame's header gives its length, so frames form a chain. If the chain breaks and continues later, the bytes
+between are damage. Tags between and after frames are skipped, and junk after the last frame is no fault. Damage is
+found if it reaches a header, which all damage longer than a frame (26 ms) does.
+
+Why an mp3 without a Xing, Info or VBRI header is never called truncated: it claims no length, and many complete mp3s
+end inside a frame.
 
 Source: ISO 11172-3, 13818-3 and 13818-7; the Xing, Info and VBRI headers as LAME and Fraunhofer write them.
-
-Why a file without such a header is never called truncated: it claims no length, and many whole mp3s end inside a frame.
 """
 
 from collections.abc import Callable, Iterator
 from functools import cache
 
-from audioae.audio.integrity.container import Bytes, Container, checked, corrupt, tag_length
+from audioae.audio.integrity.container import COPY_AGAIN, Bytes, Container, checked, corrupt, tag_length
 from audioae.errors import AudioError
 
 LengthAt = Callable[[int], int]
 
-_SEARCH = 1 << 20  # bytes in which the first or the next frame must begin
+_SEARCH = 1 << 20  # the first and the next frame must begin within so many bytes
 _CHAIN = 3  # frames in a row that make a stream
 
 _RATES = (44100, 48000, 32000)
@@ -33,7 +34,7 @@ _KBITS = {  # by (MPEG 1, layer), for bit rate codes 1 to 14
 
 
 def walk_mp3(data: Bytes, start: int) -> Container | None:
-    """Walk MPEG audio frames against the count that a Xing, Info or VBRI header claims, if there is one."""
+    """Walk MPEG audio frames, and compare their count with a Xing, Info or VBRI header, if there is one."""
     for first in _candidates(data, start):
         lengths, frame_s = _mpeg_stream(data[first : first + 3])
         length_at = _mpeg_length_at(data, lengths)
@@ -48,12 +49,12 @@ def walk_mp3(data: Bytes, start: int) -> Container | None:
         return Container("mp3", None, n_frames * frame_s)
     missing = claimed - n_frames
     if missing > 2 and len(data) - end > missing * (end - begin) / max(n_frames, 1) / 2:
-        raise corrupt("mp3", n_frames * frame_s, f"no frame from there on, wanted {claimed * frame_s:.1f} s")
+        raise corrupt("mp3", n_frames * frame_s, f"no further frame, wanted {claimed * frame_s:.1f} s")
     return checked("mp3", n_frames * frame_s, claimed * frame_s)
 
 
 def walk_aac(data: Bytes, start: int) -> Container | None:
-    """Walk ADTS frames. They claim no length, but a whole stream does not end inside a frame."""
+    """Walk ADTS frames. They claim no length, but a complete stream does not end inside a frame."""
     for first in _candidates(data, start):
         head = data[first : first + 3]
         if len(head) < 3 or head[1] & 0xF6 != 0xF0 or head[2] >> 2 & 15 >= len(_ADTS_RATES):
@@ -66,12 +67,12 @@ def walk_aac(data: Bytes, start: int) -> Container | None:
     frame_s = 1024 / _ADTS_RATES[head[2] >> 2 & 15]
     n_frames, _, cut = _walk(data, first, length_at, "aac", frame_s)
     if cut:
-        raise AudioError("truncated", f"{n_frames * frame_s:.1f} s, then it ends inside a frame (aac); get it again")
+        raise AudioError("truncated", f"{n_frames * frame_s:.1f} s, then it ends inside a frame (aac); {COPY_AGAIN}")
     return Container("aac", None, n_frames * frame_s)
 
 
 def _walk(data: Bytes, position: int, length_at: LengthAt, kind: str, frame_s: float) -> tuple[int, int, bool]:
-    """Count whole frames; returns the count, where the last one ends, and whether one more is cut off there."""
+    """Count whole frames. Returns the count, the end of the last one, and whether a cut-off frame follows it."""
     n_frames, size = 0, len(data)
     while True:
         while length := length_at(position):
@@ -86,7 +87,7 @@ def _walk(data: Bytes, position: int, length_at: LengthAt, kind: str, frame_s: f
         if following is None:
             return n_frames, position, False
         if following > resumed:
-            raise corrupt(kind, n_frames * frame_s, f"{following - resumed} bytes that are no audio frame")
+            raise corrupt(kind, n_frames * frame_s, f"{following - resumed} bytes that are not an audio frame")
         position = resumed
 
 
@@ -120,7 +121,7 @@ def _adts_length_at(data: Bytes, fixed: bytes) -> LengthAt:
 
 
 def _mpeg_stream(head: bytes) -> tuple[dict[bytes, int], float]:
-    """Of the streams that may begin with this header: frame length by header, and seconds per frame."""
+    """Frame lengths by header, and seconds per frame, of the streams that may begin with `head`."""
     if len(head) < 3 or head[1] < 0xE0:
         return {}, 0.0
     return _mpeg_frames(head[1] >> 3 & 3, head[1] >> 1 & 3, head[2] >> 2 & 3)
@@ -146,7 +147,7 @@ def _mpeg_frames(version: int, layer_code: int, rate_code: int) -> tuple[dict[by
 
 
 def _claimed_frames(frame: bytes) -> int | None:
-    """Frames that a Xing, Info or VBRI header claims; `None` if this is an ordinary frame."""
+    """The number of frames that a Xing, Info or VBRI header claims; `None` if `frame` is an ordinary frame."""
     first_version, mono = frame[1] >> 3 & 3 == 3, frame[3] >> 6 == 3
     xing = frame[4 + ((17 if mono else 32) if first_version else (9 if mono else 17)) :]
     if xing[:4] in (b"Xing", b"Info"):

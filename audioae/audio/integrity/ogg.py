@@ -1,17 +1,17 @@
-"""Walk the pages of an ogg file (Vorbis, Opus, FLAC, Speex): all of them there, each with its right CRC.
+"""Walk the pages of an ogg file (Vorbis, Opus, FLAC, Speex) and check that each is complete and has a correct CRC.
 
-A page carries its length, a CRC-32 and a granule position: samples until its end. The length of the stream is not
-written anywhere else, so a truncated ogg tells how much is there but not how much is missing.
+A page contains its length, a CRC-32 and a granule position: the number of samples up to its end. The length of the
+stream is not stored elsewhere, so how much of a truncated ogg is missing is unknown.
+
+Why a file that ends with a page is complete even without an end-of-stream mark: recordings of web radio end like that.
 
 Source: RFC 3533.
-
-Why a file that ends at the end of a page is whole even without an end-of-stream mark: recordings of web radio end so.
 """
 
 import struct
 import zlib
 
-from audioae.audio.integrity.container import Bytes, Container, corrupt
+from audioae.audio.integrity.container import COPY_AGAIN, Bytes, Container, corrupt
 from audioae.errors import AudioError
 
 _HEADER = struct.Struct("<4sBBqIIIB")
@@ -45,12 +45,12 @@ def walk_ogg(data: Bytes, start: int) -> Container | None:
 
 
 def _truncated(found_s: float) -> AudioError:
-    detail = f"{found_s:.1f} s, then it ends inside a page (ogg, which does not say its full length); get it again"
+    detail = f"{found_s:.1f} s, then it ends inside a page (ogg does not store the full length); {COPY_AGAIN}"
     return AudioError("truncated", detail)
 
 
 def _rate(packet: bytes) -> int:
-    """Granules per second, from the first packet of a stream; 0 for a codec we do not know."""
+    """Granules per second, from the first packet of a stream; 0 if the codec is unknown."""
     if packet[:7] == b"\x01vorbis":
         return int.from_bytes(packet[12:16], "little")
     return 48_000 if packet[:8] == b"OpusHead" else 0
