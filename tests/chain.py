@@ -1,4 +1,4 @@
-"""The whole chain without Prefect: the stage functions, one after another, in this process."""
+"""The whole chain without Prefect: the stage functions run one after another in this process."""
 
 from audioae.config import load_config
 from audioae.pipeline.embed import commit_embeddings, compute_embeddings, pending_embeddings
@@ -12,7 +12,7 @@ from audioae.store.manifest import DatasetRef
 
 
 def run_chain(config: PipelineConfig, model: DatasetRef | None = None) -> DatasetRef:
-    """catalog -> mels -> train -> embed -> index; returns the index. With a `model`, none is trained."""
+    """Run catalog -> mels -> train -> embed -> index and return the index; a given `model` replaces training."""
     store, workers = Store(config.store), config.run.decode_workers
     tracks = update_tracks(store, config.catalog)
     compute_mels(store, config.mels, tracks, pending_mels(store, config.mels, tracks), workers)
@@ -25,5 +25,5 @@ def run_chain(config: PipelineConfig, model: DatasetRef | None = None) -> Datase
 
 
 def run_configured(path: str, overrides: list[str]) -> None:
-    """`run_chain` for a child process, which is given strings."""
+    """Run `run_chain` with arguments that are strings, for a child process."""
     run_chain(load_config(PipelineConfig, path, overrides))

@@ -1,4 +1,4 @@
-"""Stores of tracks that were never heard: made-up embeddings and mels, indexed by `build_index`."""
+"""Stores without audio: synthetic embeddings and mels, indexed by `build_index`."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from audioae.store.manifest import DatasetRef
 from audioae.store.schemas import DATASETS
 from tests.search.made import clustered
 
-STARTS_S = (5.0, 15.0, 25.0, 35.0)  # of the clips
+STARTS_S = (5.0, 15.0, 25.0, 35.0)  # where the clips of each track begin
 
 
 def made_store(
@@ -32,23 +32,31 @@ def made_store(
     indexed: bool = True,
     columns: Mapping[str, Sequence[Any]] | None = None,
 ) -> Store:
-    """Tracks "t00", "t01" ... titled "Title 0" and so on, each by an artist of its own and of one of two styles.
+    """Make a store of tracks "t00", "t01" ... titled "Title 0", "Title 1" ..., with different artists and two styles.
 
     Parameters
     ----------
-    copies, same_bytes : mapping of number to number
-        Which track is a re-encoded copy of which earlier one, and which has the very bytes of which.
+    root : Path
+        The folder of the store.
+    n : int
+        The number of tracks.
+    copies : mapping of int to int
+        Tracks that are re-encoded copies of an earlier track.
+    same_bytes : mapping of int to int
+        Tracks that are byte-identical to an earlier track.
     rejected, pending : sequence of int
         Tracks without an embedding.
+    indexed : bool
+        Whether to build an index.
     columns : mapping of name to values
-        Other columns of `tracks`, or other values.
+        Further columns of `tracks`, or replacements.
     """
     store, (copies, same_bytes) = Store(str(root)), (copies or {}, same_bytes or {})
     ids = [f"t{i:02d}" for i in range(n)]
     original = [copies.get(i, i) for i in range(n)]
     rows = {
         "track_id": ids,
-        "uri": [f"/music/{one}.mp3" for one in ids],
+        "uri": [f"/music/{track_id}.mp3" for track_id in ids],
         "title": [f"Title {i}" for i in range(n)],
         "artist": [f"artist {i}" for i in original],
         "label": [f"style {i % 2}" for i in original],
@@ -71,10 +79,10 @@ def made_store(
     noise = 0.01 * np.random.default_rng(1).standard_normal((n, 128))
     vectors = clustered(n, seed=1)[original] + noise * np.array([i in copies for i in range(n)])[:, None]
     vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)[decoded]
-    kind = DATASETS["embeddings"].schema.field("embedding").type
+    vector_type = DATASETS["embeddings"].schema.field("embedding").type
     values = {
         "track_id": [ids[i] for i in decoded],
-        "embedding": pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), type=kind),
+        "embedding": pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), type=vector_type),
         "n_clips": [len(STARTS_S)] * len(decoded),
         "padded": [False] * len(decoded),
         "reconstruction_error": [0.0] * len(decoded),
@@ -100,14 +108,14 @@ def _commit(store: Store, dataset: str, columns: Mapping[str, Any], n: int, *par
 
 
 def _commit_model(store: Store, tracks: DatasetRef) -> DatasetRef:
-    """One that nobody can load."""
+    """Publish a model that cannot be loaded."""
     return commit_artifact(
         store, "model", {"model.safetensors": b""}, derived={}, recipe="made", config={}, parents=[tracks]
     )
 
 
 def _write_mels(store: Store, tracks: DatasetRef, ids: list[str], original: list[int]) -> None:
-    """Noise of its own for every recording, and what its copies have in common with it."""
+    """Write different noise for each recording; its copies get the same noise."""
     n = len(STARTS_S)
     codes = [np.random.default_rng(i).integers(0, 256, (n, 128 * 130)).astype(np.uint8) for i in original]
     schema = DATASETS["mels"].schema

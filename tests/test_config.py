@@ -1,4 +1,4 @@
-"""Configs: what is wrong is named with file, field, value, and the closest right key."""
+"""Config errors name the file, the field, the value, and the closest known key."""
 
 from pathlib import Path
 from typing import ClassVar
@@ -26,20 +26,20 @@ def write(tmp_path: Path, text: str, name: str = "c.yaml") -> Path:
     return path
 
 
-def test_overrides_go_deep_and_parse_as_yaml(tmp_path: Path):
+def test_overrides_set_nested_keys_and_are_parsed_as_yaml(tmp_path: Path):
     path = write(tmp_path, "name: a\ninner: {steps: 3}")
     config = load_config(Outer, path, ["inner.steps=7", "name=s3://bucket/x=y"])
     assert config == Outer(name="s3://bucket/x=y", inner=Inner(steps=7))
 
 
-def test_a_file_named_under_an_include_is_read_from_beside_the_config(tmp_path: Path):
+def test_an_included_file_is_found_next_to_the_config(tmp_path: Path):
     write(tmp_path, "steps: 5", "inner.yaml")
     assert load_config(Outer, write(tmp_path, "name: a\ninner: inner.yaml")).inner.steps == 5
     with pytest.raises(ConfigError, match=r"other.yaml: no such config file"):
         load_config(Outer, write(tmp_path, "name: a\ninner: other.yaml"))
 
 
-def test_an_included_file_can_be_overridden_inside(tmp_path: Path):
+def test_an_override_can_set_a_key_of_an_included_file(tmp_path: Path):
     write(tmp_path, "steps: 5", "inner.yaml")
     path = write(tmp_path, "name: a\ninner: inner.yaml")
     assert load_config(Outer, path, ["inner.steps=6"]).inner.steps == 6
@@ -56,7 +56,7 @@ def test_an_included_file_can_be_overridden_inside(tmp_path: Path):
         ("- a", r"c.yaml: got a list at the top"),
     ],
 )
-def test_a_bad_file_is_explained(tmp_path: Path, text: str, message: str):
+def test_the_error_of_a_bad_file_names_the_problem(tmp_path: Path, text: str, message: str):
     with pytest.raises(ConfigError, match=message):
         load_config(Outer, write(tmp_path, text))
 
@@ -65,19 +65,19 @@ def test_a_bad_file_is_explained(tmp_path: Path, text: str, message: str):
     ("override", "message"),
     [
         ("steps", r"--set 'steps': wanted key.path=value"),
-        ("name.x=1", r"'name' holds 'a', not a section"),
+        ("name.x=1", r"'name' is 'a', wanted a section of keys"),
         ("inner.stepz=1", r"did you mean 'steps'"),
     ],
 )
-def test_a_bad_override_is_explained(tmp_path: Path, override: str, message: str):
+def test_the_error_of_a_bad_override_names_the_problem(tmp_path: Path, override: str, message: str):
     with pytest.raises(ConfigError, match=message):
         load_config(Outer, write(tmp_path, "name: a"), [override])
 
 
-def test_missing_file_is_named():
+def test_the_error_of_a_missing_file_names_it():
     with pytest.raises(ConfigError, match=r"nowhere.yaml: no such config file"):
         load_config(Outer, "nowhere.yaml")
 
 
-def test_fingerprint_depends_on_content_alone():
+def test_a_fingerprint_depends_only_on_the_content():
     assert fingerprint(Inner(steps=2)) == fingerprint({"steps": 2}) != fingerprint({"steps": 3})

@@ -1,4 +1,4 @@
-"""What the flows cost: around a shard, on a rerun, on a catalog that grew by 1 %."""
+"""The cost of the flows: around a shard, on a rerun, and on a catalog that has grown by 1 %."""
 
 import shutil
 import tempfile
@@ -43,14 +43,14 @@ def measure() -> list[Row]:
         newcomer = sorted(
             path for path in audio.rglob("*") if path.suffix in (".mp3", ".flac", ".ogg", ".wav", ".m4a")
         )[0]
-        aside = folder / newcomer.name
-        shutil.move(newcomer, aside)
+        parked = folder / newcomer.name
+        shutil.move(newcomer, parked)
         overrides = ["synth=null", f"catalog.source={audio}", f"store={folder / 'store'}", "catalog.min_shards=10"]
-        return [_around_a_shard(folder, overrides), *_rerun_and_growth(folder, overrides, aside, newcomer)]
+        return [_around_a_shard(folder, overrides), *_rerun_and_growth(folder, overrides, parked, newcomer)]
 
 
 def _around_a_shard(folder: Path, overrides: list[str]) -> Row:
-    """The same shard by stage functions and by the flow, three times each in turn; what the flow adds, against 60 s."""
+    """Run the same shard by stage functions and by the flow, in turn, three times; compare the difference with 60 s."""
     one_shard = [*overrides[:2], "catalog.min_shards=1"]
 
     @flow(name="around")
@@ -80,12 +80,12 @@ def _around_a_shard(folder: Path, overrides: list[str]) -> Row:
         100 * max(added, 0.0) / SHARD_WORK_S,
         2,
         "%",
-        f"the flow adds {added:.2f} s to a shard that takes {direct:.2f} s here",
+        f"the flow adds {added:.2f} s to a shard that takes {direct:.2f} s",
         higher_is_better=False,
     )
 
 
-def _rerun_and_growth(folder: Path, overrides: list[str], aside: Path, newcomer: Path) -> list[Row]:
+def _rerun_and_growth(folder: Path, overrides: list[str], parked: Path, newcomer: Path) -> list[Row]:
     root = folder / "store"
     pipeline(CONFIG, overrides)
     before = _parts(root)
@@ -93,7 +93,7 @@ def _rerun_and_growth(folder: Path, overrides: list[str], aside: Path, newcomer:
     pipeline(CONFIG, overrides)
     seconds = time.perf_counter() - start
     rewritten = sum(_parts(root).get(name) != inode for name, inode in before.items()) + len(_parts(root)) - len(before)
-    shutil.move(aside, newcomer)
+    shutil.move(parked, newcomer)
     pipeline(CONFIG, overrides)
     after = _parts(root)
     touched = sum(after.get(name) != inode for name, inode in before.items())

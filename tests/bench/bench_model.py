@@ -1,6 +1,6 @@
-"""The model on one core: the encoder as it runs in `Embedder`, and the training step, each beside plain eager float32.
+"""The model on one core: the encoder in `Embedder` and the training step, each compared with plain eager float32.
 
-The plain form is what one writes first: float32, channels first, batch norm apart, one batch of 128.
+The plain form is the straightforward one: float32, channels first, separate batch norm, one batch of 128.
 """
 
 from collections.abc import Callable
@@ -33,7 +33,7 @@ class PlainEncoder(Encoder):
 
 
 def plain(model: ConvAutoencoder) -> ConvAutoencoder:
-    """A model with the same weights in plain form."""
+    """Build a model with the same weights in plain form."""
     made = build_model(model.config)
     assert isinstance(made, ConvAutoencoder)
     made.encoder = PlainEncoder(model.config.channels)
@@ -42,7 +42,7 @@ def plain(model: ConvAutoencoder) -> ConvAutoencoder:
 
 
 def training_step(model: ConvAutoencoder, codes: np.ndarray, half: bool) -> Callable[[], None]:
-    """One step of training.py on its own: forward, backward, clip, AdamW."""
+    """Make a function that runs one step of training.py: forward, backward, clip, AdamW."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
     sampler = PairSampler(np.arange(len(codes)) // 2, np.arange(len(codes)), seed=0)
     tracks = torch.arange(CLIPS // 2).repeat(2)

@@ -1,4 +1,4 @@
-"""What every variant in configs/model/ must do; a new YAML file is picked up by itself."""
+"""The contract of every variant in configs/model/; a new YAML file is tested automatically."""
 
 from pathlib import Path
 
@@ -22,13 +22,13 @@ every_net = pytest.mark.parametrize("path", NETS, ids=lambda path: path.stem)
 
 
 def tiny(path: Path) -> ModelConfig:
-    """The variant with few channels."""
+    """Load the variant with few channels."""
     return load_config(ModelConfig, path, [] if path.stem == "pca" else ["channels=[2, 4, 4, 8]"])
 
 
 @pytest.fixture(scope="module")
 def clips() -> ClipSet:
-    """Twelve tracks of two clips; each track is one slope and one beat."""
+    """Twelve tracks of two clips; each track has one spectral slope and one beat."""
     rng = np.random.default_rng(0)
     track = np.repeat(np.arange(12), 2)
     tilt = rng.uniform(-0.3, 0.3, 12)[track][:, None, None] * np.arange(128)[:, None]
@@ -41,7 +41,7 @@ def clips() -> ClipSet:
 
 @pytest.fixture(scope="module")
 def trained(clips: ClipSet) -> dict[str, TrainResult]:
-    """Each variant, trained for some steps."""
+    """Every variant, trained for 30 steps."""
     config = TrainConfig(
         steps=30, batch_size=16, learning_rate=5e-3, warmup=2, log_every=1, validate_every=30, accelerator="cpu"
     )
@@ -52,7 +52,7 @@ def mels(clips: ClipSet, n: int = 16) -> torch.Tensor:
     return torch.from_numpy(clips.codes[:n])
 
 
-def test_the_variants_of_the_design_are_there():
+def test_all_documented_variants_exist():
     assert {path.stem for path in VARIANTS} >= {
         "undercomplete", "sparse_l1", "sparse_kl", "denoising", "denoising_salt_pepper", "masked", "contractive", "vae",
         "beta_vae", "vqvae", "vqvae_product", "vqvae_residual", "vqvae_consistency", "vqvae_vicreg", "pca",
@@ -60,23 +60,23 @@ def test_the_variants_of_the_design_are_there():
 
 
 @every_net
-def test_a_variant_is_5_to_12_lines(path: Path):
+def test_a_config_has_5_to_12_lines(path: Path):
     assert 5 <= len(path.read_text().splitlines()) <= 12
 
 
-def test_the_default_is_the_consistency_variant():
+def test_the_default_config_is_the_consistency_variant():
     assert load_config(ModelConfig, VARIANTS[0].with_name("vqvae_consistency.yaml")) == ModelConfig()
 
 
 @every_net
-def test_full_size_builds(path: Path):
+def test_the_full_size_model_builds_and_embeds(path: Path):
     model = build_model(load_config(ModelConfig, path)).eval()
     with torch.no_grad():
         assert model.embed(torch.zeros(1, 128, 130, dtype=torch.uint8)).shape == (1, 128)
 
 
 @every_variant
-def test_embeddings_are_deterministic_and_batch_does_not_matter(path: Path, trained: dict, clips: ClipSet):
+def test_embeddings_are_deterministic_and_do_not_depend_on_the_batch(path: Path, trained: dict, clips: ClipSet):
     model = trained[path.stem].model
     with torch.no_grad():
         together = model.embed(mels(clips))
@@ -88,7 +88,7 @@ def test_embeddings_are_deterministic_and_batch_does_not_matter(path: Path, trai
 
 
 @every_variant
-def test_mels_go_through_and_come_out_as_mels(path: Path, trained: dict, clips: ClipSet):
+def test_reconstructions_and_decoded_embeddings_are_mels_in_range(path: Path, trained: dict, clips: ClipSet):
     model = trained[path.stem].model
     with torch.no_grad():
         embeddings, errors = model.embed_and_score(mels(clips))
@@ -101,12 +101,12 @@ def test_mels_go_through_and_come_out_as_mels(path: Path, trained: dict, clips: 
 
 
 @every_variant
-def test_saved_and_loaded_it_is_identical(path: Path, trained: dict, clips: ClipSet):
+def test_a_loaded_model_gives_identical_results(path: Path, trained: dict, clips: ClipSet):
     model = trained[path.stem].model
-    again = model_from_bytes(model_to_bytes(model))
+    loaded = model_from_bytes(model_to_bytes(model))
     with torch.no_grad():
-        assert torch.equal(again.embed(mels(clips)), model.embed(mels(clips)))
-        assert torch.equal(again.reconstruct(mels(clips)), model.reconstruct(mels(clips)))
+        assert torch.equal(loaded.embed(mels(clips)), model.embed(mels(clips)))
+        assert torch.equal(loaded.reconstruct(mels(clips)), model.reconstruct(mels(clips)))
 
 
 @every_net
@@ -123,7 +123,7 @@ def test_every_parameter_gets_a_finite_gradient(path: Path, clips: ClipSet):
 
 
 @every_net
-def test_the_reconstruction_improves(path: Path, trained: dict):
+def test_training_improves_the_reconstruction(path: Path, trained: dict):
     rows = [row for row in trained[path.stem].metrics if row["split"] == "train"]
     first, last = (sum(row["mse"] for row in part) / 5 for part in (rows[:5], rows[-5:]))
     assert last < 0.97 * first
@@ -138,7 +138,7 @@ def test_terms_are_logged_by_name(path: Path, trained: dict):
 
 
 @every_variant
-def test_one_clip_is_enough(path: Path, clips: ClipSet):
+def test_a_single_clip_is_enough_to_train(path: Path, clips: ClipSet):
     one = ClipSet(clips.codes[:1], clips.peak_db[:1], clips.track[:1])
     result = fit(tiny(path), TrainConfig(steps=2, batch_size=2, accelerator="cpu"), one)
     assert isinstance(result.model, (ConvAutoencoder, PcaModel))

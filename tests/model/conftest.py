@@ -1,14 +1,16 @@
-"""Clips to train on, made from a few recurring patterns: there is something to learn and little to wait for."""
+"""Training clips made from a few recurring patterns: there is something to learn, and it is learned fast."""
 
 import numpy as np
 import pytest
+import torch
 
+from audioae.model.blocks import mel_db
 from audioae.model.config import ModelConfig
 from audioae.model.data import ClipSet
 
 
 def make_clips(n_tracks: int = 24, clips_per_track: int = 3, seed: int = 0) -> ClipSet:
-    """Each track has its own spectrum and its own beat; its clips differ by noise and by where they start."""
+    """Make tracks with different spectra and beats; the clips of a track differ in noise and in starting point."""
     rng = np.random.default_rng(seed)
     n = n_tracks * clips_per_track
     track = np.repeat(np.arange(n_tracks), clips_per_track)
@@ -27,7 +29,13 @@ def clips() -> ClipSet:
     return make_clips()
 
 
+@pytest.fixture
+def db(clips: ClipSet) -> torch.Tensor:
+    """Twelve mels in dB."""
+    return mel_db(torch.from_numpy(clips.codes[:12]))
+
+
 @pytest.fixture(scope="session")
 def tiny() -> ModelConfig:
-    """The default variant, small enough for a step of some milliseconds."""
+    """The default variant, small enough that a step takes a few milliseconds."""
     return ModelConfig(channels=(2, 4, 4, 8))

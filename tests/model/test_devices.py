@@ -1,4 +1,4 @@
-"""Several devices: two processes on the CPU train one model."""
+"""Training on several devices: two processes on the CPU."""
 
 import numpy as np
 import torch

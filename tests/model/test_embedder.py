@@ -1,4 +1,4 @@
-"""Embeddings of clips and tracks: the same whatever batch, order or process they are made in."""
+"""Embeddings of clips and tracks do not depend on batch, order or the folded form of the model."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def model(tiny: ModelConfig, clips: ClipSet) -> ConvAutoencoder:
     return trained
 
 
-def test_batch_and_order_do_not_matter(model: ConvAutoencoder, clips: ClipSet):
+def test_embeddings_do_not_depend_on_batch_or_order(model: ConvAutoencoder, clips: ClipSet):
     embedder = Embedder(model, "cpu")
     together, errors = embedder.embed(clips.codes[:40])
     order = np.random.default_rng(0).permutation(40)
@@ -34,7 +34,7 @@ def test_batch_and_order_do_not_matter(model: ConvAutoencoder, clips: ClipSet):
     np.testing.assert_allclose(shuffled_errors[np.argsort(order)], errors, rtol=1e-4)
 
 
-def test_the_fast_form_computes_what_the_model_computes(model: ConvAutoencoder, clips: ClipSet):
+def test_the_folded_model_agrees_with_the_original(model: ConvAutoencoder, clips: ClipSet):
     codes = clips.codes[:20]
     embeddings, errors = Embedder(model, "cpu").embed(codes)
     with torch.no_grad():
@@ -46,7 +46,7 @@ def test_the_fast_form_computes_what_the_model_computes(model: ConvAutoencoder, 
     assert embeddings.dtype == errors.dtype == np.float32
 
 
-def test_folding_leaves_the_model_as_it_is(model: ConvAutoencoder):
+def test_folding_does_not_change_the_original_model(model: ConvAutoencoder):
     before = {name: value.clone() for name, value in model.state_dict().items()}
     folded = fold(model)
     assert all(stage.norm is None for stage in folded.modules() if isinstance(stage, Stage))
@@ -61,13 +61,13 @@ def test_no_clips_give_no_embeddings(model: ConvAutoencoder):
 
 
 @pytest.mark.parametrize("codes", [np.zeros((128, 130), np.uint8), np.zeros((2, 128, 130), np.float32)])
-def test_bad_codes_are_refused(codes: np.ndarray):
+def test_codes_of_a_wrong_shape_or_type_are_refused(codes: np.ndarray):
     embedder = Embedder(build_model(ModelConfig(channels=(2, 2))), "cpu")
     with pytest.raises(ModelError, match=r"wanted \(n, 128, 130\) uint8"):
         embedder.embed(codes)
 
 
-def test_a_track_is_the_mean_of_its_clips():
+def test_a_track_embedding_is_the_normalized_mean_of_its_clips():
     rng = np.random.default_rng(0)
     embeddings = rng.normal(1, 1, (5, 128)).astype(np.float32)
     track, spread = pool_track(embeddings)
@@ -81,7 +81,7 @@ def test_a_track_is_the_mean_of_its_clips():
         pool_track(embeddings[:0])
 
 
-def test_pooling_clips_that_cancel_out_is_finite():
+def test_clips_that_cancel_out_pool_to_a_finite_embedding():
     track, spread = pool_track(np.stack([np.ones(128), -np.ones(128)]).astype(np.float32))
     assert np.isfinite(track).all()
     assert np.isfinite(spread)

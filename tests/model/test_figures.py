@@ -1,4 +1,4 @@
-"""Figures are PNGs of the right make-up, and leave no trace in matplotlib's global state."""
+"""Figures are PNGs with the expected content, and leave no trace in matplotlib's global state."""
 
 import io
 
@@ -34,8 +34,8 @@ def test_training_figure_draws_both_splits():
         assert (np.abs(image * 255 - color).max(axis=2) < 8).sum() > 50
 
 
-def test_nothing_to_draw_is_an_error():
-    with pytest.raises(ModelError, match="wanted the same, not empty"):
+def test_a_figure_without_data_is_an_error():
+    with pytest.raises(ModelError, match="wanted equal, non-empty shapes"):
         reconstruction_figure(np.zeros((0, 128, 130)), np.zeros((0, 128, 130)))
     with pytest.raises(ModelError, match="got 0 rows of metrics"):
         training_figure([])

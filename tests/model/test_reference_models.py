@@ -1,4 +1,4 @@
-"""What a model is measured against: components, untrained maps, deviations, codes in use."""
+"""Reference models: principal components, an untrained encoder, deviations from the mean, and code usage."""
 
 import warnings
 
@@ -19,7 +19,7 @@ from audioae.model.terms import Mse
 
 
 def with_codebooks(config: ModelConfig, codes: np.ndarray) -> ConvAutoencoder:
-    """A model whose codebooks are started on `codes`, with an embedding norm that does something."""
+    """Build a model with codebooks initialized on `codes`, and with a fitted embedding norm."""
     model = build_model(config)
     assert isinstance(model, ConvAutoencoder)
     mels = torch.from_numpy(codes)
@@ -38,31 +38,31 @@ def with_codebooks(config: ModelConfig, codes: np.ndarray) -> ConvAutoencoder:
         (VqConfig(kind="vq", groups=2, codebook_size=8, levels=3), (3, 2, 8)),
     ],
 )
-def test_codes_counted_are_those_that_the_model_chooses(clips: ClipSet, config: VqConfig, shape: tuple[int, ...]):
+def test_code_counts_agree_with_the_codes_in_the_forward_pass(clips: ClipSet, config: VqConfig, shape: tuple[int, ...]):
     model = with_codebooks(ModelConfig(channels=(2, 4, 4, 8), bottleneck=config), clips.codes)
     embedder = Embedder(model, "cpu")
-    seen = []
+    outputs = []
     assert isinstance(model.bottleneck, VqBottleneck)
-    model.bottleneck.quantizer.register_forward_hook(lambda module, args, out: seen.append(out.codes))
+    model.bottleneck.quantizer.register_forward_hook(lambda module, args, out: outputs.append(out.codes))
     with torch.no_grad():
         model.reconstruct(torch.from_numpy(clips.codes))
-    chosen = seen[0].numpy().reshape(*shape[:2], -1)
+    chosen = outputs[0].numpy().reshape(*shape[:2], -1)
     counts = code_counts(embedder.embed(clips.codes)[0], embedder)
     assert counts is not None
     assert counts.shape == shape
     assert (counts.sum(axis=2) == chosen.shape[2]).all()
     expected = np.stack([[np.bincount(book, minlength=shape[2]) for book in level] for level in chosen])
-    assert np.abs(counts - expected).sum() <= 2  # a tie may go either way: the embedding was scaled and scaled back
+    assert np.abs(counts - expected).sum() <= 2  # scaling an embedding and back may flip a tie
 
 
-def test_a_model_without_codes_has_none_to_count(clips: ClipSet):
+def test_a_model_without_a_codebook_has_no_code_counts():
     config = ModelConfig(channels=(2, 4), bottleneck=LinearConfig(kind="linear"), terms=(Mse(kind="mse"),))
     embedder = Embedder(build_model(config), "cpu")
     assert code_counts(np.zeros((3, 128), np.float32), embedder) is None
     assert code_counts(np.zeros((3, 128), np.float32), Embedder(PcaModel(), "cpu")) is None
 
 
-def test_deviations_by_hand(clips: ClipSet, tiny: ModelConfig):
+def test_deviations_agree_with_numpy(clips: ClipSet, tiny: ModelConfig):
     embedder = Embedder(with_codebooks(tiny, clips.codes), "cpu")
     db = decode_mel(clips.codes).astype(np.float64)
     std = embedder.model.mel_norm.std.numpy()
@@ -70,21 +70,21 @@ def test_deviations_by_hand(clips: ClipSet, tiny: ModelConfig):
     np.testing.assert_allclose(deviations(clips.codes, embedder), expected, rtol=1e-4)
 
 
-def test_components_rest_on_the_rows_given_in_the_units_given(clips: ClipSet, tiny: ModelConfig):
+def test_components_depend_only_on_the_given_rows_and_use_the_given_units(clips: ClipSet, tiny: ModelConfig):
     like = Embedder(with_codebooks(tiny, clips.codes), "cpu")
     rows = np.arange(0, 72, 2)
     first = fit_pca(clips.codes, rows, like=like)
-    elsewhere = clips.codes.copy()
-    elsewhere[1::2] = 0
-    second = fit_pca(elsewhere, rows, like=like)
+    changed = clips.codes.copy()
+    changed[1::2] = 0
+    second = fit_pca(changed, rows, like=like)
     np.testing.assert_array_equal(first.embed(clips.codes)[0], second.embed(clips.codes)[0])
     assert torch.equal(first.model.mel_norm.std, like.model.mel_norm.std)
-    own = fit_pca(clips.codes, rows)
+    without_like = fit_pca(clips.codes, rows)
     expected = decode_mel(clips.codes[rows]).std(axis=(0, 2))
-    np.testing.assert_allclose(own.model.mel_norm.std[:, 0].numpy(), expected, rtol=1e-3)
+    np.testing.assert_allclose(without_like.model.mel_norm.std[:, 0].numpy(), expected, rtol=1e-3)
 
 
-def test_untrained_maps_are_the_same_each_time_in_any_block(clips: ClipSet):
+def test_the_untrained_encoder_is_deterministic_and_does_not_depend_on_the_batch(clips: ClipSet):
     state = torch.random.get_rng_state()
     encoder = UntrainedEncoder(clips.codes)
     assert torch.equal(torch.random.get_rng_state(), state)
@@ -95,8 +95,8 @@ def test_untrained_maps_are_the_same_each_time_in_any_block(clips: ClipSet):
     read_only.flags.writeable = False  # as a memory map is
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        again = UntrainedEncoder(read_only)
-        np.testing.assert_array_equal(again.describe(read_only), together)
-    alone = np.concatenate([again.describe(clips.codes[i : i + 1]) for i in range(0, 72, 7)])
+        second = UntrainedEncoder(read_only)
+        np.testing.assert_array_equal(second.describe(read_only), together)
+    alone = np.concatenate([second.describe(clips.codes[i : i + 1]) for i in range(0, 72, 7)])
     np.testing.assert_allclose(alone, together[::7], atol=1e-5)
     assert (together.std(axis=0) > 1e-4).mean() > 0.5

@@ -1,4 +1,4 @@
-"""A user's TorchScript decoder."""
+"""A user's TorchScript decoder: good modules, damaged files and wrong modules."""
 
 from pathlib import Path
 
@@ -36,29 +36,29 @@ def saved(module: torch.nn.Module, path: Path) -> Path:
     return path
 
 
-def test_a_module_makes_a_waveform_again(tmp_path: Path):
+def test_a_module_resynthesizes_a_waveform_of_the_same_length(tmp_path: Path):
     decoder = WaveformDecoder(saved(Halved(), tmp_path / "halved.pt"))
     waveform = np.linspace(-1, 1, 100, dtype=np.float32)
-    made = decoder.resynthesize(waveform)
+    output = decoder.resynthesize(waveform)
     assert decoder.sample_rate == 32_000
-    assert made[:97] == pytest.approx(waveform[:97] / 2)
-    assert made[97:].tolist() == [0, 0, 0]
+    assert output[:97] == pytest.approx(waveform[:97] / 2)
+    assert output[97:].tolist() == [0, 0, 0]
 
 
-def test_files_that_are_no_module(tmp_path: Path):
+def test_missing_and_damaged_files_are_refused(tmp_path: Path):
     with pytest.raises(ModelError, match=r"gone.pt: no such file; wanted a TorchScript module"):
         WaveformDecoder(tmp_path / "gone.pt")
     (tmp_path / "junk.pt").write_bytes(b"junk" * 100)
-    with pytest.raises(ModelError, match=r"junk.pt: not a TorchScript module, or a damaged one"):
+    with pytest.raises(ModelError, match=r"junk.pt: not a TorchScript module, or damaged"):
         WaveformDecoder(tmp_path / "junk.pt")
     whole = saved(Halved(), tmp_path / "halved.pt").read_bytes()
     (tmp_path / "half.pt").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ModelError, match=r"half.pt: not a TorchScript module, or a damaged one"):
+    with pytest.raises(ModelError, match=r"half.pt: not a TorchScript module, or damaged"):
         WaveformDecoder(tmp_path / "half.pt")
 
 
-def test_modules_that_do_something_else(tmp_path: Path):
-    with pytest.raises(ModelError, match=r"made \(1, 1\), wanted about \(1, 1, 100\)"):
+def test_modules_with_another_input_or_output_are_refused(tmp_path: Path):
+    with pytest.raises(ModelError, match=r"returned \(1, 1\), wanted about \(1, 1, 100\)"):
         WaveformDecoder(saved(Text(), tmp_path / "text.pt")).resynthesize(np.zeros(100, np.float32))
     with pytest.raises(ModelError, match=r"failed on a waveform of shape \(1, 1, 100\)"):
         WaveformDecoder(saved(Stereo(), tmp_path / "stereo.pt")).resynthesize(np.zeros(100, np.float32))

@@ -1,6 +1,5 @@
-"""The training loop: resuming after a kill, alarms, early stop, schedules, callers in threads."""
+"""The training loop: resuming after a kill, alarms, early stopping, time limits, callers in threads."""
 
-import math
 import signal
 import subprocess
 import sys
@@ -15,10 +14,8 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from audioae.errors import ModelError
-from audioae.model.alarms import Patience, check_codebook, check_finite
 from audioae.model.config import ModelConfig
 from audioae.model.data import ClipSet
-from audioae.model.threads import cpu_threads
 from audioae.model.train_config import TrainConfig
 from audioae.model.training import TrainResult, fit
 from audioae.model.weights import model_to_bytes
@@ -43,16 +40,18 @@ class InMemory:
         self.saved += 1
 
 
-class Interrupted(Exception):  # noqa: N818 - no error, a pulled plug
+class Interrupted(Exception):  # noqa: N818 - stands for a kill, not for an error
     pass
 
 
 def stop_at(step: int):
-    def listen(row: dict[str, Any]) -> None:
+    """Make a callback that interrupts the run when `step` is logged."""
+
+    def on_row(row: dict[str, Any]) -> None:
         if row["step"] == step:
             raise Interrupted
 
-    return listen
+    return on_row
 
 
 def rows_of(result: TrainResult, split: str) -> list[dict[str, Any]]:
@@ -65,7 +64,7 @@ def undisturbed(tiny: ModelConfig, clips: ClipSet) -> TrainResult:
 
 
 @pytest.mark.parametrize("step", [1, 3, 4, 8, 11, 12])
-def test_interrupted_anywhere_it_ends_with_the_same_weights(
+def test_a_run_interrupted_at_any_step_ends_with_the_same_weights(
     tiny: ModelConfig, clips: ClipSet, undisturbed: TrainResult, step: int
 ):
     checkpoints = InMemory()
@@ -121,12 +120,12 @@ CHILD = """
 
     torch.set_num_threads(1)
     config = TrainConfig.model_validate_json(sys.argv[3])
-    report = lambda row: print(row["step"], flush=True)
-    fit(ModelConfig(channels=(2, 4, 4, 8)), config, make_clips(), checkpoints=OnDisk(), on_progress=report)
+    on_row = lambda row: print(row["step"], flush=True)
+    fit(ModelConfig(channels=(2, 4, 4, 8)), config, make_clips(), checkpoints=OnDisk(), on_progress=on_row)
 """
 
 
-def test_killed_by_the_system_another_process_ends_the_same(tmp_path: Path, tiny: ModelConfig, clips: ClipSet):
+def test_another_process_resumes_a_killed_run_exactly(tmp_path: Path, tiny: ModelConfig, clips: ClipSet):
     script = tmp_path / "child.py"
     script.write_text(textwrap.dedent(CHILD))
     arguments = [sys.executable, str(script), str(Path(__file__).parent), str(tmp_path), SHORT.model_dump_json()]
@@ -148,26 +147,26 @@ def test_killed_by_the_system_another_process_ends_the_same(tmp_path: Path, tiny
     assert model_to_bytes(resumed.model) == model_to_bytes(whole.model)
 
 
-def test_a_finished_run_is_not_run_again(tiny: ModelConfig, clips: ClipSet, undisturbed: TrainResult):
+def test_a_finished_run_trains_no_further(tiny: ModelConfig, clips: ClipSet, undisturbed: TrainResult):
     checkpoints = InMemory()
     fit(tiny, SHORT, clips, checkpoints=checkpoints)
     rows: list[dict[str, Any]] = []
-    again = fit(tiny, SHORT, clips, checkpoints=checkpoints, on_progress=rows.append)
+    second = fit(tiny, SHORT, clips, checkpoints=checkpoints, on_progress=rows.append)
     assert rows == []
-    assert model_to_bytes(again.model) == model_to_bytes(undisturbed.model)
+    assert model_to_bytes(second.model) == model_to_bytes(undisturbed.model)
 
 
 def test_a_checkpoint_of_another_run_is_refused(tiny: ModelConfig, clips: ClipSet):
     checkpoints = InMemory()
     fit(tiny, SHORT, clips, checkpoints=checkpoints)
-    with pytest.raises(ModelError, match="belongs to another run: train differ; delete it"):
+    with pytest.raises(ModelError, match=r"belongs to another run \(different: train\); delete it"):
         fit(tiny, SHORT.model_copy(update={"seed": 1}), clips, checkpoints=checkpoints)
     checkpoints.content = b"half a checkpoint"
     with pytest.raises(ModelError, match="17 bytes cannot be read"):
         fit(tiny, SHORT, clips, checkpoints=checkpoints)
 
 
-def test_in_a_thread_it_gives_the_same_and_leaves_globals_alone(
+def test_a_run_in_a_thread_gives_the_same_model_and_changes_no_global_state(
     tiny: ModelConfig, clips: ClipSet, undisturbed: TrainResult
 ):
     before, threads = torch.random.get_rng_state(), torch.get_num_threads()
@@ -182,7 +181,7 @@ def test_in_a_thread_it_gives_the_same_and_leaves_globals_alone(
     assert model_to_bytes(results[0].model) == model_to_bytes(undisturbed.model)
 
 
-def test_metrics_and_examples(undisturbed: TrainResult):
+def test_metrics_have_a_row_per_step_and_validation(undisturbed: TrainResult):
     train, held = rows_of(undisturbed, "train"), rows_of(undisturbed, "held_out")
     assert [row["step"] for row in train] == list(range(1, 13))
     assert [row["step"] for row in held] == [4, 8, 12]
@@ -204,7 +203,7 @@ def test_embeddings_are_centered_and_scaled_over_training_clips(undisturbed: Tra
     assert embeddings.square().mean().item() == pytest.approx(1, abs=1e-3)
 
 
-def test_tensorboard_goes_on_in_the_same_folder(tiny: ModelConfig, clips: ClipSet, tmp_path: Path):
+def test_a_resumed_run_continues_its_tensorboard_log(tiny: ModelConfig, clips: ClipSet, tmp_path: Path):
     checkpoints = InMemory()
     with pytest.raises(Interrupted):
         fit(tiny, SHORT, clips, checkpoints=checkpoints, log_dir=tmp_path, on_progress=stop_at(8))
@@ -229,36 +228,34 @@ def test_early_stop_returns_the_best_model(tiny: ModelConfig, clips: ClipSet):
     assert losses.index(min(losses)) == len(losses) - 3
 
 
-def test_the_time_budget_ends_a_run(tiny: ModelConfig, clips: ClipSet):
+def test_max_minutes_ends_a_run(tiny: ModelConfig, clips: ClipSet):
     result = fit(tiny, SHORT.model_copy(update={"steps": 100_000, "max_minutes": 0.01}), clips)
     assert result.stopped_because == "max_minutes"
     assert 0 < result.steps < 100_000
 
 
-def test_bfloat16_and_float32_train_alike(tiny: ModelConfig, clips: ClipSet):
+def test_bfloat16_and_float32_reach_a_similar_loss(tiny: ModelConfig, clips: ClipSet):
     runs = [fit(tiny, SHORT.model_copy(update={"precision": p}), clips) for p in ("32-true", "bf16-mixed")]
     losses = [rows_of(run, "held_out")[-1]["loss"] for run in runs]
     assert losses[0] == pytest.approx(losses[1], rel=0.05)
 
 
-def test_pca_goes_through_the_same_door(clips: ClipSet):
+def test_pca_is_fitted_by_the_same_function(clips: ClipSet):
     result = fit(ModelConfig(kind="pca"), SHORT, clips)
     held = rows_of(result, "held_out")
     assert 0 < held[0]["mse"] < 1
     assert model_to_bytes(result.model) == model_to_bytes(fit(ModelConfig(kind="pca"), SHORT, clips).model)
 
 
-def test_alarm_on_a_loss_that_is_no_number(tiny: ModelConfig, clips: ClipSet):
+def test_a_diverging_loss_stops_the_run(tiny: ModelConfig, clips: ClipSet):
     config = SHORT.model_copy(update={"learning_rate": 1e30, "warmup": 0, "clip_norm": 1e30, "precision": "32-true"})
     with pytest.raises(
         ModelError, match=r"training step \d+: .*(nan|inf), wanted finite numbers; lower train.learning"
     ):
         fit(tiny, config, clips)
-    with pytest.raises(ModelError, match="step 7: kl = nan"):
-        check_finite({"mse": 0.5, "kl": math.nan}, 7)
 
 
-def test_alarm_on_a_collapsed_codebook(tiny: ModelConfig, clips: ClipSet):
+def test_a_collapsed_codebook_stops_the_run(tiny: ModelConfig, clips: ClipSet):
     silent = ClipSet(np.zeros_like(clips.codes), clips.peak_db, clips.track)
     config = ModelConfig.model_validate(
         {
@@ -270,30 +267,9 @@ def test_alarm_on_a_collapsed_codebook(tiny: ModelConfig, clips: ClipSet):
     )
     with pytest.raises(ModelError, match=r"codebook collapse, perplexity [1-4]\.\d of 256 codes, wanted at least 5\.1"):
         fit(config, TrainConfig(steps=50, batch_size=8, log_every=5, collapse_grace=20, accelerator="cpu"), silent)
-    check_codebook(1.0, 256, step=10, grace=20)
-    check_codebook(200.0, 256, step=100, grace=20)
 
 
-def test_no_clips_is_an_error(tiny: ModelConfig):
-    nothing = ClipSet(np.zeros((0, 128, 130), np.uint8), np.zeros(0, np.float32), np.zeros(0, np.int64))
+def test_training_without_clips_is_an_error(tiny: ModelConfig):
+    empty = ClipSet(np.zeros((0, 128, 130), np.uint8), np.zeros(0, np.float32), np.zeros(0, np.int64))
     with pytest.raises(ModelError, match="got 0 clips"):
-        fit(tiny, SHORT, nothing)
-
-
-def test_patience_counts_validations_without_improvement():
-    patience = Patience(2)
-    assert [patience.update(loss, step) for step, loss in enumerate([3.0, 2.0, 2.5, 1.0, 1.0])] == [
-        True, True, False, True, False,
-    ]  # fmt: skip
-    assert not patience.exhausted
-    again = Patience(2, **patience.state())
-    again.update(9.0, 6)
-    assert again.exhausted
-    assert (again.best, again.best_step) == (1.0, 3)
-
-
-def test_threads_are_set_while_training_and_restored():
-    before = torch.get_num_threads()
-    with cpu_threads(1):
-        assert torch.get_num_threads() == 1
-    assert torch.get_num_threads() == before
+        fit(tiny, SHORT, empty)

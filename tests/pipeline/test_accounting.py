@@ -1,4 +1,4 @@
-"""Closed accounting: every track is in exactly one state, and the sums come out."""
+"""Accounting: every track is in exactly one state, and the states add up to the catalog."""
 
 import pyarrow as pa
 import pytest
@@ -29,16 +29,16 @@ def test_every_track_is_counted_once():
     assert sums.padded == 1
 
 
-def test_two_states_at_once_raise():
+def test_a_track_in_two_states_is_an_error():
     with pytest.raises(StoreError, match=r"1 tracks are in two states at once, for example b"):
         account(*tables(rejected=["b"], embedded=["b"]))
 
 
-def test_rejects_of_another_catalog_do_not_count():
+def test_rejects_of_tracks_outside_the_catalog_are_not_counted():
     assert account(*tables(rejected=["zzz"])).rejected == {}
 
 
-def test_a_finished_chain_has_nothing_pending(chain):
+def test_no_track_is_pending_after_a_finished_chain(chain):
     store, _ = chain
     sums = account_store(store)
     assert (sums.n_tracks, sums.embedded, sums.pending) == (24, 24, 0)
@@ -55,9 +55,9 @@ def test_too_many_rejects_publish_nothing(tmp_path, n_bad, limit, fails):
     store.write_part("health", "x", pa.Table.from_pylist(good, schema=HEALTH))
     arguments = (store, DatasetRef("tracks", "t"), ["x"], MelsConfig())
     if fails:
-        with pytest.raises(
-            StoreError, match=rf"{n_bad} of 10 tracks were rejected.*silent {n_bad}.*Nothing was published"
-        ):
+        problem = f"{n_bad} of 10" if n_bad < 10 else "all 10"
+        message = rf"{problem} tracks were rejected.*\(silent {n_bad}\); for example 0: silent.*Nothing was published"
+        with pytest.raises(StoreError, match=message):
             commit_evidence(*arguments, max_reject_rate=limit)
         assert store.latest("rejects") is None
     else:

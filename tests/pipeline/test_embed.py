@@ -1,4 +1,4 @@
-"""Embeddings are the same whatever way they are computed, and a part belongs to one model."""
+"""Embeddings do not depend on how they are computed, and each part belongs to one model."""
 
 import numpy as np
 import pyarrow as pa
@@ -17,14 +17,14 @@ from audioae.store.manifest import DatasetRef
 
 
 def copy_datasets(source: Store, target: Store, *datasets: str) -> None:
-    """What a second store needs to go on from: the published versions of `datasets`."""
+    """Copy the published versions of `datasets` to a second store."""
     for dataset in datasets:
         for key in source.storage.list(dataset):
             target.storage.write(key, source.storage.read(key))
 
 
-def test_streamed_from_audio_is_what_stored_mels_give(chain, tmp_path):
-    """A catalog can be embedded without its mels ever being stored: the same parts, byte for byte."""
+def test_embedding_without_stored_mels_gives_the_same_parts(chain, tmp_path):
+    """A catalog can be embedded without ever storing its mels; the parts are byte-identical."""
     store, config = chain
     other = Store(str(tmp_path / "store"))
     copy_datasets(store, other, "tracks", "model")
@@ -40,7 +40,7 @@ def test_streamed_from_audio_is_what_stored_mels_give(chain, tmp_path):
         assert other.latest(dataset) == store.latest(dataset)
 
 
-def test_one_file_gives_its_vector_whatever_the_batch(chain):
+def test_the_embedding_of_a_file_agrees_with_the_stored_one(chain):
     store, _ = chain
     library = Library(store)
     table = read_embeddings(store, store.require("embeddings"))
@@ -49,7 +49,7 @@ def test_one_file_gives_its_vector_whatever_the_batch(chain):
         assert float(stored @ library.embed_file(row["uri"])) >= 0.99999
 
 
-def test_a_sample_of_mels_is_enough_to_train_on(chain, tmp_path):
+def test_max_stored_tracks_stores_a_sample_of_whole_shards(chain, tmp_path):
     store, config = chain
     other = Store(str(tmp_path / "store"))
     copy_datasets(store, other, "tracks")
@@ -63,7 +63,7 @@ def test_a_sample_of_mels_is_enough_to_train_on(chain, tmp_path):
     assert pending_mels(other, sample, tracks) == []
 
 
-def test_a_shard_without_a_part_is_an_error_and_nothing_is_published(chain, tmp_path):
+def test_a_missing_part_is_an_error_and_nothing_is_published(chain, tmp_path):
     store, config = chain
     other = Store(str(tmp_path / "store"))
     copy_datasets(store, other, "tracks", "model")
@@ -94,7 +94,7 @@ def test_a_model_and_an_index_that_do_not_belong_together(chain, tmp_path):
         Library(other).index.search(np.ones((1, 128), np.float32), 1)
 
 
-def test_an_index_that_misses_its_gate_is_not_published(chain, tmp_path):
+def test_an_index_that_fails_its_gate_is_not_published(chain, tmp_path):
     store, config = chain
     other = Store(str(tmp_path / "store"))
     copy_datasets(store, other, "tracks", "model", "embeddings", "index")
@@ -106,7 +106,7 @@ def test_an_index_that_misses_its_gate_is_not_published(chain, tmp_path):
     assert len(other.versions("index")) == 1
 
 
-def test_a_duplicate_answers_with_its_keepers_neighbors(chain):
+def test_an_exact_duplicate_has_the_embedding_of_its_original(chain):
     store, _ = chain
     library = Library(store)
     row = library.tracks.to_pylist()[0]
@@ -114,7 +114,7 @@ def test_a_duplicate_answers_with_its_keepers_neighbors(chain):
     assert np.array_equal(library.embedding_of(twin), library.embedding_of(row))
 
 
-def test_clips_stream_in_shard_order_and_count_progress(chain):
+def test_clips_come_in_shard_order_and_progress_ends_at_the_total(chain):
     store, config = chain
     seen: list[tuple[int, int]] = []
     parts = iter_clips(

@@ -1,4 +1,4 @@
-"""A disk that fills up in the middle of a run: one message, nothing published, and a rerun that goes on."""
+"""A disk that fills up during a run: one clear error, nothing published, and a rerun that continues."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ from tests.chain import run_chain
 
 ROOT = Path(__file__).parents[2]
 
-# The kernel itself refuses, as on a full disk: no file may grow beyond so many bytes.
+# The kernel refuses writes as on a full disk: no file may grow beyond the limit.
 LIMITED = """
 import resource, signal, sys
 from audioae.errors import AudioaeError
@@ -23,7 +23,7 @@ except AudioaeError as error:
 """
 
 
-def test_a_full_disk_publishes_nothing_and_a_rerun_goes_on(tiny_config, chain, tmp_path: Path):
+def test_a_full_disk_publishes_nothing_and_a_rerun_continues(tiny_config, chain, tmp_path: Path):
     path, overrides = tiny_config
     command = [sys.executable, "-c", LIMITED, path, *overrides, f"store={tmp_path / 'store'}"]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)

@@ -1,4 +1,4 @@
-"""A kill -9 at any moment and a rerun give byte for byte what an undisturbed run gives."""
+"""A run that is killed at any moment and rerun gives the same bytes as an uninterrupted run."""
 
 import json
 import multiprocessing
@@ -20,14 +20,14 @@ CONTEXT = multiprocessing.get_context("forkserver")
 
 
 def start(config: str, overrides: list[str]):
-    """The chain in a process of its own; the fork server has the imports done, so that kills hit work."""
+    """Run the chain in a child process; the fork server has done the imports, so that kills hit the work itself."""
     process = CONTEXT.Process(target=run_configured, args=(config, overrides))
     process.start()
     return process
 
 
 def published(root: Path) -> dict[str, bytes]:
-    """Every object that a current version names, but for what holds timings."""
+    """Read every object of the current versions, except those that contain timings."""
     store = Store(str(root))
     content = {}
     for dataset in PUBLISHED:
@@ -41,7 +41,7 @@ def published(root: Path) -> dict[str, bytes]:
     return content
 
 
-def test_killed_and_rerun_is_byte_for_byte_the_undisturbed_run(tiny_config, tmp_path: Path):
+def test_a_killed_and_rerun_chain_gives_the_same_bytes(tiny_config, tmp_path: Path):
     path, overrides = tiny_config
     CONTEXT.set_forkserver_preload(["tests.chain", "lightning.fabric"])
     imports = CONTEXT.Process(target=str)
@@ -66,11 +66,11 @@ def test_killed_and_rerun_is_byte_for_byte_the_undisturbed_run(tiny_config, tmp_
             if process.exitcode is None:
                 os.kill(process.pid or 0, signal.SIGKILL)
                 process.join(30)
-            assert process.exitcode in (0, -signal.SIGKILL), "it failed by itself"
-            finished = process.exitcode == 0  # it may have ended between the look and the kill
+            assert process.exitcode in (0, -signal.SIGKILL), "the run failed without being killed"
+            finished = process.exitcode == 0  # it may have ended just before the kill
             killed += not finished
             now = _parts(root)
-            assert [name for name, inode in parts.items() if now.get(name) != inode] == [], "a part was written again"
+            assert [name for name, inode in parts.items() if now.get(name) != inode] == [], "a part was rewritten"
             if finished:
                 break
         got = published(root)
@@ -78,9 +78,9 @@ def test_killed_and_rerun_is_byte_for_byte_the_undisturbed_run(tiny_config, tmp_
         assert [name for name in wanted if got[name] != wanted[name]] == []
         if killed >= KILLS:
             break
-    assert number >= 1, "one store only: the moments were not spread over the run"
+    assert number >= 1, "only one store was needed: the kills were not spread over the run"
 
 
 def _parts(root: Path) -> dict[str, int]:
-    """The inode of each part; one that is written again gets another."""
+    """Return the inode of each part; a rewritten part has a different one."""
     return {str(path): path.stat().st_ino for path in root.glob("*/parts/*.parquet")}

@@ -1,4 +1,4 @@
-"""The whole chain on an S3 server gives what it gives on a local folder."""
+"""The whole chain gives the same versions on an S3 server and in a local folder."""
 
 from audioae.api import Library
 from audioae.store.dataset import Store
@@ -6,7 +6,7 @@ from audioae.store.upkeep import PUBLISHED
 from tests.chain import run_chain
 
 
-def test_the_chain_on_s3_is_the_chain_on_disk(chain, s3_root):
+def test_s3_and_a_local_folder_hold_the_same_versions(chain, s3_root):
     local, config = chain
     run_chain(config.model_copy(update={"store": s3_root}))
     remote = Store(s3_root)

@@ -1,4 +1,4 @@
-"""The stage catalog: stable shards and IDs, growth, duplicates."""
+"""The stage catalog: stable shards and IDs, growth, exact duplicates."""
 
 import shutil
 from pathlib import Path
@@ -24,7 +24,7 @@ def a_file(music: Path) -> Path:
     return min(music.rglob("*.flac"))
 
 
-def test_the_same_source_is_the_same_version(music, tmp_path):
+def test_an_unchanged_source_gives_the_same_version(music, tmp_path):
     store = Store(str(tmp_path / "store"))
     first, tracks = scan(store, music)
     assert scan(store, music)[0] == first
@@ -32,7 +32,7 @@ def test_the_same_source_is_the_same_version(music, tmp_path):
     assert sorted({row["shard"] for row in tracks.values()}) == list(range(6))
 
 
-def test_new_tracks_open_new_shards_and_old_shards_stay(music, tmp_path):
+def test_new_tracks_go_into_new_shards_and_old_shards_stay_the_same(music, tmp_path):
     store = Store(str(tmp_path / "store"))
     added = music / "0 first in order.flac"
     content = a_file(music).read_bytes()
@@ -45,13 +45,13 @@ def test_new_tracks_open_new_shards_and_old_shards_stay(music, tmp_path):
     assert [p.name for p in store.manifest(second).parts][:-1] == [p.name for p in store.manifest(first).parts]
 
 
-def test_ids_survive_a_rename_of_the_root(music, tmp_path):
+def test_track_ids_survive_a_rename_of_the_source_folder(music, tmp_path):
     _, before = scan(Store(str(tmp_path / "a")), music)
     _, after = scan(Store(str(tmp_path / "b")), music.rename(tmp_path / "renamed"))
     assert after.keys() == before.keys()
 
 
-def test_exact_duplicates_name_the_first_seen(music, tmp_path):
+def test_an_exact_duplicate_names_the_track_seen_first(music, tmp_path):
     store = Store(str(tmp_path / "store"))
     original = a_file(music)
     _, before = scan(store, music)
@@ -63,7 +63,7 @@ def test_exact_duplicates_name_the_first_seen(music, tmp_path):
     assert [row["duplicate_of"] for t, row in after.items() if t != copy] == [None] * 24
     original.unlink()
     _, last = scan(store, music)
-    assert last[copy]["duplicate_of"] is None, "the copy is all that is left"
+    assert last[copy]["duplicate_of"] is None, "the copy is the only one left"
 
 
 def test_a_changed_file_changes_only_its_shard(music, tmp_path):
