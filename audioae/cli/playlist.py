@@ -102,7 +102,7 @@ def playlist(
     workers = Workers(n=len(os.sched_getaffinity(0)))
     filters = make_filters(label, artist, album, year, duration, added_after, allow, deny)
     with progress_line() as progress:
-        answer = Playlists(library, facts=facts, workers=workers, report=progress).make(waypoints, options, filters)
+        answer = Playlists(library, facts=facts, workers=workers, progress=progress).make(waypoints, options, filters)
     for path in out or []:
         _write(path, answer, library)
     show(as_json, answer.document, [*_lines(answer.document), *(_written(path) for path in out or [])])

@@ -116,9 +116,9 @@ def vectors(
     """
     from dataclasses import asdict
 
-    from audioae.recommend.recommender import estimate_vectors
+    from audioae.recommend.factor_files import predict_vectors
 
-    n_known, n_estimated, held_out = estimate_vectors(open_library(store), known, out)
+    n_known, n_estimated, held_out = predict_vectors(open_library(store), known, out)
     result = {"path": out, "known": n_known, "estimated": n_estimated, "held_out": asdict(held_out)}
     lines = [
         f"{n_estimated} vectors estimated from {n_known} known ones, written to {out}",
@@ -145,9 +145,9 @@ def simulate(
     Example:
       audioae recommend simulate plays.parquet --truth data/demo-catalog/truth.csv
     """
-    from audioae.recommend.offline_eval import write_simulated
+    from audioae.recommend.simulated_log import write_simulated_log
 
-    n_plays = write_simulated(open_library(store), truth, out, n_listeners=listeners, seed=seed)
+    n_plays = write_simulated_log(open_library(store), truth, out, n_listeners=listeners, seed=seed)
     show(
         as_json,
         {"path": out, "plays": n_plays, "listeners": listeners},
@@ -174,10 +174,10 @@ def measure(
     Example:
       audioae recommend measure --truth data/demo-catalog/truth.csv
     """
-    from audioae.recommend.offline_eval import measure_coldstart
+    from audioae.recommend.offline_eval import evaluate_offline
 
     with progress_line() as progress:
-        document = measure_coldstart(
+        document = evaluate_offline(
             open_library(store),
             truth=truth,
             plays=plays,
@@ -185,7 +185,7 @@ def measure(
             n_listeners=listeners,
             seed=seed,
             workers=local_workers(),
-            report=progress,
+            progress=progress,
         )
     if out:
         try:
@@ -193,7 +193,7 @@ def measure(
         except OSError as error:
             raise StoreError(f"--out {out}: cannot be written ({error.strerror}); choose another file") from error
     tables: list[Any] = [
-        f"{document['subject']}: {document['n_tracks']} tracks, {document['n_listeners']} listeners, "
+        f"{document['embeddings']}: {document['n_tracks']} tracks, {document['n_listeners']} listeners, "
         f"{document['n_plays']} plays ({document['log']})"
     ]
     for split in document["splits"].values():

@@ -1,4 +1,4 @@
-"""What the audio of a catalog's tracks gives to an evaluation: librosa's features and estimates, clips to listen to."""
+"""Analyze the audio of the evaluated tracks: librosa's features, estimates of tempo and energy, clips to listen to."""
 
 from collections.abc import Mapping, Set
 
@@ -16,54 +16,63 @@ from audioae.progress import Progress
 
 def analyze_tracks(
     library: Generation,
-    subject: TrackVectors,
+    tracks: TrackVectors,
     workers: Workers,
-    report: Progress,
+    progress: Progress,
     *,
     estimate: bool = False,
-    heard: Set[int] = frozenset(),
+    previews: Set[int] = frozenset(),
 ) -> tuple[dict[int, TrackAudio], tuple[str, ...]]:
-    """Descriptions by row of the subject, and a sentence on the tracks whose audio cannot be read again.
+    """Analyze the audio of each track.
 
     Parameters
     ----------
-    library, subject : Generation, Subject
+    library : Generation
+    tracks : TrackVectors
     workers : Workers
-    report : Report
+    progress : Progress
     estimate : bool
-        Whether tempo and energy are estimated.
-    heard : set of int
-        Rows that get a clip to listen to.
+        Whether to estimate tempo and energy.
+    previews : set of int
+        Rows of the tracks that get a clip to listen to.
+
+    Returns
+    -------
+    audio : dict of int to TrackAudio
+        Results by row; tracks that cannot be read are missing.
+    omitted : tuple of str
+        A sentence about the unreadable tracks, if any.
     """
     config = library.mels_config
-    items = ((row, (uri, config.clips, config.decode, estimate, row in heard)) for row, uri in enumerate(subject.uris))
-    found: dict[int, TrackAudio] = {}
+    items = (
+        (row, (uri, config.clips, config.decode, estimate, row in previews)) for row, uri in enumerate(tracks.uris)
+    )
+    audio: dict[int, TrackAudio] = {}
     failures = []
     results = imap_killable(analyze_track, items, workers=workers.n, timeout_s=workers.timeout_s)
     for row, (_, result) in enumerate(results):
         if isinstance(result, AudioError):
-            failures.append(f"{subject.uris[row]}: {result}")
+            failures.append(f"{tracks.uris[row]}: {result}")
         else:
-            found[row] = result
-        report("audio", row + 1, subject.metadata.n)
+            audio[row] = result
+        progress("audio", row + 1, tracks.metadata.n)
     if not failures:
-        return found, ()
-    return found, (
-        f"audio of {len(failures)} tracks cannot be read again, so librosa's features are left out; "
-        f"the first: {failures[0]}",
+        return audio, ()
+    return audio, (
+        f"librosa features: the audio of {len(failures)} tracks cannot be read any more, the first: {failures[0]}",
     )
 
 
-def track_features(described: Mapping[int, TrackAudio], n: int) -> np.ndarray | None:
-    """librosa's features of all n tracks, shape (n, 93); None if one of them has none."""
-    return np.stack([described[row].features for row in range(n)]) if len(described) == n else None
+def track_features(audio: Mapping[int, TrackAudio], n: int) -> np.ndarray | None:
+    """Stack librosa's features of all n tracks, shape (n, 93); None if a track is missing."""
+    return np.stack([audio[row].features for row in range(n)]) if len(audio) == n else None
 
 
-def estimated_targets(described: Mapping[int, TrackAudio], n: int) -> dict[str, Target]:
-    """Numbers to be predicted, by librosa's estimate; NaN where there is none."""
-    names = next(iter(described.values())).targets if described else {}
+def estimated_targets(audio: Mapping[int, TrackAudio], n: int) -> dict[str, Target]:
+    """Collect librosa's estimates of all n tracks as targets; NaN where a track has none."""
+    names = next(iter(audio.values())).targets if audio else {}
     values = {name: np.full(n, np.nan) for name in names}
-    for row, description in described.items():
-        for name, value in description.targets.items():
+    for row, track in audio.items():
+        for name, value in track.targets.items():
             values[name][row] = value
-    return {name: Target(found, "librosa's estimate") for name, found in values.items()}
+    return {name: Target(column, "librosa's estimate") for name, column in values.items()}

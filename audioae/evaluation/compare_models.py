@@ -1,12 +1,13 @@
-"""Compare model variants: each trained on the same clips under the same budget, asked the same questions.
+"""Compare model variants: train each on the same clips with the same budget, and measure the same metrics.
 
 Conventions
 -----------
-- Nothing is published: the store is read, and what was trained is kept as vectors in a folder of its own, named by
-  what made them. A comparison that is interrupted goes on there.
-- Several seeds: a metric's value is the mean over the seeds, track by track, and each seed's value stands beside it.
-- Inductive: a model per fold, trained without the fold's tracks; a track's say comes from the model that never saw it.
-- No label is used in training: not to stop, not to choose.
+- Nothing is published. The vectors of each training are saved in a folder, named by a hash of their settings, so an
+  interrupted comparison resumes where it stopped.
+- With several seeds a metric is averaged over the seeds, track by track; the document lists the value of each seed.
+- Inductive: one model per fold, trained without the tracks of the fold. Each track is measured with the model that was
+  not trained on it.
+- Labels are not used for training, early stopping or model selection.
 """
 
 import json
@@ -28,7 +29,7 @@ from audioae.library.track_vectors import TrackVectors, take, vectors_from_store
 from audioae.library.truth import read_truth
 from audioae.metrics import hubness, probes, retrieval
 from audioae.metrics.baselines import baselines
-from audioae.metrics.document import compare_answers
+from audioae.metrics.document import compare_results
 from audioae.metrics.metric import Metric, MetricSet, average
 from audioae.model.config import ModelConfig
 from audioae.model.data import ClipSet
@@ -40,15 +41,15 @@ from audioae.pipeline.train import load_clips
 from audioae.progress import Progress
 from audioae.store.dataset import Store
 
-CODE = 1  # raise it when the same settings would train other weights
+CODE = 1  # increment when the same settings would give different weights
 K = 10
-MANY_STEPS = 1_000_000  # of which a budget in minutes ends the run
+MANY_STEPS = 1_000_000  # never reached: the budget in minutes ends the training
 UNITS = {"s": 1 / 60, "m": 1.0, "h": 60.0}
 
 
 @dataclass(frozen=True)
 class Run:
-    """One training: which model, seed and left-out fold ("" for none)."""
+    """One training: the model, the seed, and the fold that it leaves out ("" for none)."""
 
     model: str
     seed: int
@@ -56,16 +57,16 @@ class Run:
 
 
 def parse_budget(text: str) -> dict[str, Any]:
-    """Settings of `TrainConfig` for a budget such as "5m", "90s", "1h" or "700steps".
+    """Parse a budget such as "5m", "90s", "1h" or "700steps" into settings of `TrainConfig`.
 
     >>> parse_budget("700steps"), parse_budget("90s")["max_minutes"]
     ({'steps': 700}, 1.5)
     """
-    if found := re.fullmatch(r"(\d+)\s*steps?", text.strip()):
-        return {"steps": int(found[1])}
-    if found := re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh])", text.strip()):
-        return {"steps": MANY_STEPS, "max_minutes": float(found[1]) * UNITS[found[2]]}
-    raise ConfigError(f"budget: got {text!r}, wanted a time such as 5m, 90s or 1h, or steps such as 700steps")
+    if match := re.fullmatch(r"(\d+)\s*steps?", text.strip()):
+        return {"steps": int(match[1])}
+    if match := re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh])", text.strip()):
+        return {"steps": MANY_STEPS, "max_minutes": float(match[1]) * UNITS[match[2]]}
+    raise ConfigError(f"budget: got {text!r}, wanted a duration such as 5m, 90s or 1h, or a number such as 700steps")
 
 
 def compare_models(
@@ -79,118 +80,129 @@ def compare_models(
     max_tracks: int = 2000,
     folder: Path,
     workers: Workers | None = None,
-    report: Progress | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Train every model with every seed, and put all of them and the baselines into one document.
+    """Train every model with every seed, and measure them and the baselines.
 
     Parameters
     ----------
     store : Store
-        With published embeddings: their tracks are asked about, the mels of their model are trained on.
+        Needs published embeddings: they name the tracks to evaluate, and their model names the mels to train on.
     models : mapping of name to ModelConfig
-        The first is what the others are compared with.
+        The first is compared with all others.
     train : TrainConfig
-        `seed` is set here, from 0 to `seeds` - 1.
+        `seed` is replaced by 0 to `seeds` - 1.
+    seeds : int
+        Number of trainings per model.
+    inductive : bool
+        Whether to train a model per fold, without the tracks of the fold.
+    truth : str, optional
+        A CSV or Parquet file with numbers to predict.
+    max_tracks : int
+        Evaluate on at most this many tracks.
     folder : Path
-        Where trained vectors are kept.
+        Folder for the vectors of each training.
+    workers : Workers, optional
+        Decoding processes.
+    progress : Progress, optional
 
     Returns
     -------
     document : dict
-        As `metrics.document` has it; besides "runs": what each training came to.
+        As in `metrics.document`, and "runs": the outcome of each training.
 
     Raises
     ------
     EvaluationError
-        If folds are asked for that the catalog does not name.
+        If `inductive` is set and the catalog has no folds.
     ModelError
         If a training fails.
     """
-    report = report or (lambda what, done, total: None)
+    progress = progress or (lambda what, done, total: None)
     embeddings = store.require("embeddings")
     mels = store.manifest(store.manifest(embeddings).parent("model")).parent("mels")
     clips, names = load_clips(store, mels, max_clips=200_000)
-    subject = vectors_from_store(store, embeddings, max_tracks)
-    there = np.isin(subject.metadata.ids, names.astype(str))
-    subject, omitted = take(subject, np.flatnonzero(there)), list(subject.omitted)
-    if not there.all():
-        omitted.append(f"{(~there).sum()} tracks have no stored clips to train on")
+    tracks = vectors_from_store(store, embeddings, max_tracks)
+    has_clips = np.isin(tracks.metadata.ids, names.astype(str))
+    tracks, omitted = take(tracks, np.flatnonzero(has_clips)), list(tracks.omitted)
+    if not has_clips.all():
+        omitted.append(f"{(~has_clips).sum()} tracks have no stored clips to train on")
     if truth:
-        targets, left_out = read_truth(truth, subject)
-        subject, omitted = with_targets(subject, targets), [*omitted, *left_out]
-    rows = np.searchsorted(names.astype(str), subject.metadata.ids)  # ascending: both are sorted by track_id
-    folds = _folds(subject) if inductive else [""]
+        targets, unmatched = read_truth(truth, tracks)
+        tracks, omitted = with_targets(tracks, targets), [*omitted, *unmatched]
+    rows = np.searchsorted(names.astype(str), tracks.metadata.ids)  # ascending: both are sorted by track_id
+    folds = _folds(tracks) if inductive else [""]
 
     runs = [Run(name, seed, fold) for name in models for seed in range(seeds) for fold in folds]
-    reports: list[dict[str, Any]] = []
-    per_model: dict[str, list[MetricSet]] = {}
+    outcomes: list[dict[str, Any]] = []
+    by_model: dict[str, list[MetricSet]] = {}
     for name in models:
         for seed in range(seeds):
             pieces = {}
             for fold in folds:
                 run = Run(name, seed, fold)
                 what = f"{name}, seed {seed}{f', without fold {fold}' if fold else ''}"
-                kept, outcome = _vectors(
+                vectors, outcome = _trained_vectors(
                     models[name],
                     train,
                     clips,
                     run,
                     str(mels),
-                    subject,
+                    tracks,
                     rows,
                     folder,
-                    lambda row, what=what, run=run: report(_progress(what, row, train), runs.index(run), len(runs)),
+                    lambda row, what=what, run=run: progress(_step(what, row, train), runs.index(run), len(runs)),
                 )
-                reports.append({"model": name, "seed": seed, **({"fold": fold} if fold else {}), **outcome})
-                pieces[fold] = _ask(kept, subject)
-            per_model.setdefault(name, []).append(_assemble(pieces, subject) if inductive else pieces[""])
+                outcomes.append({"model": name, "seed": seed, **({"fold": fold} if fold else {}), **outcome})
+                pieces[fold] = _measure(vectors, tracks)
+            by_model.setdefault(name, []).append(_assemble(pieces, tracks) if inductive else pieces[""])
     library = Generation(store, embeddings=embeddings)
-    described, left_out = analyze_tracks(library, subject, workers or Workers(), report)
-    omitted += left_out
-    features = track_features(described, subject.metadata.n)
-    answers = {name: _average(found) for name, found in per_model.items()}
-    own = np.isin(clips.track, rows)
-    of_row = np.searchsorted(rows, clips.track[own])
-    for name, vectors in baselines(clips.codes[own], clips.peak_db[own], of_row, features=features).items():
-        answers[name] = _ask(vectors, subject)
-    metrics = compare_answers(answers)
+    audio, unreadable = analyze_tracks(library, tracks, workers or Workers(), progress)
+    omitted += unreadable
+    features = track_features(audio, tracks.metadata.n)
+    metric_sets = {name: _average(per_seed) for name, per_seed in by_model.items()}
+    evaluated = np.isin(clips.track, rows)
+    track = np.searchsorted(rows, clips.track[evaluated])
+    baseline_vectors = baselines(clips.codes[evaluated], clips.peak_db[evaluated], track, features=features)
+    metric_sets |= {name: _measure(vectors, tracks) for name, vectors in baseline_vectors.items()}
+    metrics = compare_results(metric_sets)
     for entry in metrics:
-        for name, found in per_model.items():
-            values = [metric.value for answer in found for metric in answer.metrics if metric.key == entry["key"]]
-            entry["subjects"][name]["seeds"] = values
-    how = "inductive: trained without the fold asked about" if inductive else "trained on all tracks, without labels"
+        for name, per_seed in by_model.items():
+            values = [metric.value for result in per_seed for metric in result.metrics if metric.key == entry["key"]]
+            entry["results"][name]["seeds"] = values
+    how = "inductive: trained without the evaluated fold" if inductive else "trained on all tracks, without labels"
     return {
-        "subject": f"{len(models)} models on {embeddings}, {seeds} seeds, {how}",
-        "n_tracks": subject.metadata.n,
+        "title": f"{len(models)} models on {embeddings}, {seeds} seeds, {how}",
+        "n_tracks": tracks.metadata.n,
         "k": K,
         "train": train.model_dump(mode="json", exclude={"seed"}),
         "metrics": metrics,
-        "omitted": list(dict.fromkeys([*omitted, *next(iter(answers.values())).omitted])),
-        "runs": reports,
+        "omitted": list(dict.fromkeys([*omitted, *next(iter(metric_sets.values())).omitted])),
+        "runs": outcomes,
     }
 
 
-def _vectors(
+def _trained_vectors(
     model: ModelConfig,
     train: TrainConfig,
     clips: ClipSet,
     run: Run,
     mels: str,
-    subject: TrackVectors,
+    tracks: TrackVectors,
     rows: np.ndarray,
     folder: Path,
     on_progress: Callable[[dict[str, Any]], None],
 ) -> tuple[np.ndarray, dict[str, Any]]:
-    """Track vectors (n, 128) by one training, and what it came to; from `folder` where they are."""
+    """Train one model, or read its result from `folder`: track vectors (n, 128), and the outcome of the training."""
     config = train.model_copy(update={"seed": run.seed})
-    left_out = rows[subject.metadata.folds == run.fold] if run.fold else np.empty(0, int)
-    recipe = [CODE, model.model_dump(mode="json"), config.model_dump(mode="json"), mels, left_out.tolist()]
+    excluded = rows[tracks.metadata.folds == run.fold] if run.fold else np.empty(0, int)
+    recipe = [CODE, model.model_dump(mode="json"), config.model_dump(mode="json"), mels, excluded.tolist()]
     path = folder / f"{fingerprint(recipe)}.npz"
     if not path.exists():
-        kept = ~np.isin(clips.track, left_out)
-        seen = clips if kept.all() else ClipSet(clips.codes[kept], clips.peak_db[kept], clips.track[kept])
+        mask = ~np.isin(clips.track, excluded)
+        training = clips if mask.all() else ClipSet(clips.codes[mask], clips.peak_db[mask], clips.track[mask])
         started = time.monotonic()
-        result = fit(model, config, seen, on_progress=on_progress)
+        result = fit(model, config, training, on_progress=on_progress)
         seconds = time.monotonic() - started
         held_out = [row for row in result.metrics if row["split"] == "held_out"]
         outcome = {
@@ -205,49 +217,49 @@ def _vectors(
         unfinished = path.with_suffix(".unfinished.npz")
         np.savez(unfinished, vectors=vectors, outcome=np.array(json.dumps(outcome)))
         unfinished.replace(path)
-    with np.load(path) as kept_file:
-        return kept_file["vectors"][rows], json.loads(str(kept_file["outcome"]))
+    with np.load(path) as saved:
+        return saved["vectors"][rows], json.loads(str(saved["outcome"]))
 
 
-def _ask(vectors: np.ndarray, subject: TrackVectors) -> MetricSet:
-    own = check_vectors(vectors, subject.metadata.ids, subject.name)
-    metadata = subject.metadata
-    return retrieval.measure(own, metadata, K) + probes.measure(own, metadata) + hubness.measure(own, metadata, K)
+def _measure(vectors: np.ndarray, tracks: TrackVectors) -> MetricSet:
+    metadata = tracks.metadata
+    unit = check_vectors(vectors, metadata.ids, tracks.name)
+    return retrieval.measure(unit, metadata, K) + probes.measure(unit, metadata) + hubness.measure(unit, metadata, K)
 
 
-def _folds(subject: TrackVectors) -> list[str]:
-    folds = sorted(set(subject.metadata.folds) - {""})
-    if len(folds) < 2 or (subject.metadata.folds == "").any():
+def _folds(tracks: TrackVectors) -> list[str]:
+    folds = sorted(set(tracks.metadata.folds) - {""})
+    if len(folds) < 2 or (tracks.metadata.folds == "").any():
         raise EvaluationError(
-            f"inductive: got {len(folds)} folds, wanted one for every track and at least 2; "
+            f"inductive: got {len(folds)} folds, wanted at least 2 and one for every track; "
             "map a column of the manifest to `split` in the catalog's config"
         )
     return folds
 
 
-def _assemble(pieces: Mapping[str, MetricSet], subject: TrackVectors) -> MetricSet:
-    """Each fold's rows of each metric from the model that was trained without the fold; hubness has no such rows."""
+def _assemble(pieces: Mapping[str, MetricSet], tracks: TrackVectors) -> MetricSet:
+    """Take each fold's rows from the model that was trained without the fold. Hubness has no such rows."""
     first = next(iter(pieces.values()))
     metrics = []
     for i, metric in enumerate(first.metrics):
         if "occurrence" in metric.key or "top" in metric.key:
             continue
         columns = np.zeros_like(metric.columns)
-        for fold, answer in pieces.items():
-            own = subject.metadata.folds == fold
-            columns[own] = answer.metrics[i].columns[own]
+        for fold, result in pieces.items():
+            mask = tracks.metadata.folds == fold
+            columns[mask] = result.metrics[i].columns[mask]
         metrics.append(replace(metric, columns=columns))
     return MetricSet(tuple(metrics), first.omitted)
 
 
-def _average(answers: Sequence[MetricSet]) -> MetricSet:
+def _average(per_seed: Sequence[MetricSet]) -> MetricSet:
     by_key: dict[str, list[Metric]] = {}
-    for answer in answers:
-        for metric in answer.metrics:
+    for result in per_seed:
+        for metric in result.metrics:
             by_key.setdefault(metric.key, []).append(metric)
-    return MetricSet(tuple(average(found) for found in by_key.values()), answers[0].omitted)
+    return MetricSet(tuple(average(metrics) for metrics in by_key.values()), per_seed[0].omitted)
 
 
-def _progress(what: str, row: Mapping[str, Any], train: TrainConfig) -> str:
-    of = f"{train.max_minutes:g} min" if train.max_minutes else f"{train.steps} steps"
-    return f"{what}: step {row['step']} of {of}, loss {row['loss']:.3g}"
+def _step(what: str, row: Mapping[str, Any], train: TrainConfig) -> str:
+    budget = f"{train.max_minutes:g} min" if train.max_minutes else f"{train.steps} steps"
+    return f"{what}: step {row['step']} of {budget}, loss {row['loss']:.3g}"

@@ -1,12 +1,14 @@
-"""The stability certificate: what a store's embeddings do when something happens to its files, and to the machine.
+"""Robustness of a store's embeddings to changes of the audio files and of the computation.
 
 Conventions
 -----------
-- A sample of tracks, evenly over the catalog and the same in every run, is perturbed, decoded and embedded by the code
-  and settings of the catalog; the published embeddings are the originals, and what is searched in.
-- Other embeddings of the same tracks (`EmbeddingSpace`) are put through the same versions: each file is decoded once.
-- The rows of the machine (one clip at a time, stored mels, CPU) need no new audio, and are asked of our embedder alone.
-- What could not be had (a file that is gone, a track too short to be shifted) is a sentence in `omitted`.
+- The sample is evenly spaced over the catalog and the same in every run. Its files are perturbed, decoded and embedded
+  with the code and settings of the catalog. The published embeddings are the originals and are searched in.
+- Other embeddings of the same tracks (`EmbeddingSpace`) are measured on the same perturbed versions: each file is
+  decoded once.
+- The rows about the computation (batch size, stored mels, CPU against GPU) need no new audio and are measured for the
+  store's model only.
+- Missing files and tracks too short to be shifted are reported in `omitted`.
 """
 
 import tempfile
@@ -17,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from audioae.audio.extract import Extracted
 from audioae.audio.perturbations import ORIGINAL, PERTURBATIONS, extract_versions
@@ -26,12 +29,11 @@ from audioae.library.generation import Generation
 from audioae.library.track_metadata import check_vectors, make_metadata
 from audioae.library.track_vectors import OWN
 from audioae.metrics.metric import Metric
-from audioae.metrics.robustness import Stability, measure, same_track
+from audioae.metrics.robustness import PerturbationResult, measure, same_track
 from audioae.model.embedder import Embedder, pool_track
-from audioae.pipeline.clips import extraction_fingerprint, mel_codes
 from audioae.pipeline.config import Workers
 from audioae.pipeline.index import read_embeddings
-from audioae.pipeline.shards import iter_shards
+from audioae.pipeline.stored_clips import iter_stored_clips
 from audioae.progress import Advance
 from audioae.spacing import evenly_spaced
 
@@ -39,13 +41,16 @@ N_TRACKS = 32
 BATCH = 256
 SAME_TRACK_GROUPS = ("codec", "gain", "eq", "noise")
 
-Clips = tuple[np.ndarray, np.ndarray]  # a track's mel codes (n, 128, 130) uint8 and peaks (n,) in dB
+Clips = tuple[np.ndarray, np.ndarray]
+"""Clips of a track: mel codes (n, 128, 130) uint8, and peaks (n,) in dB."""
+
 Vectorizer = Callable[[Sequence[Clips]], np.ndarray]
+"""Maps the clips of m tracks to vectors (m, d)."""
 
 
 @dataclass(frozen=True)
 class EmbeddingSpace:
-    """Other embeddings of the catalog: its vectors (n, d), and how clips of new audio become such vectors (m, d)."""
+    """Other embeddings of the catalog, shape (n, d), and the function that makes them from clips."""
 
     vectors: np.ndarray
     vectorize: Vectorizer
@@ -53,27 +58,27 @@ class EmbeddingSpace:
 
 @dataclass(frozen=True)
 class Robustness:
-    """What each perturbation did, by the name of the embeddings (`OWN` is the store's), and what was left out."""
+    """Results of each perturbation by name of the embeddings (`OWN` is the store's), and what was omitted."""
 
-    stabilities: Mapping[str, Sequence[Stability]]
+    results: Mapping[str, Sequence[PerturbationResult]]
     omitted: tuple[str, ...]
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """The table: one row per embeddings and perturbation."""
-        return [{"embedding": name, **stability.row()} for name, made in self.stabilities.items() for stability in made]
+        """One row per embeddings and perturbation."""
+        return [{"embedding": name, **result.row()} for name, results in self.results.items() for result in results]
 
     @property
     def same_track(self) -> dict[str, Metric]:
-        """Same-track retrieval of each of the embeddings, over codecs, gain, EQ and noise (see its caveat)."""
+        """Same-track retrieval of each of the embeddings over codecs, gain, EQ and noise (see `SAME_TRACK_CAVEAT`)."""
         names = {perturbation.name for perturbation in PERTURBATIONS if perturbation.group in SAME_TRACK_GROUPS}
-        chosen = {name: [s for s in made if s.name in names] for name, made in self.stabilities.items()}
-        return {name: same_track(made) for name, made in chosen.items() if made}
+        chosen = {name: [r for r in results if r.name in names] for name, results in self.results.items()}
+        return {name: same_track(results) for name, results in chosen.items() if results}
 
 
 @dataclass(frozen=True)
 class _Sample:
-    """The tracks asked: their rows in the catalog searched in, what the catalog says of them, who is drawn together."""
+    """The sampled tracks: their rows among the embeddings, their rows of the catalog, and their artist groups."""
 
     rows: np.ndarray
     tracks: list[dict[str, Any]]
@@ -89,33 +94,33 @@ def measure_robustness(
     workers: Workers | None = None,
     on_progress: Advance | None = None,
 ) -> Robustness:
-    """Perturb a sample of a store's tracks and see what becomes of their embeddings.
+    """Perturb a sample of a store's tracks and measure how their embeddings change.
 
     Parameters
     ----------
     library : Generation
     ids : sequence of str, length n
-        The tracks searched in, of which the sample is taken; by default every embedded track.
-    spaces : dict of str to Space
-        Other embeddings, their vectors in the order of `ids`.
+        Tracks to search in and to sample from; by default all embedded tracks.
+    spaces : dict of str to EmbeddingSpace
+        Other embeddings to measure, with vectors in the order of `ids`.
     n_tracks : int
-        How many tracks are perturbed, at most.
+        Perturb at most this many tracks.
     workers : Workers
-        `timeout_s` is for each version of a file.
-    on_progress : callable
-        Told how many tracks are done, and of how many.
+        Decoding processes; `timeout_s` applies to each version of a file.
+    on_progress : Advance
+        Called with the number of finished tracks and the total.
 
     Raises
     ------
     EvaluationError
-        If fewer than two tracks would be perturbed, or vectors do not fit the IDs.
+        If fewer than two tracks would be perturbed, or vectors do not match `ids`.
     SearchError
         If a track of `ids` has no embedding.
     """
     table = read_embeddings(library.store, library.embeddings_ref)
     ids = sorted(table.track_ids.to_pylist()) if ids is None else list(ids)
     if min(n_tracks, len(ids)) < 2:
-        raise EvaluationError(f"stability: got n_tracks={n_tracks} of {len(ids)} embedded tracks, wanted at least 2")
+        raise EvaluationError(f"robustness: got n_tracks={n_tracks} of {len(ids)} embedded tracks, wanted at least 2")
     own = EmbeddingSpace(table.embeddings[table.rows_of(ids)], lambda tracks: embed_clips(library.embedder, tracks))
     spaces = {
         name: EmbeddingSpace(check_vectors(space.vectors, np.array(ids), name), space.vectorize)
@@ -123,7 +128,7 @@ def measure_robustness(
     }
     sample = _sample(library, ids, n_tracks)
     perturbed, originals, omitted = _perturb(library, sample, spaces, workers or Workers(), on_progress)
-    stabilities = {
+    results = {
         name: [
             measure(perturbation, vectors, space.vectors[sample.rows], space.vectors, sample.rows, sample.groups)
             for perturbation, vectors in perturbed[name].items()
@@ -131,23 +136,23 @@ def measure_robustness(
         ]
         for name, space in spaces.items()
     }
-    machine, missing = _machine(library, sample, originals, spaces[OWN].vectors)
-    stabilities[OWN] += machine
-    return Robustness(stabilities, (*omitted, *missing))
+    computation, missing = _measure_computation(library, sample, originals, spaces[OWN].vectors)
+    results[OWN] += computation
+    return Robustness(results, (*omitted, *missing))
 
 
 def embed_clips(embedder: Embedder, tracks: Sequence[Clips], batch: int = BATCH) -> np.ndarray:
-    """Embeddings of tracks from their clips, shape (n, 128), `batch` clips at a time."""
+    """Embed tracks from their clips, `batch` clips at a time: shape (n, 128)."""
     codes = np.concatenate([codes for codes, _ in tracks])
     embeddings = np.concatenate([embedder.embed(codes[i : i + batch])[0] for i in range(0, len(codes), batch)])
     ends = np.cumsum([len(codes) for codes, _ in tracks])
-    return np.stack([pool_track(own)[0] for own in np.split(embeddings, ends[:-1])])
+    return np.stack([pool_track(clips)[0] for clips in np.split(embeddings, ends[:-1])])
 
 
 def _sample(library: Generation, ids: Sequence[str], n_tracks: int) -> _Sample:
     rows = evenly_spaced(len(ids), n_tracks)
-    place = {track_id: i for i, track_id in enumerate(library.tracks["track_id"].to_pylist())}
-    tracks = library.tracks.take(pa.array([place[ids[row]] for row in rows])).to_pylist()
+    places = pc.index_in(pa.array([ids[row] for row in rows]), value_set=library.tracks["track_id"])
+    tracks = library.tracks.take(places).to_pylist()
     metadata = make_metadata([track["track_id"] for track in tracks], artists=[track["artist"] for track in tracks])
     return _Sample(rows, tracks, metadata.groups)
 
@@ -159,7 +164,7 @@ def _perturb(
     workers: Workers,
     on_progress: Advance | None,
 ) -> tuple[dict[str, dict[str, np.ndarray]], dict[int, Clips], list[str]]:
-    """Vectors (n, d) by space and perturbation, NaN where there is none; clips of the files as they are; omissions."""
+    """Vectors (n, d) by space and perturbation (NaN: no such version), clips of the originals, and omissions."""
     n = len(sample.rows)
     perturbed = {
         name: {p.name: np.full((n, space.vectors.shape[1]), np.nan, np.float32) for p in PERTURBATIONS}
@@ -182,13 +187,13 @@ def _perturb(
                 perturbed[name][perturbation][i] = vector
         if on_progress:
             on_progress(i + 1, n)
-    return perturbed, originals, [_omission(name, found, n) for name, found in failures.items()]
+    return perturbed, originals, [_omission(name, messages, n) for name, messages in failures.items()]
 
 
 def _versions(
     library: Generation, sample: _Sample, workers: Workers
 ) -> Iterator[tuple[Any, Mapping[str, Extracted | AudioError]]]:
-    """The versions of each track of the sample, in order; an `AudioError` for `ORIGINAL` where there are none."""
+    """Yield the versions of each sampled track, in order; a track without any has an `AudioError` as `ORIGINAL`."""
     config, timeout_s = library.mels_config, workers.timeout_s * (1 + len(PERTURBATIONS))
     with tempfile.TemporaryDirectory(prefix="audioae-versions-") as folder:
         items = ((i, (track["uri"], folder, config.clips, config.decode)) for i, track in enumerate(sample.tracks))
@@ -196,68 +201,58 @@ def _versions(
         for track, (i, result) in zip(sample.tracks, results, strict=True):
             if isinstance(result, AudioError):
                 result = {ORIGINAL: result}
-            elif _is_other(track):
-                result = {ORIGINAL: AudioError("unreadable", "not the file of the catalog any more; run the catalog")}
+            elif _has_changed(track):
+                result = {ORIGINAL: AudioError("unreadable", "the file has changed; run the catalog stage again")}
             yield i, result
 
 
-def _is_other(track: Mapping[str, Any]) -> bool:
-    """Whether the file is gone by now, or has another size than the catalog saw."""
+def _has_changed(track: Mapping[str, Any]) -> bool:
+    """Whether the file is missing, or its size differs from the catalog's."""
     path = Path(track["uri"])
     return not path.is_file() or path.stat().st_size != track["size_bytes"]
 
 
 def _omission(name: str, failures: Sequence[str], n: int) -> str:
-    what = "stability" if name == ORIGINAL else name
-    return f"{what}: {len(failures)} of {n} tracks left out, the first: {failures[0]}"
+    what = "robustness" if name == ORIGINAL else name
+    return f"{what}: {len(failures)} of {n} tracks not measured, the first: {failures[0]}"
 
 
-def _machine(
+def _measure_computation(
     library: Generation, sample: _Sample, clips: Mapping[int, Clips], catalog: np.ndarray
-) -> tuple[list[Stability], list[str]]:
-    """What the way of computing does: batch (of the first tracks, as many as fill one), stored mels, device."""
-    made: list[Stability] = []
+) -> tuple[list[PerturbationResult], list[str]]:
+    """Compare batch sizes (on as many tracks as fill a batch), new and stored mels, and CPU and GPU."""
+    results: list[PerturbationResult] = []
     omitted: list[str] = []
 
-    def compare(name: str, here: Sequence[int], vectors: np.ndarray, others: np.ndarray) -> None:
-        rows, groups = sample.rows[list(here)], sample.groups[list(here)]
-        made.append(measure(name, vectors, others, catalog, rows, groups))
+    def compare(name: str, tracks: Sequence[int], vectors: np.ndarray, others: np.ndarray) -> None:
+        rows, groups = sample.rows[list(tracks)], sample.groups[list(tracks)]
+        results.append(measure(name, vectors, others, catalog, rows, groups))
 
     if not clips:
         return [], ["batch, stored mels and CPU against GPU: no file could be read"]
     embedder = library.embedder
     together = embed_clips(embedder, list(clips.values()))
     ends = np.cumsum([len(codes) for codes, _ in clips.values()])
-    batch = list(clips)[: 1 + int(np.searchsorted(ends, BATCH))]  # alone, a clip costs as much as a block
+    batch = list(clips)[: 1 + int(np.searchsorted(ends, BATCH))]  # a single clip costs as much as a full batch
     alone = embed_clips(embedder, [clips[i] for i in batch], batch=1)
     compare(f"batch 1 against {BATCH}", batch, alone, together[: len(batch)])
     stored = _stored_clips(library, sample, clips)
     if stored:
         again = embed_clips(embedder, [clips[i] for i in stored])
-        compare("mels decoded again against stored", list(stored), again, embed_clips(embedder, list(stored.values())))
+        compare("new mels against stored", list(stored), again, embed_clips(embedder, list(stored.values())))
     if len(stored) < len(clips):
-        omitted.append(f"stored mels: {len(clips) - len(stored)} of {len(clips)} tracks have none stored")
+        omitted.append(f"stored mels: {len(clips) - len(stored)} of {len(clips)} tracks have no stored mels")
     if embedder.device.type == "cpu":
-        omitted.append("CPU against GPU: the model runs on the CPU here")
+        omitted.append("CPU against GPU: this machine has no GPU")
     else:
         on_cpu = embed_clips(Embedder(embedder.model, "cpu"), list(clips.values()))
         compare("CPU against GPU", list(clips), on_cpu, together)
-    return made, omitted
+    return results, omitted
 
 
 def _stored_clips(library: Generation, sample: _Sample, clips: Mapping[int, Clips]) -> dict[int, Clips]:
-    """The stored clips of those tracks that have any, by their place in the sample."""
-    by_shard: dict[int, list[int]] = {}
-    for i in clips:
-        by_shard.setdefault(sample.tracks[i]["shard"], []).append(i)
-    found: dict[int, Clips] = {}
-    for shard, tracks in iter_shards(library.store, library.tracks_ref, by_shard):
-        name = extraction_fingerprint(shard, tracks, library.mels_config)
-        if not library.store.has_part("mels", name):
-            continue
-        mels = library.store.read_part("mels", name)
-        owners = mels["track_id"].to_numpy()
-        for i in by_shard[shard]:
-            mask = owners == sample.tracks[i]["track_id"]
-            found[i] = (mel_codes(mels.filter(pa.array(mask))), mels["peak_db"].to_numpy()[mask])
-    return {i: found[i] for i in clips if i in found}
+    """Read the stored clips of the tracks that have any, by position in the sample."""
+    shards = {sample.tracks[i]["track_id"]: sample.tracks[i]["shard"] for i in clips}
+    stored = dict(iter_stored_clips(library.store, library.tracks_ref, library.mels_config, shards))
+    ids = {i: sample.tracks[i]["track_id"] for i in clips}
+    return {i: (stored[ids[i]].codes, stored[ids[i]].peak_db) for i in clips if ids[i] in stored}

@@ -1,6 +1,6 @@
-"""What an evaluation wants of a track's audio, from one decode: classical features, estimates, a clip to listen to.
+"""Analyze a track's audio for the evaluation in one decode: classical features, estimates, and a clip to listen to.
 
-Like `extract`, a plain function of picklable arguments: it runs in the processes of `audio.workers`.
+Convention: like `extract`, a plain function of picklable arguments, since it runs in the processes of `audio.workers`.
 """
 
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from audioae.audio.preview import clip_audio
 from audioae.constants import SAMPLE_RATE
 from audioae.spacing import evenly_spaced
 
-MAX_FEATURE_CLIPS = 8  # 15 ms each
+MAX_FEATURE_CLIPS = 8  # 15 ms per clip
 
 
 @dataclass(frozen=True)
 class TrackAudio:
-    """`features` (93,) float32; `targets` by name; `clip` is the number of the middle clip, `audio` its MP3."""
+    """`features` (93,) float32; `targets` by name; `clip`, the number of the middle clip, and `audio`, its MP3."""
 
     features: np.ndarray
     targets: dict[str, float]
@@ -32,22 +32,22 @@ class TrackAudio:
 def analyze_track(
     path: str | Path, clip_config: ClipConfig, decode_config: DecodeConfig, estimate: bool, preview: bool
 ) -> TrackAudio:
-    """Features of at most `MAX_FEATURE_CLIPS` of the track's clips, and what else is asked for.
+    """Compute the features of at most `MAX_FEATURE_CLIPS` clips and, on request, estimates and a preview.
 
     Parameters
     ----------
     path : str or Path
     clip_config, decode_config : ClipConfig, DecodeConfig
-        Those of the catalog: the clips are the ones that were embedded.
+        Settings of the catalog, so that the clips are the embedded ones.
     estimate : bool
-        Whether to estimate targets, from one long clip of the middle of the track.
+        Whether to estimate tempo and energy, from the longest run of overlapping clips.
     preview : bool
-        Whether to encode the middle clip as MP3; else `audio` is empty.
+        Whether to encode the middle clip as MP3; otherwise `audio` is empty.
 
     Raises
     ------
     AudioError
-        With a reason of `decode.REASONS`.
+        If the file cannot be used, with a reason of `decode.REASONS`.
     """
     decoded = decode_track(path, clip_config, decode_config)
     n = len(decoded.clips)

@@ -1,11 +1,10 @@
-"""What is evaluated: vectors and the facts about their tracks, from a store or from a file.
+"""Vectors of tracks together with the tracks' metadata, read from a store.
 
 Conventions
 -----------
-- At most `max_tracks` tracks are taken, evenly spaced over the embeddings (None: all); `omitted` says how many.
-- A file of vectors has columns id (or track_id), vector (or embedding) and, as far as known, label, artist, album,
-  fold (or split), title, model; an .npz has arrays of the same names.
-- A file of truth (CSV or Parquet) has a column track_id, or path (relative to its folder), and numbers to be predicted.
+- Rows are sorted by track_id. With `max_tracks`, the rows taken are evenly spaced over the embeddings (None: all), and
+  `omitted` says how many there are in total.
+- `library.vector_files` reads the same from a file, and `library.truth` adds numbers to predict.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,22 +13,36 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from audioae.errors import EvaluationError
-from audioae.library.track_metadata import Target, TrackMetadata, check_vectors, make_metadata
+from audioae.library.track_metadata import Target, TrackMetadata, check_vectors
 from audioae.pipeline.index import read_embeddings
 from audioae.spacing import evenly_spaced
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 
-OWN = "model"  # the name of the store's own vectors, beside others of the same tracks
+OWN = "model"
+"""Name of the store's own vectors in a comparison with others."""
+
+COLUMNS = ("label", "artist", "album", "split")
 
 
 @dataclass(frozen=True)
 class TrackVectors:
-    """Vectors (n, d) of length 1, the facts of their tracks, what to call them, and what was left out.
+    """Vectors of tracks, with metadata.
 
-    `uris` is empty where the audio is not known.
+    Parameters
+    ----------
+    name : str
+        Name of the vectors, such as "embeddings@1a2b" or the file name.
+    vectors : np.ndarray, shape (n, d), float32, rows of length 1
+    metadata : TrackMetadata
+    titles : sequence of str
+    uris : sequence of str
+        Empty if the location of the audio is unknown.
+    omitted : tuple of str
+        A sentence for each group of tracks that was left out.
     """
 
     name: str
@@ -41,55 +54,69 @@ class TrackVectors:
 
 
 def vectors_from_store(store: Store, embeddings: DatasetRef, max_tracks: int | None = None) -> TrackVectors:
-    """The embeddings of one version, with what the catalog says of their tracks; sorted by track_id."""
+    """Read one version of the embeddings, with the metadata of its catalog.
+
+    Raises
+    ------
+    EvaluationError
+        If a track is missing from the catalog, or fewer than two tracks have an embedding.
+    """
     table = read_embeddings(store, embeddings)
-    ids = np.array(table.track_ids.to_pylist(), dtype=object)
-    order = np.argsort(ids.astype(str))[evenly_spaced(len(ids), max_tracks)]
-    ids, omitted = ids[order], ()
-    if len(table.track_ids) > len(ids):
-        omitted = (f"evaluated on {len(ids)} of {len(table.track_ids)} tracks, evenly taken",)
-    rows = store.read(
-        store.manifest(embeddings).parent("tracks"), ["track_id", "uri", "title", "artist", "album", "label", "split"]
-    )
-    place = {track_id: i for i, track_id in enumerate(rows["track_id"].to_pylist())}
-    missing = [track_id for track_id in ids if track_id not in place]
-    if missing:
-        raise EvaluationError(f"{embeddings}: {len(missing)} tracks are not in its catalog: {missing[:5]}; run again")
-    rows = rows.take(pa.array([place[track_id] for track_id in ids]))
-    column = {name: rows[name].to_pylist() for name in rows.column_names}
-    metadata = make_metadata(
-        ids.tolist(),
-        labels=column["label"],
-        artists=column["artist"],
-        albums=column["album"],
-        folds=column["split"],
-    )
+    order = pc.array_sort_indices(table.track_ids).take(pa.array(evenly_spaced(len(table), max_tracks)))
+    ids = table.track_ids.take(order)
+    catalog = store.read(store.manifest(embeddings).parent("tracks"), ["track_id", "uri", "title", *COLUMNS])
+    rows = pc.index_in(ids, value_set=catalog["track_id"])
+    if rows.null_count:
+        missing = ids.filter(rows.is_null()).slice(0, 5).to_pylist()
+        raise EvaluationError(
+            f"{embeddings}: {rows.null_count} tracks are missing from its catalog, such as {', '.join(missing)}; "
+            "run the pipeline again"
+        )
+    catalog = catalog.take(rows)
+    labels, artists, albums, folds = (_known(catalog[name]) for name in COLUMNS)
+    metadata = TrackMetadata(ids.to_numpy(zero_copy_only=False).astype(str), labels, artists, albums, folds)
+    uris = catalog["uri"].to_pylist()
+    titles = zip(catalog["title"].to_pylist(), uris, strict=True)
     return TrackVectors(
         str(embeddings),
-        check_vectors(table.embeddings[order], metadata.ids, str(embeddings)),
+        check_vectors(table.embeddings[order.to_numpy()], metadata.ids, str(embeddings)),
         metadata,
-        [title or Path(uri).stem for title, uri in zip(column["title"], column["uri"], strict=True)],
-        column["uri"],
-        omitted,
+        [title or Path(uri).stem for title, uri in titles],
+        uris,
+        sampled(len(ids), len(table)),
     )
 
 
-def take(subject: TrackVectors, rows: np.ndarray) -> TrackVectors:
-    """The subject with only those rows."""
-    metadata = subject.metadata
+def sampled(n: int, total: int) -> tuple[str, ...]:
+    """Say that only `n` of `total` tracks are evaluated; nothing if all are.
+
+    >>> sampled(5, 12)
+    ('evaluated on 5 of 12 tracks, evenly spaced',)
+    """
+    return (f"evaluated on {n} of {total} tracks, evenly spaced",) if n < total else ()
+
+
+def take(tracks: TrackVectors, rows: np.ndarray) -> TrackVectors:
+    """Keep only the given rows, in the given order."""
+    metadata = tracks.metadata
     targets = {name: replace(target, values=target.values[rows]) for name, target in metadata.targets.items()}
     kept = TrackMetadata(
         *(getattr(metadata, name)[rows] for name in ("ids", "labels", "artists", "albums", "folds")), targets=targets
     )
     return replace(
-        subject,
-        vectors=subject.vectors[rows],
+        tracks,
+        vectors=tracks.vectors[rows],
         metadata=kept,
-        titles=[subject.titles[i] for i in rows],
-        uris=[subject.uris[i] for i in rows] if len(subject.uris) else (),
+        titles=[tracks.titles[i] for i in rows],
+        uris=[tracks.uris[i] for i in rows] if len(tracks.uris) else (),
     )
 
 
-def with_targets(subject: TrackVectors, targets: Mapping[str, Target]) -> TrackVectors:
-    """The subject with numbers to be predicted."""
-    return replace(subject, metadata=replace(subject.metadata, targets={**subject.metadata.targets, **targets}))
+def with_targets(tracks: TrackVectors, targets: Mapping[str, Target]) -> TrackVectors:
+    """Add numbers to predict."""
+    return replace(tracks, metadata=replace(tracks.metadata, targets={**tracks.metadata.targets, **targets}))
+
+
+def _known(column: pa.ChunkedArray) -> np.ndarray:
+    """Texts without spaces around them, "" for null, as objects: shape (n,)."""
+    return pc.utf8_trim_whitespace(pc.fill_null(column, "")).to_numpy(zero_copy_only=False)

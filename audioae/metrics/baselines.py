@@ -1,31 +1,30 @@
-"""Baselines: vectors of the same tracks and the same clips that need no training.
+"""Baselines: vectors of the same tracks, from the same clips, that need no training.
 
 Conventions
 -----------
-- One float32 vector per track, row i for track i; a track's statistics are over all frames of all its clips.
-- "MFCC": 20 coefficients, their means and deviations and those of their deltas: 80 numbers, from absolute dB.
-- "librosa features": what `audio.features` finds in the waveforms, averaged over the clips.
+- One float32 vector per track, row i for track i. Statistics of a track are over all frames of all its clips.
+- "MFCC": means and deviations of 20 coefficients and of their deltas: 80 numbers, from absolute dB.
+- "librosa features": the features of `audio.features`, averaged over the clips.
 - "PCA of mels": the first 128 components of the flattened mel, averaged over the clips.
 - "PCA of mel statistics": mean, deviation and mean absolute difference per band, then the first 128 components.
-- "random convolutions": mean and deviation over time of two maps of the untrained encoder, then the first 128
-  components: retrieval is the same, and probes are spared 4,096 dimensions.
-- What is fitted (scales, components) is fitted on the tracks it is asked about, without their labels: it favors the
-  baselines.
+- "random convolutions": mean and deviation over time of two feature maps of the untrained encoder, then the first 128
+  components, which keep the retrieval results and spare the probes 4,096 dimensions.
+- Scales and components are fitted on the evaluated tracks, without their labels. This favors the baselines.
 
-Why each has its own scaling: dimensions of different units (Hz, dB, BPM) say nothing by their size, so each is divided
-by its deviation over the tracks. Principal components share one unit and say by their deviation what matters: dividing
-by it is whitening, so they are centered only. Measured, mAP by label on 400 real recordings of 10 classes / on 176
-rendered tracks of 12 styles:
+Why each has its own scaling: the size of dimensions in different units (Hz, dB, BPM) has no meaning, so each is divided
+by its deviation over the tracks. Principal components share one unit, and a larger deviation means more importance;
+dividing by it would be whitening, so they are only centered. Measured: mAP by label on 400 real recordings of 10
+classes / on 176 rendered tracks of 12 styles:
 
                           divided      centered only
-    MFCC                  .407 / .473  .444 / .454    (neither is the better one: both stand in the table)
+    MFCC                  .407 / .473  .444 / .454    (neither is better on both: the results list both)
     librosa features      .504 / .522  .291 / .352
     PCA of mels           .260 / .269  .359 / .414
-    PCA of mel statistics .426 / .575  .381 / .487    (before PCA; divided after it, .214 / .197)
+    PCA of mel statistics .426 / .575  .381 / .487    (before PCA; divided after PCA: .214 / .197)
     random convolutions   .435 / .562  .408 / .504    (before PCA)
 
-Source: MFCC as `librosa.feature.mfcc` and `librosa.feature.delta` 0.11 define them: DCT-II, orthonormal, of dB with a
-floor 80 dB below the clip's maximum; the slope of the line through 9 frames, which the 4 frames at either end share.
+Source: MFCC as in `librosa.feature.mfcc` and `librosa.feature.delta` 0.11: orthonormal DCT-II of dB values with a floor
+80 dB below the clip's maximum; a delta is the slope of a line through 9 frames, which the 4 frames at each end share.
 """
 
 from collections.abc import Callable
@@ -45,13 +44,14 @@ DELTA_FRAMES = 9
 N_COMPONENTS = EMBEDDING_DIM
 BLOCK = 256
 
-Describe = Callable[[slice], np.ndarray]
+Statistics = Callable[[slice], np.ndarray]
+"""Maps a slice of clips to one row of statistics per clip."""
 
 
 def baselines(
     codes: np.ndarray, peak_db: np.ndarray, track: np.ndarray, *, features: np.ndarray | None = None
 ) -> dict[str, np.ndarray]:
-    """Vectors of every baseline, scaled as each does best by cosine (see the module).
+    """Compute the vectors of every baseline, each with the scaling of the module docstring.
 
     Parameters
     ----------
@@ -60,9 +60,9 @@ def baselines(
     peak_db : np.ndarray, shape (n_clips,), float32
         Absolute level of each clip's maximum, dB.
     track : np.ndarray, shape (n_clips,), int64
-        Which track a clip is of, 0 to n - 1.
+        Track of each clip, 0 to n - 1.
     features : np.ndarray, shape (n_clips, d) or (n, d), optional
-        Of `audio.features`, which needs waveforms; "librosa features" is left out without them.
+        Features from `audio.features`, which need waveforms. Without them "librosa features" is omitted.
 
     Returns
     -------
@@ -71,7 +71,7 @@ def baselines(
     Raises
     ------
     EvaluationError
-        If the shapes do not fit together, a track has no clip, or a feature is not finite.
+        If the shapes do not match, a track has no clip, or a feature is not finite.
     """
     n = _check(codes, peak_db, track)
     mfcc = mfcc_statistics(codes, peak_db, track)
@@ -81,24 +81,24 @@ def baselines(
     vectors["PCA of mels"] = _mel_components(codes, track, n)
     vectors["PCA of mel statistics"] = _components(_standardized(_mel_statistics(codes, track, n)))
     vectors["random convolutions"] = _components(_standardized(_untrained_statistics(codes, track, n)))
-    return {name: found.astype(np.float32) for name, found in vectors.items()}
+    return {name: values.astype(np.float32) for name, values in vectors.items()}
 
 
 def mfcc_statistics(codes: np.ndarray, peak_db: np.ndarray, track: np.ndarray) -> np.ndarray:
-    """Means and deviations of MFCC, then means and deviations of their deltas, unscaled: shape (n, 80), float64."""
+    """Compute means and deviations of MFCC, then those of their deltas, unscaled: shape (n, 80), float64."""
     n = _check(codes, peak_db, track)
 
-    def describe(rows: slice) -> np.ndarray:
+    def statistics(rows: slice) -> np.ndarray:
         mfcc = clip_mfcc(codes[rows], peak_db[rows])
         deltas = np.asarray(savgol_filter(mfcc, DELTA_FRAMES, polyorder=1, deriv=1, axis=2))
         return _powers(np.concatenate([mfcc, deltas], axis=1))
 
-    mean, deviation = _moments(_track_means(describe, track, n))
+    mean, deviation = _moments(_track_means(statistics, track, n))
     return np.hstack([mean[:, :N_MFCC], deviation[:, :N_MFCC], mean[:, N_MFCC:], deviation[:, N_MFCC:]])
 
 
 def clip_mfcc(codes: np.ndarray, peak_db: np.ndarray) -> np.ndarray:
-    """MFCC of clips, shape (n, 20, 130), float32, from codes (n, 128, 130) and peaks (n,)."""
+    """Compute the MFCC of clips, shape (n, 20, 130), float32, from codes (n, 128, 130) and peaks (n,) in dB."""
     mel_db = decode_mel(codes) + peak_db[:, None, None].astype(np.float32)
     return np.asarray(dct(mel_db, axis=1, type=2, norm="ortho"))[:, :N_MFCC]
 
@@ -106,12 +106,12 @@ def clip_mfcc(codes: np.ndarray, peak_db: np.ndarray) -> np.ndarray:
 def _mel_statistics(codes: np.ndarray, track: np.ndarray, n: int) -> np.ndarray:
     """Mean, deviation and mean absolute difference of frames per mel band, shape (n, 384), in relative dB."""
 
-    def describe(rows: slice) -> np.ndarray:
+    def statistics(rows: slice) -> np.ndarray:
         mel_db = decode_mel(codes[rows])
         return np.hstack([_powers(mel_db), np.abs(np.diff(mel_db, axis=2)).mean(axis=2)])
 
-    found = _track_means(describe, track, n)
-    return np.hstack([*_moments(found[:, : 2 * N_MELS]), found[:, 2 * N_MELS :]])
+    means = _track_means(statistics, track, n)
+    return np.hstack([*_moments(means[:, : 2 * N_MELS]), means[:, 2 * N_MELS :]])
 
 
 def _mel_components(codes: np.ndarray, track: np.ndarray, n: int) -> np.ndarray:
@@ -137,32 +137,32 @@ def _features_of_tracks(features: np.ndarray, track: np.ndarray, n: int) -> np.n
     return features if len(features) == n else _track_means(lambda rows: features[rows], track, n)
 
 
-def _track_means(describe: Describe, track: np.ndarray, n: int) -> np.ndarray:
-    """Mean over each track's clips of what `describe` finds in blocks of clips, shape (n, d), float64."""
+def _track_means(statistics: Statistics, track: np.ndarray, n: int) -> np.ndarray:
+    """Average the rows of `statistics` over each track's clips, block by block: shape (n, d), float64."""
     sums = np.zeros((n, 0))
     for start in range(0, len(track), BLOCK):
         rows = slice(start, start + BLOCK)
-        found = describe(rows)
+        values = statistics(rows)
         if start == 0:
-            sums = np.zeros((n, found.shape[1]))
-        np.add.at(sums, track[rows], found.astype(np.float64))
+            sums = np.zeros((n, values.shape[1]))
+        np.add.at(sums, track[rows], values.astype(np.float64))
     return sums / np.bincount(track, minlength=n)[:, None]
 
 
 def _powers(values: np.ndarray) -> np.ndarray:
-    """Means over frames of values and of their squares: (n, d, frames) to (n, 2 d)."""
+    """Average values and their squares over frames: (n, d, frames) to (n, 2 d)."""
     values = values.astype(np.float64)
     return np.hstack([values.mean(axis=2), np.square(values).mean(axis=2)])
 
 
 def _moments(powers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Means and deviations from the means of `_powers`."""
+    """Turn the output of `_powers` into means and deviations."""
     mean, square = np.split(powers, 2, axis=1)
     return mean, np.sqrt(np.maximum(square - mean**2, 0))
 
 
 def _standardized(vectors: np.ndarray) -> np.ndarray:
-    """Mean 0 and deviation 1 in each dimension over the tracks; 0 where nothing varies."""
+    """Scale each dimension to mean 0 and deviation 1 over the tracks; constant dimensions become 0."""
     deviation = vectors.std(axis=0)
     return (vectors - vectors.mean(axis=0)) / np.where(deviation > 1e-9, deviation, np.inf)
 
@@ -179,10 +179,10 @@ def _check(codes: np.ndarray, peak_db: np.ndarray, track: np.ndarray) -> int:
         )
     if len(codes) == 0 or len(peak_db) != len(codes) or len(track) != len(codes):
         raise EvaluationError(
-            f"baselines: got {len(codes)} clips, {len(peak_db)} levels, {len(track)} tracks; wanted as many of each"
+            f"baselines: got {len(codes)} clips, {len(peak_db)} levels, {len(track)} track rows; wanted as many of each"
         )
     if track.min() < 0:
-        raise EvaluationError(f"baselines: got track {track.min()}, wanted rows from 0 on")
+        raise EvaluationError(f"baselines: got track {track.min()}, wanted track rows >= 0")
     n = int(track.max()) + 1
     absent = np.flatnonzero(np.bincount(track, minlength=n) == 0)
     if len(absent):

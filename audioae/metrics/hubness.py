@@ -1,9 +1,10 @@
-"""Hubness and exposure: do a few tracks stand in every list, and how many in none?
+"""Hubness and exposure: which tracks appear in many neighbor lists, and how many tracks in none?
 
 Conventions
 -----------
-- k-occurrence of a track: in how many of the other tracks' k nearest it stands; k on average.
-- Skewness of k-occurrence: 0 is even, above 1 is hubby. Exposure: the share of tracks that no query returns.
+- The k-occurrence of a track is the number of other tracks that have it among their k nearest; its mean is k.
+- Skewness of the k-occurrence: 0 for equal exposure, above 1 for strong hubness. "Never in a top k" is the share of
+  tracks that no query returns.
 
 Source: Radovanovic, Nanopoulos and Ivanovic 2010, "Hubs in space".
 """
@@ -17,7 +18,7 @@ BLOCK = 1024
 
 
 def occurrence(vectors: np.ndarray, k: int) -> np.ndarray:
-    """k-occurrence of every track, shape (n,), int64.
+    """Count the k-occurrence of every track, shape (n,), int64.
 
     >>> occurrence(np.eye(3, dtype=np.float32)[[0, 0, 1]], k=1).sum()
     np.int64(3)
@@ -32,9 +33,9 @@ def occurrence(vectors: np.ndarray, k: int) -> np.ndarray:
 
 
 def measure(vectors: np.ndarray, metadata: TrackMetadata, k: int = 10) -> MetricSet:
-    """Skewness of k-occurrence, share of tracks never returned, and the biggest hub's share of all lists."""
+    """Measure the skewness of the k-occurrence and the share of tracks that are never returned."""
     if metadata.n <= k + 1:
-        return MetricSet(omitted=(f"hubness: {metadata.n} tracks are too few for lists of {k}",))
+        return MetricSet(omitted=(f"hubness: {metadata.n} tracks are too few for lists of {k} neighbors",))
     counts = occurrence(vectors, k).astype(float)
     powers = np.stack([counts**power for power in range(4)], axis=1)
     return MetricSet(
@@ -46,7 +47,7 @@ def measure(vectors: np.ndarray, metadata: TrackMetadata, k: int = 10) -> Metric
 
 
 def biggest_hubs(vectors: np.ndarray, k: int = 10, n_hubs: int = 10) -> list[tuple[int, int]]:
-    """(row, k-occurrence) of the tracks that stand in most lists, most first."""
+    """List (row, k-occurrence) of the tracks that appear in the most neighbor lists, most frequent first."""
     if len(vectors) <= k + 1:
         return []
     counts = occurrence(vectors, k)

@@ -1,15 +1,15 @@
-"""A metric with its interval, and whether two metrics differ.
+"""A metric with its bootstrap interval, and the difference of two metrics.
 
 Conventions
 -----------
-- A metric keeps what each track contributes, as columns whose sums give the value: the bootstrap draws tracks again
-  and recomputes it, for two sets of vectors on the same draws where they are compared.
-- What is drawn are groups (artists, where they are known): tracks of one artist are no independent evidence. Where all
-  tracks that have a say are of one group, they are drawn one by one: the interval is then about that group's tracks.
-- An interval covers which tracks were asked, not which seed the model was trained with.
+- A metric stores each track's contribution as columns whose sums give the value. The bootstrap resamples tracks and
+  recomputes the value; two sets of vectors are compared on the same resamples.
+- The bootstrap resamples groups (artists, where they are known), because tracks of one artist are not independent. If
+  all scored tracks belong to one group, it resamples single tracks: the interval is then about that group only.
+- The interval covers the choice of tracks. It does not cover the training seed of the model.
 
-Source: Efron and Tibshirani 1993, "An Introduction to the Bootstrap", percentile intervals; drawn by group: Cameron,
-Gelbach and Miller 2008.
+Source: Efron and Tibshirani 1993, "An Introduction to the Bootstrap" (percentile intervals); Cameron, Gelbach and
+Miller 2008 (resampling groups).
 """
 
 from collections.abc import Callable, Sequence
@@ -25,17 +25,17 @@ LEVEL = 0.95
 
 
 def ratio(sums: np.ndarray) -> np.ndarray:
-    """Mean of what is counted: columns (value, 1)."""
+    """Mean over the counted tracks. Columns: (value, 1)."""
     return sums[..., 0] / np.where(sums[..., 1] == 0, np.nan, sums[..., 1])
 
 
 def explained(sums: np.ndarray) -> np.ndarray:
-    """R2: columns (squared error, squared deviation from the mean)."""
+    """R2. Columns: (squared error, squared deviation from the mean)."""
     return 1 - ratio(sums)
 
 
 def skewness(sums: np.ndarray) -> np.ndarray:
-    """Third standardized moment: columns (1, x, x^2, x^3)."""
+    """Third standardized moment. Columns: (1, x, x^2, x^3)."""
     n, first, second, third = (sums[..., i] for i in range(4))
     mean = first / n
     variance = second / n - mean**2
@@ -45,20 +45,20 @@ def skewness(sums: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Metric:
-    """One figure of merit.
+    """One evaluation metric over a set of tracks.
 
     Parameters
     ----------
     key : str
-        Its name in tables and JSON, such as "mAP by label".
+        Name in tables and JSON, such as "mAP by label".
     columns : np.ndarray, shape (n, m), float64
-        What each track contributes; a row of zeros where a track has no say.
+        Contribution of each track; a row of zeros excludes the track.
     reduce : callable
-        From sums over tracks (..., m) to the value (...).
+        Maps sums over tracks, shape (..., m), to values, shape (...).
     groups : np.ndarray, shape (n,), int
-        Which tracks are drawn together.
+        Group of each track; the bootstrap resamples whole groups.
     higher_is_better : bool or None
-        None where neither is.
+        None for metrics without a better direction.
     """
 
     key: str
@@ -73,14 +73,14 @@ class Metric:
 
     @property
     def n(self) -> int:
-        """Tracks that have a say."""
+        """Number of scored tracks."""
         return int(self.columns.any(axis=1).sum())
 
     @cached_property
     def draws(self) -> np.ndarray:
-        """The value on each of `N_DRAWS` bootstrap draws; the same draws for every metric over the same groups."""
-        asked = self.columns.any(axis=1)
-        groups = self.groups if len(set(self.groups[asked])) > 1 else np.arange(len(self.groups))
+        """Value on each of `N_DRAWS` bootstrap resamples, which all metrics over the same groups share."""
+        scored = self.columns.any(axis=1)
+        groups = self.groups if len(set(self.groups[scored])) > 1 else np.arange(len(self.groups))
         present, group = np.unique(groups, return_inverse=True)
         sums = np.stack([np.bincount(group, column, len(present)) for column in self.columns.T], axis=1)
         rng = np.random.default_rng(0)
@@ -90,59 +90,60 @@ class Metric:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Percentile interval at `LEVEL`."""
+        """Percentile interval at level `LEVEL`."""
         return _percentiles(self.draws)
 
 
 def mean_metric(key: str, values: np.ndarray, groups: np.ndarray, higher_is_better: bool | None = True) -> Metric:
-    """A mean over tracks; NaN means that the track has no say.
+    """Make the metric that averages `values` over tracks; NaN excludes a track.
 
     >>> metric = mean_metric("P@1", np.array([1.0, 0.0, 1.0, np.nan]), np.arange(4))
     >>> round(metric.value, 3), metric.n
     (0.667, 3)
     """
-    asked = ~np.isnan(values)
-    columns = np.stack([np.where(asked, values, 0.0), asked.astype(float)], axis=1)
+    scored = ~np.isnan(values)
+    columns = np.stack([np.where(scored, values, 0.0), scored.astype(float)], axis=1)
     return Metric(key, columns, ratio, groups, higher_is_better)
 
 
 @dataclass(frozen=True)
 class Difference:
-    """`value` minus the other's, its interval, and whether that leaves out 0."""
+    """Difference of two metrics, with its interval."""
 
     value: float
     interval: tuple[float, float]
 
     @property
     def real(self) -> bool:
+        """Whether the interval excludes 0."""
         return self.interval[0] > 0 or self.interval[1] < 0
 
 
 def difference(metric: Metric, other: Metric) -> Difference:
-    """How much `metric` is above `other`, drawn pairwise: both see the same tracks in each draw.
+    """Compute `metric` minus `other` by a paired bootstrap: both see the same tracks in each resample.
 
     Raises
     ------
     EvaluationError
-        If the two are not over the same tracks.
+        If the two metrics cover different tracks.
     """
     if not np.array_equal(metric.groups, other.groups):
         raise EvaluationError(
-            f"{metric.key} ({len(metric.groups)} tracks) and {other.key} ({len(other.groups)} tracks) are not over the "
-            "same tracks; compare on those that both have"
+            f"{metric.key} ({len(metric.groups)} tracks) and {other.key} ({len(other.groups)} tracks) cover different "
+            "tracks; restrict both to the tracks that they share"
         )
     return Difference(metric.value - other.value, _percentiles(metric.draws - other.draws))
 
 
 def average(metrics: Sequence[Metric]) -> Metric:
-    """One metric of several runs on the same tracks: what each track contributes, averaged over the runs."""
+    """Average a metric over several runs on the same tracks, track by track."""
     columns = np.mean([metric.columns for metric in metrics], axis=0)
     return replace(metrics[0], columns=columns)
 
 
 @dataclass(frozen=True)
 class MetricSet:
-    """What a question comes to: metrics, and one sentence for each thing left out, with the reason."""
+    """Metrics, and one sentence with the reason for each metric or track that was omitted."""
 
     metrics: tuple[Metric, ...] = ()
     omitted: tuple[str, ...] = ()

@@ -1,15 +1,14 @@
-"""Stability: does a recording keep its embedding when something happens to the file?
+"""Robustness: does a recording keep its embedding when its file is re-encoded, shifted or filtered?
 
 Conventions
 -----------
-- A perturbed track is compared with its own original, and asked for among the whole catalog. It finds its original if
-  no other track is closer; one that is exactly as close (an identical vector, say) does not take that away.
-- A row of NaN stands for a track that has no such version; it has no say. So all perturbations of one sample have the
-  same rows, and two embeddings can be compared on them by `metric.difference`.
-- Where all tracks are found, the bootstrap's interval is [1, 1]; of n tracks, a true share down to about 1 - 3/n may be
-  behind it.
+- The embedding of a perturbed track is compared with that of its original, and is used as a query in the whole catalog.
+  It finds its original if no other track is closer; ties count as found.
+- A row of NaN marks a track without this perturbed version, which excludes the track. All perturbations of one sample
+  therefore have the same rows, and `metric.difference` can compare two sets of embeddings on them.
+- If all n tracks are found, the bootstrap interval is [1, 1], but the true share may be as low as about 1 - 3/n.
 
-Source: the bound for "all of n": Hanley and Lippman-Hand 1983, "If nothing goes wrong, is everything all right?".
+Source: Hanley and Lippman-Hand 1983, "If nothing goes wrong, is everything all right?" (the bound 1 - 3/n).
 """
 
 from collections.abc import Sequence
@@ -24,23 +23,23 @@ from audioae.metrics.metric import Metric, mean_metric
 NEAR = 0.99
 NORM_TOLERANCE = 1e-3
 SAME_TRACK_CAVEAT = (
-    "Same-track retrieval asks for the original of a re-encoded, louder, filtered or noisy copy. Where every track has "
-    "its own constant level, EQ or noise floor, reading that alone solves it: do not tune on this figure."
+    "Same-track retrieval searches for the original of a re-encoded, louder, filtered or noisy copy. A model can solve "
+    "it from a track's constant level, EQ or noise floor alone, so do not tune on this figure."
 )
 
 
 @dataclass(frozen=True)
-class Stability:
-    """What one perturbation does to a sample of tracks.
+class PerturbationResult:
+    """Effect of one perturbation on the embeddings of a sample of tracks.
 
     Parameters
     ----------
     name : str
-        Of the perturbation.
+        Name of the perturbation.
     cosine, self_retrieval : Metric
-        Mean cosine to the original; share of the tracks that find their original first.
+        Mean cosine to the original, and share of the tracks whose nearest track is their original.
     cosine_min, share_near : float
-        The worst cosine, and the share of the tracks with `NEAR` or more.
+        Lowest cosine, and share of the tracks with a cosine of at least `NEAR`.
     """
 
     name: str
@@ -50,7 +49,7 @@ class Stability:
     share_near: float
 
     def row(self) -> dict[str, Any]:
-        """A row of the table: figures, with the ends of their intervals."""
+        """Return the values with the ends of their intervals, as one row of the table."""
         return {
             "perturbation": self.name,
             "n": self.cosine.n,
@@ -72,70 +71,71 @@ def measure(
     catalog: np.ndarray,
     rows: np.ndarray,
     groups: np.ndarray,
-) -> Stability:
-    """Cosine to the original and self-retrieval@1 under one perturbation.
+) -> PerturbationResult:
+    """Measure the cosine to the original and self-retrieval@1 under one perturbation.
 
     Parameters
     ----------
     name : str
-        Of the perturbation.
-    perturbed : np.ndarray, shape (n, d), rows of length 1, or of NaN where a track has no such version
+        Name of the perturbation.
+    perturbed : np.ndarray, shape (n, d), rows of length 1
+        NaN where a track has no perturbed version.
     originals : np.ndarray, shape (n, d), rows of length 1
     catalog : np.ndarray, shape (n_tracks, d), rows of length 1
-        Where the original is to be found.
+        Embeddings to search in.
     rows : np.ndarray, shape (n,), int
-        The row of each original in `catalog`.
+        Row of each original in `catalog`.
     groups : np.ndarray, shape (n,), int
-        Which tracks the bootstrap draws together.
+        Group of each track; the bootstrap resamples whole groups.
 
     Raises
     ------
     EvaluationError
-        If shapes do not fit together, a vector is not of length 1, or no track has such a version.
+        If shapes do not match, a vector is not of length 1, or no track has a perturbed version.
 
     >>> catalog = np.eye(3, dtype=np.float32)
     >>> measure("none", catalog[:2], catalog[:2], catalog, np.array([0, 1]), np.arange(2)).self_retrieval.value
     1.0
     """
     _check(name, perturbed, originals, catalog, rows, groups)
-    asked = np.flatnonzero(~np.isnan(perturbed).all(axis=1))
-    cosines, found = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
-    cosines[asked] = np.einsum("ij,ij->i", perturbed[asked], originals[asked], dtype=np.float64).clip(-1, 1)
-    found[asked] = _finds(perturbed[asked], catalog, rows[asked])
-    return Stability(
+    present = np.flatnonzero(~np.isnan(perturbed).all(axis=1))
+    cosines, hits = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
+    cosines[present] = np.einsum("ij,ij->i", perturbed[present], originals[present], dtype=np.float64).clip(-1, 1)
+    hits[present] = _finds_original(perturbed[present], catalog, rows[present])
+    return PerturbationResult(
         name,
         mean_metric(f"cosine, {name}", cosines, groups),
-        mean_metric(f"self-retrieval@1, {name}", found, groups),
-        float(cosines[asked].min()),
-        float((cosines[asked] >= NEAR).mean()),
+        mean_metric(f"self-retrieval@1, {name}", hits, groups),
+        float(cosines[present].min()),
+        float((cosines[present] >= NEAR).mean()),
     )
 
 
-def same_track(stabilities: Sequence[Stability]) -> Metric:
-    """Same-track retrieval: a track's share of versions that find it, averaged over tracks.
+def same_track(results: Sequence[PerturbationResult]) -> Metric:
+    """Average, over tracks, the share of a track's perturbed versions that find it.
 
-    Show `SAME_TRACK_CAVEAT` beside it.
+    Show `SAME_TRACK_CAVEAT` together with this metric.
 
     Raises
     ------
     EvaluationError
-        If there is none, or they are not of one sample of tracks.
+        If there are no results, or they cover different samples of tracks.
     """
-    if len({len(stability.self_retrieval.columns) for stability in stabilities}) != 1:
-        sizes = ", ".join(f"{s.name}: {len(s.self_retrieval.columns)}" for s in stabilities)
-        raise EvaluationError(f"same-track retrieval: got tracks of {sizes or 'nothing'}, wanted one sample of tracks")
-    found, asked = np.sum([stability.self_retrieval.columns for stability in stabilities], axis=0).T
-    shares = np.where(asked > 0, found / np.maximum(asked, 1), np.nan)
-    return mean_metric("same-track retrieval", shares, stabilities[0].self_retrieval.groups)
+    if len({len(result.self_retrieval.columns) for result in results}) != 1:
+        sizes = ", ".join(f"{r.name}: {len(r.self_retrieval.columns)} tracks" for r in results)
+        raise EvaluationError(f"same-track retrieval: got {sizes or 'no results'}; wanted results of one sample")
+    hits, versions = np.sum([result.self_retrieval.columns for result in results], axis=0).T
+    shares = np.where(versions > 0, hits / np.maximum(versions, 1), np.nan)
+    return mean_metric("same-track retrieval", shares, results[0].self_retrieval.groups)
 
 
-def _finds(vectors: np.ndarray, catalog: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Whether no track of the catalog is closer to each vector than the one at its row."""
+def _finds_original(vectors: np.ndarray, catalog: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """For each vector, whether no track of the catalog is closer than the one at its row."""
     scores = vectors @ catalog.T
     best = scores.argmax(axis=1)
     at = np.arange(len(rows))
-    tied = scores[at, best] == scores[at, rows]  # a product may round otherwise in another column: see the next line
-    return tied | (catalog[best] == catalog[rows]).all(axis=1)
+    tied = scores[at, best] == scores[at, rows]
+    return tied | (catalog[best] == catalog[rows]).all(axis=1)  # equal vectors may round to different products
 
 
 def _check(
@@ -147,7 +147,7 @@ def _check(
         raise EvaluationError(f"{name}: got {got} for {len(rows)} tracks, wanted (n, d), (n, d), (n_tracks, d), n")
     missing = np.isnan(perturbed).all(axis=1)
     if missing.all():
-        raise EvaluationError(f"{name}: none of {len(rows)} tracks has such a version; leave this perturbation out")
+        raise EvaluationError(f"{name}: none of {len(rows)} tracks has this version; leave out the perturbation")
     if rows.min() < 0 or rows.max() >= len(catalog):
         raise EvaluationError(f"{name}: got rows {rows.min()} to {rows.max()}, wanted 0 to {len(catalog) - 1}")
     for what, vectors in (("perturbed", perturbed[~missing]), ("originals", originals), ("catalog", catalog)):

@@ -1,1 +1,1 @@
-"""Playlists that walk through the embeddings, over real tracks, under rules."""
+"""Playlists: smooth walks over real tracks from one track to another, under rules."""

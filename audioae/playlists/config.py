@@ -1,4 +1,4 @@
-"""The settings of the stage playlists."""
+"""Settings of the stage playlists."""
 
 from pydantic import Field
 
@@ -7,7 +7,7 @@ from audioae.playlists.options import PlaylistOptions
 
 
 class PlaylistRequest(Config):
-    """One playlist: its name, the tracks that it leads through (two or more track_ids or titles), and its options.
+    """One playlist: its name, its waypoints (two or more track_ids or titles, in order), and its options.
 
     With `label`, only tracks with one of these labels are picked.
     """

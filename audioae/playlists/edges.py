@@ -1,6 +1,6 @@
-"""What a playlist wants of a track's audio, from one decode: how it begins and ends, and its tempo.
+"""Analyze a track's audio for a playlist in one decode: its first and last clip, and its tempo.
 
-Like `extract`, a plain function of picklable arguments: it runs in the processes of `audio.workers`.
+Convention: like `extract`, a plain function of picklable arguments, since it runs in the processes of `audio.workers`.
 """
 
 from dataclasses import dataclass
@@ -18,19 +18,19 @@ from audioae.constants import SAMPLE_RATE
 
 @dataclass(frozen=True)
 class TrackEdges:
-    """Mel codes (2, 128, 130) uint8 of the track's first and last clip; tempo in BPM, NaN where there is no onset."""
+    """Mel codes (2, 128, 130) uint8 of the track's first and last clip; tempo in BPM, NaN without onsets."""
 
     edges: np.ndarray
     tempo: float
 
 
 def analyze_edges(path: str | Path, clip_config: ClipConfig, decode_config: DecodeConfig) -> TrackEdges:
-    """Decode a track's clips; keep the first and the last, and estimate the tempo of its middle.
+    """Decode a track's clips, keep the first and the last, and estimate the tempo of the longest run of clips.
 
     Raises
     ------
     AudioError
-        With a reason of `decode.REASONS`.
+        If the file cannot be used, with a reason of `decode.REASONS`.
     """
     decoded = decode_track(path, clip_config, decode_config)
     codes, _ = encode_mel(log_mel(decoded.clips[[0, -1]]))

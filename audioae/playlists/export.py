@@ -1,6 +1,6 @@
 """Playlists as files: M3U8 for players, CSV for tables, JSON for programs.
 
-Convention: a playlist's entries are dicts with the keys of `COLUMNS`; None where something is not known.
+Convention: the entries of a playlist are dicts with the keys of `COLUMNS`; None means unknown.
 """
 
 import csv
@@ -29,19 +29,19 @@ COLUMNS = (
 
 
 def export_playlist(document: Mapping[str, Any], kind: str) -> str:
-    """The text of a playlist's file.
+    """Format a playlist as the text of a file.
 
     Parameters
     ----------
     document : mapping
-        `entries`, `name`, and what else the JSON shall hold.
+        Needs `name` and `entries`; JSON contains all of it.
     kind : str
         "m3u8", "csv" or "json".
 
     Raises
     ------
     SearchError
-        If there is no such kind.
+        If the kind is unknown.
 
     >>> export_playlist({"name": "a to b", "entries": []}, "m3u8").splitlines()
     ['#EXTM3U', '#PLAYLIST:a to b']
@@ -52,11 +52,11 @@ def export_playlist(document: Mapping[str, Any], kind: str) -> str:
         return _csv(document["entries"])
     if kind == "m3u8":
         return _m3u8(document["name"], document["entries"])
-    raise SearchError(f"a playlist as {kind!r}: wanted m3u8, csv or json")
+    raise SearchError(f"playlist format: got {kind!r}, wanted m3u8, csv or json")
 
 
 def _m3u8(name: str, entries: Sequence[Mapping[str, Any]]) -> str:
-    """The extended M3U that players read, in UTF-8; a duration of -1 says that it is not known."""
+    """Extended M3U in UTF-8, as players read it; the duration -1 means unknown."""
     lines = ["#EXTM3U", f"#PLAYLIST:{_one_line(name)}"]
     for entry in entries:
         seconds = -1 if entry["duration_s"] is None else round(entry["duration_s"])

@@ -1,7 +1,7 @@
-"""What a model makes of the straight way from one track to another: an illustration, which no track sounds like.
+"""Preview of the latent path between tracks: mels and sound that the model decodes. No track sounds like this.
 
-The waypoints' embeddings are taken before they are brought to length 1, since the decoder wants their length; between
-them direction goes along the arc and length evenly.
+Convention: the path interpolates embeddings before they are scaled to length 1, because the decoder needs their length.
+The direction moves along the arc and the length changes linearly.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from audioae.playlists.path import interpolate
 
 @dataclass(frozen=True)
 class LatentPreview:
-    """Decoded mels (k, 128, 130) in dB, how far along the path each stands (k,), and all of them as MP3."""
+    """Decoded mels (k, 128, 130) in dB, the share of the path at each (k,), and all of them as MP3."""
 
     mels: np.ndarray
     shares: np.ndarray
@@ -39,7 +39,7 @@ def preview_path(library: Generation, waypoints: Sequence[Track], n: int = 7) ->
         If a waypoint's file cannot be read.
     """
     if n < 2 or len(waypoints) < 2:
-        raise SearchError(f"an illustration of {n} points between {len(waypoints)} waypoints: wanted 2 or more of each")
+        raise SearchError(f"latent preview: got {n} points and {len(waypoints)} waypoints, wanted 2 or more of each")
     config = library.mels_config
     codes = [extract(str(track.uri), config.clips, config.decode).codes for track in waypoints]
     pooled = np.stack([library.embedder.embed(of_track)[0].mean(axis=0) for of_track in codes])

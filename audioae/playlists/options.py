@@ -1,8 +1,8 @@
-"""What a playlist shall be like: its length, its path, and the rules that it keeps.
+"""Options of a playlist: its length, its path, and its rules.
 
 Conventions
 -----------
-- Rules in the order in which they give way where not all can be kept: `RULES`. What never gives way: the waypoints and
+- If not all rules can be kept, those with a lower cost in `RULES` are relaxed first. Never relaxed: the waypoints and
   their order, the number of tracks, no track twice, at most one of a group of duplicates, and the caller's filters.
 """
 
@@ -12,22 +12,23 @@ from pydantic import Field, model_validator
 
 from audioae.config import Config
 
-# What a breach of each rule costs.
 RULES = {"tempo": 1.0, "energy": 1.0, "artist_window": 2.0, "max_per_artist": 3.0, "duration": 20.0}
+"""Cost of one violation of each rule."""
+
 CURVES = ("tempo", "energy")
 
 
 class Curve(Config):
-    """How a quantity moves: only from one waypoint's value towards the next one's, or by small steps, or both.
+    """How tempo or energy may change: only towards the next waypoint's value (`monotone`), in small steps, or both.
 
-    `max_step` is in the quantity's unit: BPM for tempo, dB for energy.
+    `max_step` is in BPM for tempo and in dB for energy.
     """
 
     monotone: bool = False
     max_step: float | None = Field(default=None, gt=0)
 
     def __str__(self) -> str:
-        """In words, for messages.
+        """Describe the curve in words, for messages.
 
         >>> str(Curve(monotone=True, max_step=8))
         'monotone, steps up to 8'
@@ -35,16 +36,17 @@ class Curve(Config):
         return ", ".join(["monotone"] * self.monotone + [f"steps up to {self.max_step:g}"] * bool(self.max_step))
 
     @property
-    def wanted(self) -> bool:
+    def is_set(self) -> bool:
         return self.monotone or self.max_step is not None
 
 
 class PlaylistOptions(Config):
-    """Length: `n` tracks, or `duration_s` within `tolerance_s`; the waypoints count.
+    """The length is `n` tracks, or `duration_s` within `tolerance_s`; both include the waypoints.
 
-    Among `artist_window` tracks in a row no artist stands twice (1: no such rule). `seamless` is the weight of the
-    transition from a track's last clip to the next one's first, beside the weight 1 of the whole tracks. With a `seed`,
-    a third of the tracks nearby, drawn by it, stays out: another seed, another playlist. `strict`: no rule gives way.
+    No artist occurs twice within `artist_window` consecutive tracks (1: no such rule). `seamless` is the weight of the
+    transition from a track's last clip to the next one's first; whole tracks have weight 1. With a `seed`, a random
+    third of the nearby tracks is excluded, so another seed gives another playlist. With `strict`, rules are never
+    relaxed: a playlist that cannot keep them all is an error.
     """
 
     n: int | None = Field(default=None, ge=2, le=500)
@@ -62,17 +64,17 @@ class PlaylistOptions(Config):
     @model_validator(mode="after")
     def _one_length(self) -> Self:
         if (self.n is None) == (self.duration_s is None):
-            raise ValueError(f"n={self.n} and duration_s={self.duration_s}: wanted one of the two")
+            raise ValueError(f"got n={self.n} and duration_s={self.duration_s}, wanted exactly one of the two")
         return self
 
     @property
     def curves(self) -> dict[str, Curve]:
-        """The curves that are wanted, by name."""
-        return {name: curve for name in CURVES if (curve := getattr(self, name)).wanted}
+        """The curves that are set, by name."""
+        return {name: curve for name in CURVES if (curve := getattr(self, name)).is_set}
 
     @property
     def rules(self) -> tuple[str, ...]:
-        """Names of the rules in force, of `RULES`."""
+        """Names of the rules in force, in the order of `RULES`."""
         in_force = {
             **dict.fromkeys(self.curves, True),
             "artist_window": self.artist_window > 1,
@@ -82,7 +84,7 @@ class PlaylistOptions(Config):
         return tuple(name for name in RULES if in_force.get(name))
 
     def without(self, rule: str) -> "PlaylistOptions":
-        """The same without one rule. A duration stays what the length is made from."""
+        """Remove one rule. The length still follows the duration if that is the removed rule."""
         off = {"artist_window": 1, "max_per_artist": None, "duration": 1e12}
         key = "tolerance_s" if rule == "duration" else rule
         return self.model_copy(update={key: off.get(rule, Curve())})

@@ -1,8 +1,8 @@
-"""The ideal path: points between waypoints, which no real track has to be at.
+"""The ideal path: points between the waypoints, which need not coincide with tracks.
 
 Conventions
 -----------
-- Embeddings are rows of length 1; distance is the angle between two, in radians. It is a metric, so no walk from a to b
+- Embeddings are rows of length 1. The distance of two is their angle in radians; it is a metric, so no walk from a to b
   in n - 1 steps has a mean or largest step below angle(a, b) / (n - 1).
 
 Source: Shoemake 1985, "Animating rotation with quaternion curves" (slerp).
@@ -14,7 +14,7 @@ import numpy as np
 
 
 def angles(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Angles (n, m) in radians, float32, between the rows of a (n, dim) and of b (m, dim), all of length 1.
+    """Compute the angles (n, m), radians, float32, between the rows of a (n, dim) and b (m, dim), all of length 1.
 
     >>> angles(np.eye(2), np.eye(2)).round(2).tolist()
     [[0.0, 1.5700000524520874], [1.5700000524520874, 0.0]]
@@ -23,7 +23,7 @@ def angles(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def place_waypoints(waypoints: np.ndarray, n: int) -> np.ndarray:
-    """Positions (m,) of m waypoints among n tracks: first and last at the ends, the others by the angles between them.
+    """Choose the positions (m,) of m waypoints among n tracks, in proportion to the angles between them.
 
     >>> place_waypoints(np.eye(3), 5).tolist()
     [0, 2, 4]
@@ -37,22 +37,23 @@ def place_waypoints(waypoints: np.ndarray, n: int) -> np.ndarray:
 
 
 def interpolate(waypoints: np.ndarray, positions: np.ndarray, path: Literal["spherical", "linear"]) -> np.ndarray:
-    """Points of length 1, (n, dim), that go through the waypoints (m, dim) at their positions.
+    """Interpolate points of length 1, (n, dim), that pass the waypoints (m, dim) at their positions.
 
-    Spherical points stand at even angles; linear ones on the chord, brought to length 1, so closer at its ends.
+    Spherical points have equal angles between them. Linear points are evenly spaced on the chord and then scaled to
+    length 1, which makes the steps near its ends smaller.
     """
     points = [waypoints[:1]]
     for a, b, steps in zip(waypoints[:-1], waypoints[1:], np.diff(positions), strict=True):
         shares = np.arange(1, steps + 1)[:, None] / steps
         points.append(_arc(a, b, shares) if path == "spherical" else a + shares * (b - a))
-    found = np.concatenate(points).astype(np.float64)
-    return (found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+    path = np.concatenate(points).astype(np.float64)
+    return (path / np.maximum(np.linalg.norm(path, axis=1, keepdims=True), 1e-12)).astype(np.float32)
 
 
 def _arc(a: np.ndarray, b: np.ndarray, shares: np.ndarray) -> np.ndarray:
     a, b = a.astype(np.float64), b.astype(np.float64)
     across = b - (a @ b) * a
-    if np.linalg.norm(across) < 1e-6:  # the same direction, or the opposite one: any way round is as short
+    if np.linalg.norm(across) < 1e-6:  # same or opposite direction: every arc is equally short
         across = np.eye(len(a))[np.argmin(np.abs(a))]
         across = across - (a @ across) * a
     across /= np.linalg.norm(across)

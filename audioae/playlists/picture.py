@@ -1,6 +1,6 @@
-"""Pictures of a playlist, as PNG: its walk over the map, and the mels decoded along the ideal path.
+"""Pictures of a playlist as PNG: its walk over the map, and the mels decoded along the ideal path.
 
-Convention: the map is the first two principal components of the embeddings, on which a straight path looks straight.
+Convention: the map is the first two principal components of the embeddings, so that a straight path looks straight.
 """
 
 import io
@@ -22,15 +22,15 @@ ILLUSTRATION = "Illustration: decoded from interpolated embeddings; no track sou
 
 
 def walk_picture(playlist: Playlist, embeddings: np.ndarray, titles: Sequence[str], name: str) -> bytes:
-    """The walk over all tracks' embeddings (n, dim), and below it the steps.
+    """Draw the walk on the map of the catalog, and its steps below.
 
     Parameters
     ----------
     playlist : Playlist
     embeddings : np.ndarray, shape (n, dim)
-        Of the catalog; `playlist.rows` are its rows. At most `MAX_MAPPED` are drawn.
+        Embeddings of the catalog, to which `playlist.rows` refer. At most `MAX_MAPPED` are drawn.
     titles : sequence of str
-        Of the playlist's tracks, in order.
+        Titles of the playlist's tracks, in order.
     name : str
         The heading.
     """
@@ -43,7 +43,7 @@ def walk_picture(playlist: Playlist, embeddings: np.ndarray, titles: Sequence[st
 
 
 def preview_picture(mels: np.ndarray, shares: Sequence[float], name: str) -> bytes:
-    """Decoded mels (k, 128, 130) in dB side by side; `shares` (k,) say how far along the path each stands."""
+    """Draw decoded mels (k, 128, 130) in dB side by side; `shares` (k,) is the share of the path at each."""
     figure = Figure(figsize=(1 + 1.8 * len(mels), 3.4), layout="constrained")
     axes = figure.subplots(1, len(mels), squeeze=False, sharey=True)[0]
     for ax, mel, share in zip(axes, mels, shares, strict=True):

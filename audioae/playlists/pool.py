@@ -1,16 +1,17 @@
-"""Which tracks a playlist is made from, and what their search has to know.
+"""The pool of tracks that a playlist is chosen from, and the search problem over it.
 
 Conventions
 -----------
-- The pool is the waypoints, then the allowed tracks, or the `POOL` of them nearest to the ideal path, so that a catalog
-  of any size costs the same to search.
-- Of a group of copies one is enough. What is a copy of what is given: how near embeddings are does not decide it.
-- What a step costs is its angle cubed, so that a large one counts for more, plus `STAY_NEAR` times the cubed angles
-  to the ideal path.
+- The pool is the waypoints followed by the allowed tracks, or by the `POOL` of them nearest to the ideal path, so that
+  the cost of the search does not depend on the size of the catalog.
+- A playlist contains at most one of a group of copies. The groups are given; similar embeddings do not make a copy.
+- The cost of a step is its angle cubed, which penalizes large steps, plus `STAY_NEAR` times the cubed angle to the
+  ideal path.
 
-Why cubes: on 60 pairs of the demo, 12 tracks each, plain sums gave a smaller largest step than the nearest tracks for
-82 %, squares for 95 %, cubes for 98 %, fourth powers for all; a smaller mean step for 100, 98, 97 and 95 %. A smaller
-`STAY_NEAR` makes smaller steps, by lingering at both ends and crossing fast.
+Why cubes: for 60 pairs of demo tracks and playlists of 12, the largest step was smaller than that of the nearest tracks
+for 82 % of the pairs with plain sums, 95 % with squares, 98 % with cubes and 100 % with fourth powers; the mean step
+was smaller for 100, 98, 97 and 95 %. A smaller `STAY_NEAR` gives smaller steps, but the playlist stays near both ends
+and crosses the middle quickly.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -26,30 +27,31 @@ from audioae.playlists.rules import Problem
 POWER = 3
 STAY_NEAR = 0.5
 POOL = 1_200
-USUAL_S = 180.0  # of a track, where no duration is known
+DEFAULT_DURATION_S = 180.0  # if no duration is known
 
 Edges = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+"""Maps rows to the embeddings of their first and last clips, each (len(rows), dim), rows of length 1."""
 
 
 @dataclass(frozen=True)
-class Tracks:
-    """What is known of n tracks, row by row.
+class PlaylistTracks:
+    """The tracks that a playlist can contain.
 
     Parameters
     ----------
     embeddings : np.ndarray, shape (n, dim), float32, rows of length 1
     artists : np.ndarray, shape (n,), str
-        "" where not known, which is nobody's artist.
+        "" where unknown; unknown artists count as different.
     durations_s : np.ndarray, shape (n,)
-        NaN where not known: counted as the median of the others.
+        NaN where unknown; counts as the median of the others.
     allowed : np.ndarray, shape (n,), bool
-        Tracks that may be picked; a waypoint need not be.
+        Tracks that may be picked. Waypoints need not be allowed.
     values : mapping of curve name to np.ndarray, shape (n,)
-        Tempo in BPM, energy in dB; NaN where not known: not picked where the curve is wanted.
-    edges : callable, rows to (first, last), each (len(rows), dim), rows of length 1; or None
-        Embeddings of the tracks' first and last clips, for `seamless`.
-    groups : np.ndarray, shape (n,), int; or None
-        A number per recording, which its copies share. None: no track is a copy of another.
+        Tempo in BPM and energy in dB. Tracks with NaN are not picked if the curve is set.
+    edges : Edges or None
+        Needed for `seamless`.
+    groups : np.ndarray, shape (n,), int, or None
+        A number per recording, which copies share. None: no track is a copy.
     """
 
     embeddings: np.ndarray
@@ -61,8 +63,8 @@ class Tracks:
     groups: np.ndarray | None = None
 
 
-def corridor(tracks: Tracks, waypoints: Sequence[int], options: PlaylistOptions, size: int) -> np.ndarray:
-    """Rows of the waypoints, then of allowed tracks along the path: all, or `size` of them, evenly along it."""
+def corridor(tracks: PlaylistTracks, waypoints: Sequence[int], options: PlaylistOptions, size: int) -> np.ndarray:
+    """List the waypoints, then all allowed tracks, or the `size` of them nearest to the path along its whole length."""
     allowed = tracks.allowed.copy()
     allowed[list(waypoints)] = False
     rows = np.flatnonzero(allowed)
@@ -70,7 +72,7 @@ def corridor(tracks: Tracks, waypoints: Sequence[int], options: PlaylistOptions,
         ends = tracks.embeddings[list(waypoints)]
         points = interpolate(ends, place_waypoints(ends, max(12, len(ends))), options.path)
         near = tracks.embeddings @ points.T
-        near[_off_curve(tracks, waypoints, options)] -= 4.0  # behind all others
+        near[_off_curve(tracks, waypoints, options)] -= 4.0  # ranks after all others
         near[~allowed] = -np.inf
         nearest = np.argpartition(-near, size - 1, axis=0)[:size]
         order = np.take_along_axis(near, nearest, axis=0).argsort(axis=0)[::-1]
@@ -80,8 +82,8 @@ def corridor(tracks: Tracks, waypoints: Sequence[int], options: PlaylistOptions,
     return np.concatenate([np.asarray(waypoints, int), rows])
 
 
-def _off_curve(tracks: Tracks, waypoints: Sequence[int], options: PlaylistOptions) -> np.ndarray:
-    """Tracks (n,) that no playlist with these curves can hold, as far as that is seen from the waypoints alone."""
+def _off_curve(tracks: PlaylistTracks, waypoints: Sequence[int], options: PlaylistOptions) -> np.ndarray:
+    """Mask (n,) of the tracks that violate a curve for any order of tracks, judged by the waypoints' values."""
     off = np.zeros(len(tracks.embeddings), bool)
     for name, curve in options.curves.items():
         values = np.asarray(tracks.values[name], np.float64)
@@ -92,27 +94,33 @@ def _off_curve(tracks: Tracks, waypoints: Sequence[int], options: PlaylistOption
     return off
 
 
-def thin(pool: np.ndarray, n_waypoints: int, n: int, seed: int) -> np.ndarray:
-    """The pool without a third of its tracks, drawn by `seed`; never fewer than n tracks."""
+def thin_pool(pool: np.ndarray, n_waypoints: int, n: int, seed: int) -> np.ndarray:
+    """Remove a random third of the pool, but keep at least n tracks."""
     drawn = np.random.default_rng(seed).permutation(np.arange(n_waypoints, len(pool)))
     kept = drawn[: max(n - n_waypoints, len(drawn) * 2 // 3)]
     return np.concatenate([pool[:n_waypoints], pool[np.sort(kept)]])
 
 
-def pose(
-    tracks: Tracks, pool: np.ndarray, n_waypoints: int, options: PlaylistOptions, n: int
+def make_problem(
+    tracks: PlaylistTracks, pool: np.ndarray, n_waypoints: int, options: PlaylistOptions, n: int
 ) -> tuple[Problem, np.ndarray]:
-    """The search's problem over the pool, whose first rows are the waypoints, and the ideal path (n, dim)."""
+    """Make the search problem over a pool that starts with the waypoints; returns it and the ideal path (n, dim).
+
+    Raises
+    ------
+    SearchError
+        If the pool has fewer than n different tracks.
+    """
     known = np.all([np.isfinite(tracks.values[name][pool]) for name in options.curves], axis=0)
-    wanted = np.broadcast_to(known, len(pool)) | (np.arange(len(pool)) < n_waypoints)
+    usable = np.broadcast_to(known, len(pool)) | (np.arange(len(pool)) < n_waypoints)
     embeddings, durations_s = tracks.embeddings[pool], durations(tracks, pool)
     apart = angles(embeddings, embeddings)
-    group = _recordings(tracks, pool, n_waypoints, wanted)
+    group = _recordings(tracks, pool, n_waypoints, usable)
     if (n_groups := len(np.unique(group))) < n:
         raise SearchError(
             f"n={n}: only {n_groups} different tracks are left of {len(tracks.embeddings)}: the filters leave "
-            f"{len(pool)} with the waypoints, {wanted.sum()} of them have what the rules ask for, and "
-            f"{wanted.sum() - n_groups} are copies of another; ask for fewer tracks, or filter less"
+            f"{len(pool)} including the waypoints, {usable.sum()} of them have the values that the rules need, and "
+            f"{usable.sum() - n_groups} are copies of another; ask for fewer tracks or relax the filters"
         )
     places = place_waypoints(embeddings[:n_waypoints], n)
     path = interpolate(embeddings[:n_waypoints], places, options.path)
@@ -134,17 +142,18 @@ def pose(
     return problem, path
 
 
-def _recordings(tracks: Tracks, pool: np.ndarray, n_waypoints: int, wanted: np.ndarray) -> np.ndarray:
-    """A number (p,) per track, the same for copies of one recording; tracks not wanted go with the first waypoint."""
+def _recordings(tracks: PlaylistTracks, pool: np.ndarray, n_waypoints: int, usable: np.ndarray) -> np.ndarray:
+    """A number (p,) per recording, which copies share; unusable tracks get the number of the first waypoint."""
     groups = np.arange(len(tracks.embeddings)) if tracks.groups is None else tracks.groups
     group = np.unique(groups[pool], return_inverse=True)[1]
-    for i in range(1, n_waypoints):  # waypoints that are copies of each other were asked for all the same
+    for i in range(1, n_waypoints):  # waypoints may be copies of each other
         group[i] = group.max() + 1 if group[i] in group[:i] else group[i]
-    group[~wanted] = group[0]
+    group[~usable] = group[0]
     return group
 
 
 def _numbers(artists: np.ndarray) -> np.ndarray:
+    """A number per artist, shape (n,); each unknown artist has its own number."""
     names = artists.astype(str)
     unknown = names == ""
     numbers = np.unique(names, return_inverse=True)[1]
@@ -152,8 +161,8 @@ def _numbers(artists: np.ndarray) -> np.ndarray:
     return np.unique(numbers, return_inverse=True)[1]
 
 
-def durations(tracks: Tracks, rows: np.ndarray) -> np.ndarray:
-    """Durations (len(rows),) in seconds; the median where one is not known."""
-    found = np.asarray(tracks.durations_s, np.float64)[rows]
-    known = found[np.isfinite(found)]
-    return np.where(np.isfinite(found), found, np.median(known) if len(known) else USUAL_S)
+def durations(tracks: PlaylistTracks, rows: np.ndarray) -> np.ndarray:
+    """Durations of some tracks in seconds, shape (len(rows),); unknown ones are replaced by the median."""
+    durations_s = np.asarray(tracks.durations_s, np.float64)[rows]
+    known = durations_s[np.isfinite(durations_s)]
+    return np.where(np.isfinite(durations_s), durations_s, np.median(known) if len(known) else DEFAULT_DURATION_S)

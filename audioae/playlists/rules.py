@@ -1,10 +1,11 @@
-"""What breaks which rule: counted for whole playlists, and foreseen for every track that could come next.
+"""Rule violations: counted in complete playlists, and predicted for each track that could come next.
 
 Conventions
 -----------
-- A problem is over a pool of p tracks; a playlist is a row of pool numbers; `fixed` maps positions to waypoints.
-- Artists are numbers, of which an unknown artist has one of its own; so have tracks without duplicates in `group`.
-- A breach counts 1 (a duration: 1 and how many tracks of the usual length it is off); `RULES` weighs them.
+- A problem is over a pool of p tracks. A playlist is a row of positions in the pool; `fixed` maps positions in the
+  playlist to waypoints.
+- Artists and recordings are numbers. Each unknown artist has its own number.
+- A violation counts 1 (of the duration: 1 plus the deviation in average track lengths) and is weighted by `RULES`.
 """
 
 from collections.abc import Mapping
@@ -14,26 +15,28 @@ import numpy as np
 
 from audioae.playlists.options import RULES, PlaylistOptions
 
-BREACH = 1e4  # above any sum of costs of steps
+VIOLATION = 1e4  # exceeds any sum of step costs
 SLACK = 1e-6
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What a search needs to know.
+    """The search problem of one playlist.
 
     Parameters
     ----------
     step : np.ndarray, shape (p, p)
-        Cost of going from the row's track to the column's.
+        Cost of the step from the row's track to the column's.
     far : np.ndarray, shape (n, p)
-        Cost of standing at a position, for being away from the ideal path.
-    fixed : mapping of position to pool number
+        Cost of each track at each position for its distance to the ideal path.
+    fixed : mapping of int to int
+        Position in the playlist to position in the pool, for each waypoint.
     group, artist : np.ndarray, shape (p,), int
+        Numbers of the recording and of the artist.
     duration_s : np.ndarray, shape (p,)
         Finite.
     values : mapping of curve name to np.ndarray, shape (p,)
-        NaN where not known, which breaks no rule.
+        NaN where unknown, which violates no rule.
     options : PlaylistOptions
     """
 
@@ -48,29 +51,30 @@ class Problem:
 
     @property
     def n(self) -> int:
+        """Number of tracks in the playlist."""
         return len(self.far)
 
     def costs(self, paths: np.ndarray) -> np.ndarray:
-        """Cost (b,) of complete playlists (b, n), without their breaches."""
+        """Cost (b,) of complete playlists (b, n), without violations."""
         steps = self.step[paths[:, :-1], paths[:, 1:]].sum(axis=1, dtype=np.float64)
         return steps + self.far[np.arange(self.n), paths].sum(axis=1, dtype=np.float64)
 
     def total(self, paths: np.ndarray) -> np.ndarray:
-        """Cost (b,) with breaches."""
-        weighed = [RULES[name] * count for name, count in breaches(self, paths).items()]
-        return self.costs(paths) + BREACH * np.sum(weighed, axis=0, initial=0.0)
+        """Cost (b,) of complete playlists (b, n), with violations."""
+        weighted = [RULES[name] * count for name, count in violations(self, paths).items()]
+        return self.costs(paths) + VIOLATION * np.sum(weighted, axis=0, initial=0.0)
 
 
-def breaches(problem: Problem, paths: np.ndarray) -> dict[str, np.ndarray]:
-    """How often each rule in force is broken, (b,) float, in complete playlists (b, n)."""
+def violations(problem: Problem, paths: np.ndarray) -> dict[str, np.ndarray]:
+    """Count the violations of each rule in force, (b,) float, in complete playlists (b, n)."""
     options, artists = problem.options, problem.artist[paths]
     counts = {
-        name: _curve_breaches(problem, name, problem.values[name][paths], directions(problem, name))
+        name: _curve_violations(problem, name, problem.values[name][paths], directions(problem, name))
         for name in options.curves
     }
     if "artist_window" in options.rules:
-        apart = range(1, min(options.artist_window, problem.n))
-        counts["artist_window"] = np.sum([(artists[:, d:] == artists[:, :-d]).sum(axis=1) for d in apart], axis=0)
+        gaps = range(1, min(options.artist_window, problem.n))
+        counts["artist_window"] = np.sum([(artists[:, d:] == artists[:, :-d]).sum(axis=1) for d in gaps], axis=0)
     if options.max_per_artist is not None:
         ordered, most = np.sort(artists, axis=1), options.max_per_artist
         counts["max_per_artist"] = (ordered[:, most:] == ordered[:, :-most]).sum(axis=1)
@@ -81,14 +85,14 @@ def breaches(problem: Problem, paths: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def directions(problem: Problem, name: str) -> np.ndarray:
-    """Per step (n - 1,): 1 where the curve rises towards the next waypoint, -1 where it falls, NaN where not known."""
+    """Direction of the curve at each step, (n - 1,): 1 up to the next waypoint, -1 down, NaN unknown."""
     places = sorted(problem.fixed)
     values = problem.values[name][[problem.fixed[i] for i in places]]
     return np.repeat(np.sign(np.diff(values)), np.diff(places))
 
 
-def foreseen(problem: Problem, paths: np.ndarray) -> np.ndarray:
-    """What it costs in breaches, (b, p), to go on from each beginning (b, i) with each track."""
+def lookahead_cost(problem: Problem, paths: np.ndarray) -> np.ndarray:
+    """Cost (b, p) of the violations that follow when each beginning (b, i) is continued with each track."""
     options, i = problem.options, paths.shape[1]
     rows = np.arange(len(paths))[:, None]
     upcoming = np.array([row for place, row in problem.fixed.items() if place >= i], int)
@@ -98,8 +102,8 @@ def foreseen(problem: Problem, paths: np.ndarray) -> np.ndarray:
         direction = directions(problem, name)[i - 1]
         step = values[None] - values[paths[:, -1:]]
         pairs = np.stack([np.zeros_like(step), step], axis=-1)
-        cost += RULES[name] * _curve_breaches(problem, name, pairs, np.array([direction]))
-        cost += 0.5 * RULES[name] * _out_of_reach(problem, name, i) + _ahead(problem, name, i) / BREACH
+        cost += RULES[name] * _curve_violations(problem, name, pairs, np.array([direction]))
+        cost += 0.5 * RULES[name] * _out_of_reach(problem, name, i) + _ahead(problem, name, i) / VIOLATION
     if "artist_window" in options.rules:
         for back in range(1, min(options.artist_window, i + 1)):
             cost += RULES["artist_window"] * (problem.artist[paths[:, -back]][:, None] == problem.artist)
@@ -111,20 +115,20 @@ def foreseen(problem: Problem, paths: np.ndarray) -> np.ndarray:
         counts = np.bincount(numbers.ravel(), minlength=len(paths) * n_artists).reshape(-1, n_artists)
         counts += np.bincount(problem.artist[upcoming], minlength=n_artists)
         cost += RULES["max_per_artist"] * (counts[:, problem.artist] >= options.max_per_artist)
-    return BREACH * cost + _off_pace(problem, paths)
+    return VIOLATION * cost + _off_pace(problem, paths)
 
 
-def banned(problem: Problem, paths: np.ndarray) -> np.ndarray:
-    """Tracks (b, p) that stand in a beginning or are waypoints to come, and their duplicates."""
+def used(problem: Problem, paths: np.ndarray) -> np.ndarray:
+    """Mask (b, p) of the recordings that are in a beginning (b, i) or are waypoints still to come."""
     i = paths.shape[1]
-    used = np.zeros((len(paths), problem.group.max() + 1), bool)
-    used[np.arange(len(paths))[:, None], problem.group[paths]] = True
-    used[:, problem.group[[row for place, row in problem.fixed.items() if place >= i]]] = True
-    return used[:, problem.group]
+    mask = np.zeros((len(paths), problem.group.max() + 1), bool)
+    mask[np.arange(len(paths))[:, None], problem.group[paths]] = True
+    mask[:, problem.group[[row for place, row in problem.fixed.items() if place >= i]]] = True
+    return mask[:, problem.group]
 
 
-def _curve_breaches(problem: Problem, name: str, values: np.ndarray, direction: np.ndarray) -> np.ndarray:
-    """Steps along the last axis of `values` that go the wrong way or too far."""
+def _curve_violations(problem: Problem, name: str, values: np.ndarray, direction: np.ndarray) -> np.ndarray:
+    """Count the steps along the last axis of `values` that go in the wrong direction or too far."""
     curve, steps = problem.options.curves[name], np.diff(values, axis=-1)
     count = np.zeros(steps.shape[:-1])
     if curve.monotone:
@@ -135,7 +139,7 @@ def _curve_breaches(problem: Problem, name: str, values: np.ndarray, direction: 
 
 
 def _out_of_reach(problem: Problem, name: str, i: int) -> np.ndarray:
-    """Tracks (p,) from which the next waypoint cannot be reached any more without breaking the rule."""
+    """Mask (p,) of the tracks from which the next waypoint cannot be reached without violating the curve."""
     curve, values = problem.options.curves[name], problem.values[name]
     place = min(place for place in problem.fixed if place >= i)
     goal = values[problem.fixed[place]]
@@ -149,7 +153,7 @@ def _out_of_reach(problem: Problem, name: str, i: int) -> np.ndarray:
 
 
 def _ahead(problem: Problem, name: str, i: int) -> np.ndarray:
-    """A mild cost (p,) for a monotone curve that runs ahead of an even rise or fall: it would have no room left."""
+    """A mild cost (p,) for a monotone curve ahead of linear progress, which leaves no room for later steps."""
     direction = directions(problem, name)[i - 1]
     if not problem.options.curves[name].monotone or not abs(direction) > 0:
         return np.zeros(len(problem.artist))
@@ -162,10 +166,10 @@ def _ahead(problem: Problem, name: str, i: int) -> np.ndarray:
 
 
 def _off_pace(problem: Problem, paths: np.ndarray) -> np.ndarray:
-    """A mild cost (b, p) for playing time that runs ahead of the target or behind it; 0 without a target."""
+    """A mild cost (b, p) for playing time that is ahead of the target or behind it; 0 without a target."""
     target = problem.options.duration_s
     if target is None:
         return np.zeros((1, 1))
-    i, usual = paths.shape[1], problem.duration_s.mean()
-    at = problem.duration_s[paths].sum(axis=1)[:, None] + problem.duration_s - target * (i + 1) / problem.n
-    return 0.1 * (np.maximum(np.abs(at) - problem.options.tolerance_s, 0.0) / usual) ** 2
+    i, average = paths.shape[1], problem.duration_s.mean()
+    deviation = problem.duration_s[paths].sum(axis=1)[:, None] + problem.duration_s - target * (i + 1) / problem.n
+    return 0.1 * (np.maximum(np.abs(deviation) - problem.options.tolerance_s, 0.0) / average) ** 2

@@ -1,21 +1,24 @@
-"""The best playlist over a pool of tracks: a beam from the first waypoint to the last, then improved track by track.
+"""Search for the best playlist over a pool: beam search from the first waypoint to the last, then local improvement.
 
-A breach costs more than any path, so the search keeps every rule where it finds a way to. If it finds none, it looks
-again with a wide beam before a rule gives way; where there are no more beginnings than `WIDE`, that looks at all.
+Conventions
+-----------
+- A violation costs more than any path, so the search keeps all rules if it finds a way to.
+- If the narrow beam finds none, `walk` searches again with the wide beam before it relaxes a rule. The wide beam is
+  exhaustive if there are at most `WIDE` beginnings of each length.
 """
 
 import numpy as np
 
-from audioae.playlists.rules import BREACH, Problem, banned, foreseen
+from audioae.playlists.rules import VIOLATION, Problem, lookahead_cost, used
 
 NARROW, WIDE = 96, 400
-PER_TRACK = 4  # beginnings kept that end in the same track, in a narrow beam
+PER_TRACK = 4  # beginnings with the same last track that a narrow beam keeps
 ROUNDS = 10
-APART = 24
+MAX_EXCHANGE = 24  # positions between two tracks that are exchanged
 
 
 def search(problem: Problem, wide: bool = False) -> tuple[np.ndarray, float]:
-    """Pool numbers (n,) of the cheapest playlist found, and its cost with breaches."""
+    """Find a cheap playlist: positions in the pool (n,), and its cost with violations."""
     ends = _beam(problem, WIDE if wide else NARROW, WIDE if wide else PER_TRACK)
     best = ends[np.argmin(problem.total(ends))]
     best = _improve(problem, best)
@@ -23,18 +26,18 @@ def search(problem: Problem, wide: bool = False) -> tuple[np.ndarray, float]:
 
 
 def _beam(problem: Problem, width: int, per_track: int) -> np.ndarray:
-    """Complete playlists (b, n), each found by going on from the cheapest beginnings."""
+    """Extend the cheapest beginnings track by track to complete playlists (b, n)."""
     paths = np.array([[problem.fixed[0]]])
     costs = np.zeros(1)
     for i in range(1, problem.n):
-        cost = costs[:, None] + problem.step[paths[:, -1]] + problem.far[i] + foreseen(problem, paths)
+        cost = costs[:, None] + problem.step[paths[:, -1]] + problem.far[i] + lookahead_cost(problem, paths)
         if i in problem.fixed:
             allowed = np.zeros(cost.shape, bool)
             allowed[:, problem.fixed[i]] = True
         else:
-            allowed = ~banned(problem, paths)
+            allowed = ~used(problem, paths)
         cost = np.where(allowed, cost, np.inf)
-        if len(paths) > per_track:  # or one promising track would end all beginnings alike
+        if len(paths) > per_track:  # else all beginnings may end in one promising track
             limit = np.partition(cost, per_track - 1, axis=0)[per_track - 1]
             cost = np.where(cost <= limit, cost, np.inf)
         flat = cost.ravel()
@@ -47,7 +50,7 @@ def _beam(problem: Problem, width: int, per_track: int) -> np.ndarray:
 
 
 def _improve(problem: Problem, path: np.ndarray) -> np.ndarray:
-    """Replace one track, or exchange two, while that makes the playlist cheaper."""
+    """Replace single tracks and exchange pairs as long as the playlist becomes cheaper."""
     for _ in range(ROUNDS):
         before = path
         for i in range(1, problem.n - 1):
@@ -60,21 +63,21 @@ def _improve(problem: Problem, path: np.ndarray) -> np.ndarray:
 
 
 def _replacements(problem: Problem, path: np.ndarray, i: int) -> np.ndarray:
-    """Playlists (b, n) with another track at position i that may be cheaper than `path`, which is the last of them."""
+    """Playlists (b, n) with another track at position i that may be cheaper than `path`."""
     others = np.delete(path, i)
     cost = problem.step[path[i - 1]] + problem.step[:, path[i + 1]] + problem.far[i]
-    room = float((problem.total(path[None]) - problem.costs(path[None]))[0])
+    penalty = float((problem.total(path[None]) - problem.costs(path[None]))[0])
     free = ~np.isin(problem.group, problem.group[others])
-    rows = np.flatnonzero(free & (cost < cost[path[i]] + (room if room >= BREACH else 0.0) - 1e-9))
+    rows = np.flatnonzero(free & (cost < cost[path[i]] + (penalty if penalty >= VIOLATION else 0.0) - 1e-9))
     paths = np.repeat(path[None], len(rows), axis=0)
     paths[:, i] = rows
     return paths
 
 
 def _exchanges(problem: Problem, path: np.ndarray) -> np.ndarray:
-    """Playlists (b, n) with two tracks of `path` exchanged, which are at most `APART` positions apart."""
+    """Playlists (b, n) with two tracks of `path` exchanged that are at most `MAX_EXCHANGE` positions apart."""
     free = np.array([i for i in range(problem.n) if i not in problem.fixed], int)
-    pairs = [(i, j) for k, i in enumerate(free) for j in free[k + 1 : k + 1 + APART]]
+    pairs = [(i, j) for k, i in enumerate(free) for j in free[k + 1 : k + 1 + MAX_EXCHANGE]]
     first, second = np.array(pairs, int).reshape(-1, 2).T
     paths = np.repeat(path[None], len(first), axis=0)
     rows = np.arange(len(first))
@@ -83,7 +86,7 @@ def _exchanges(problem: Problem, path: np.ndarray) -> np.ndarray:
 
 
 def _cheapest(problem: Problem, path: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """The cheapest of `others`, or `path` itself where none is cheaper."""
+    """The cheapest of `others`, or `path` if none is cheaper."""
     if not len(others):
         return path
     totals = problem.total(others)

@@ -1,11 +1,11 @@
-"""How smooth a playlist is: its steps beside those of others between the same waypoints.
+"""Smoothness of a playlist: its steps compared with those of alternatives between the same waypoints.
 
 Conventions
 -----------
-- A step is an angle in radians; what is said of a playlist is the mean and the largest of its steps.
-- "nearest" is the tracks nearest to the points of the ideal path, from the same pool under the same rules.
-  "random order" is the playlist's own tracks, shuffled between its waypoints: the mean of `SHUFFLES`.
-  "straight line" is the path itself, which no tracks can go below.
+- A step is the angle between consecutive tracks in radians. Smoothness is the mean and the largest step.
+- "nearest" consists of the tracks nearest to the ideal path, from the same pool under the same rules. "random order" is
+  the same playlist, shuffled between its waypoints: the mean of `SHUFFLES` shuffles. "straight line" is the ideal path,
+  a lower bound for all playlists.
 """
 
 from dataclasses import replace
@@ -19,15 +19,15 @@ SHUFFLES = 50
 
 
 def compare_steps(embeddings: np.ndarray, problem: Problem, order: np.ndarray) -> dict[str, dict[str, float]]:
-    """Mean and largest step by name, of a playlist and of what it is compared with.
+    """Measure the mean and largest step of a playlist and of its alternatives, by name.
 
     Parameters
     ----------
     embeddings : np.ndarray, shape (p, dim)
-        Of the pool.
+        Embeddings of the pool.
     problem : Problem
     order : np.ndarray, shape (n,)
-        Pool numbers.
+        The playlist, as positions in the pool.
     """
     nearest, _ = search(replace(problem, step=np.zeros_like(problem.step)))
     places = sorted(problem.fixed)
@@ -39,7 +39,7 @@ def compare_steps(embeddings: np.ndarray, problem: Problem, order: np.ndarray) -
         mixed = order.copy()
         mixed[free] = order[rng.permutation(free)]
         shuffled.append(step_angles(embeddings[mixed]))
-    of: dict[str, list[np.ndarray]] = {
+    steps_of: dict[str, list[np.ndarray]] = {
         "playlist": [step_angles(embeddings[order])],
         "nearest": [step_angles(embeddings[nearest])],
         "random order": shuffled,
@@ -50,10 +50,10 @@ def compare_steps(embeddings: np.ndarray, problem: Problem, order: np.ndarray) -
             "mean": float(np.mean([steps.mean() for steps in runs])),
             "largest": float(np.mean([steps.max() for steps in runs])),
         }
-        for name, runs in of.items()
+        for name, runs in steps_of.items()
     }
 
 
 def step_angles(embeddings: np.ndarray) -> np.ndarray:
-    """Angles (n - 1,) in radians from each row of (n, dim) to the next."""
+    """Angles (n - 1,), radians, from each row of (n, dim) to the next."""
     return np.arccos(np.clip(np.einsum("ij,ij->i", embeddings[:-1], embeddings[1:]), -1, 1))

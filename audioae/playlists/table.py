@@ -1,10 +1,10 @@
-"""Stage playlists: the playlists that a config asks for, as a table to feed another system with.
+"""Stage playlists: publish the playlists of a config as a table for other systems.
 
 Conventions
 -----------
-- What stands in it is what `playlists.builder.Playlists` answers for the same waypoints and options; a playlist has a
-  part of its own, and one that is there is not made again.
-- If one of them cannot be made nothing is published: the error names it.
+- The rows are those of `playlists.builder.Playlists` for the same waypoints and options. Each playlist is one part, and
+  a part that exists is not made again.
+- If one playlist cannot be made, nothing is published.
 """
 
 from collections.abc import Sequence
@@ -23,33 +23,33 @@ from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 from audioae.store.schemas import PLAYLISTS
 
-CODE = 1  # raise it when the same index would give other playlists
+CODE = 1  # increment when the same index would give other playlists
 
 
 def publish_playlists(
-    store: Store, requests: Sequence[PlaylistRequest], index: DatasetRef, workers: Workers, report: Progress
+    store: Store, requests: Sequence[PlaylistRequest], index: DatasetRef, workers: Workers, progress: Progress
 ) -> DatasetRef:
-    """Publish `playlists`: the tracks of every request in their order.
+    """Publish the tracks of every requested playlist, in order, as the dataset `playlists`.
 
     Raises
     ------
     ConfigError
-        If there is no request, or two have one name.
+        If there are no requests, or two have the same name.
     SearchError
-        If one cannot be made; the message names it.
+        If a playlist cannot be made; the message names it.
     """
     names = [request.name for request in requests]
     if not names or len(set(names)) < len(names):
-        twice = sorted({name for name in names if names.count(name) > 1})
+        repeated = sorted({name for name in names if names.count(name) > 1})
         raise ConfigError(
-            f"playlists: {'two are called ' + repr(twice[0]) if twice else 'there is none'}; wanted entries such as "
-            "{name: evening, waypoints: [A, B], options: {n: 25}}, each with a name of its own"
+            f"playlists: {'two have the name ' + repr(repeated[0]) if repeated else 'none are configured'}; wanted "
+            "entries such as {name: evening, waypoints: [A, B], options: {n: 25}} with different names"
         )
     settings = [request.model_dump(mode="json") for request in requests]
-    playlists = Playlists(Generation(store, index), workers=workers, report=report)
+    playlists = Playlists(Generation(store, index), workers=workers, progress=progress)
     parts = []
-    for request, own in zip(requests, settings, strict=True):
-        parts.append(f"playlist-{fingerprint([CODE, own, str(index)])}")
+    for request, config in zip(requests, settings, strict=True):
+        parts.append(f"playlist-{fingerprint([CODE, config, str(index)])}")
         if not store.has_part("playlists", parts[-1]):
             store.write_part("playlists", parts[-1], _table(playlists, request))
     library = playlists.library
@@ -65,9 +65,11 @@ def publish_playlists(
 def _table(playlists: Playlists, request: PlaylistRequest) -> pa.Table:
     """The rows of one playlist."""
     try:
-        made = playlists.make(request.waypoints, request.options, Filters(label=request.label)).document
+        document = playlists.make(request.waypoints, request.options, Filters(label=request.label)).document
     except SearchError as error:
         raise SearchError(f"playlist {request.name!r}: {error}") from error
-    common = {"playlist": request.name, "gave_way": [str(rule) for rule in made["gave_way"]]}
-    rows = [{**common, **{name: entry[name] for name in PLAYLISTS.names if name in entry}} for entry in made["entries"]]
+    common = {"playlist": request.name, "gave_way": [*document["gave_way"]]}
+    rows = [
+        {**common, **{name: entry[name] for name in PLAYLISTS.names if name in entry}} for entry in document["entries"]
+    ]
     return pa.Table.from_pylist(rows, schema=PLAYLISTS)

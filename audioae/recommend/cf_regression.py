@@ -1,15 +1,15 @@
-"""Collaborative vectors from sound: what listeners would make of a track, estimated before anybody has played it.
+"""Item cold start by regression: predict a track's collaborative-filtering (CF) factors from its features.
 
 Conventions
 -----------
-- Embeddings are float32 (n, d), rows of length 1; collaborative vectors float (n, c) of any length, the user's own or
-  those of `factorize`.
-- The estimate is kernel ridge regression, kernel exp(GAMMA * (cosine - 1) * 2), over at most `LANDMARKS` tracks.
-- Its penalty is the one of `PENALTIES` with the least error on held-out tracks, and that error is reported: with six
-  penalties to choose from, that is hardly favored. Tracks of one artist are held out together.
+- Features are float32 (n, d), rows of length 1: embeddings, or `recommend.item_features`. CF factors are float (n, c)
+  of any length: the user's own, such as those of ALS, or those of `factorize`.
+- The model is a kernel ridge regression with the kernel exp(2 * GAMMA * (cosine - 1)) on at most `LANDMARKS` tracks.
+- The penalty is the one of `PENALTIES` with the smallest error in cross-validation, and that error is reported. The
+  choice among six values makes it hardly optimistic. Tracks by one artist are always in the same fold.
 
 Source: van den Oord, Dieleman and Schrauwen 2013, "Deep content-based music recommendation" (regression from audio to
-collaborative factors); landmarks: Williams and Seeger 2001 (Nystroem).
+CF factors); Williams and Seeger 2001 (the Nystroem approximation with landmarks).
 """
 
 from dataclasses import dataclass
@@ -30,19 +30,19 @@ BLOCK = 8192
 
 
 @dataclass(frozen=True)
-class HeldOut:
-    """How well vectors of held-out tracks were estimated.
+class CrossValidation:
+    """Accuracy of the predicted factors of held-out tracks.
 
     Parameters
     ----------
     r2 : float
-        Share of the squared deviation from the mean that is explained; below 0 is worse than the mean.
+        Explained share of the squared deviation from the mean; below 0 is worse than predicting the mean.
     cosine, cosine_of_mean : float
-        Mean cosine to the true vector, of the estimate and of the mean of all vectors.
+        Mean cosine of the prediction, and of the mean of all factors, to the true factors.
     penalty : float
-        The one that was chosen.
+        The chosen penalty.
     n : int
-        Tracks.
+        Number of tracks.
     """
 
     r2: float
@@ -52,93 +52,100 @@ class HeldOut:
     n: int
 
 
-class SoundRegression:
-    """Estimates collaborative vectors from embeddings.
+class FactorRegression:
+    """Predicts CF factors of tracks from their features.
 
     Parameters
     ----------
-    embeddings : np.ndarray, shape (n, d)
-    vectors : np.ndarray, shape (n, c)
+    features : np.ndarray, shape (n, d)
+    factors : np.ndarray, shape (n, c)
     groups : np.ndarray, shape (n,), int
-        Tracks of one artist have one number.
+        A number per artist.
+
+    Attributes
+    ----------
+    mean : np.ndarray, shape (c,)
+        Mean of the factors.
+    cross_validation : CrossValidation
 
     Raises
     ------
     SearchError
-        If there are fewer than `MIN_TRACKS` tracks or two groups, or a vector is not finite.
+        If there are fewer than `MIN_TRACKS` tracks or two groups, or the factors are not finite.
     """
 
-    def __init__(self, embeddings: np.ndarray, vectors: np.ndarray, groups: np.ndarray):
-        n = len(embeddings)
-        if n < MIN_TRACKS or len(set(groups.tolist())) < 2:
+    def __init__(self, features: np.ndarray, factors: np.ndarray, groups: np.ndarray):
+        n, n_groups = len(features), len(set(groups.tolist()))
+        if n < MIN_TRACKS or n_groups < 2:
             raise SearchError(
-                f"collaborative vectors of {n} tracks by {len(set(groups.tolist()))} artists; wanted at least "
-                f"{MIN_TRACKS} tracks by 2 artists to learn from"
+                f"collaborative vectors: got {n} tracks by {n_groups} artists to learn from; wanted at least "
+                f"{MIN_TRACKS} tracks by 2 artists"
             )
-        if vectors.ndim != 2 or len(vectors) != n or not np.isfinite(vectors).all():
+        if factors.ndim != 2 or len(factors) != n or not np.isfinite(factors).all():
             raise SearchError(
-                f"collaborative vectors: got shape {vectors.shape} or NaN, wanted ({n}, c) finite numbers"
+                f"collaborative vectors: got shape {factors.shape} or NaN, wanted ({n}, c) finite numbers"
             )
-        self.mean = vectors.mean(axis=0).astype(np.float64)
-        self._features = Nystroem(gamma=GAMMA, n_components=min(LANDMARKS, n), random_state=0).fit(embeddings)
+        self.mean = factors.mean(axis=0).astype(np.float64)
+        self._kernel = Nystroem(gamma=GAMMA, n_components=min(LANDMARKS, n), random_state=0).fit(features)
         folds = _folds(groups)
-        grams, moments = self._sums(embeddings, vectors, folds)
-        self.held_out = self._choose(embeddings, vectors, folds, grams, moments)
-        self._weights = _solve(grams.sum(axis=0), moments.sum(axis=0), self.held_out.penalty)
+        grams, moments = self._sums(features, factors, folds)
+        self.cross_validation = self._validate(features, factors, folds, grams, moments)
+        self._weights = _solve(grams.sum(axis=0), moments.sum(axis=0), self.cross_validation.penalty)
 
-    def estimate(self, embeddings: np.ndarray) -> np.ndarray:
-        """Collaborative vectors of any tracks, shape (n, c), float32."""
-        blocks = [self._transform(embeddings[i : i + BLOCK]) @ self._weights for i in range(0, len(embeddings), BLOCK)]
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """Predict the CF factors of any tracks, shape (n, c), float32."""
+        blocks = [self._transform(features[i : i + BLOCK]) @ self._weights for i in range(0, len(features), BLOCK)]
         return (np.concatenate([np.zeros((0, len(self.mean))), *blocks]) + self.mean).astype(np.float32)
 
-    def _transform(self, embeddings: np.ndarray) -> np.ndarray:
-        return self._features.transform(embeddings)
+    def _transform(self, features: np.ndarray) -> np.ndarray:
+        return self._kernel.transform(features)
 
-    def _sums(self, embeddings: np.ndarray, vectors: np.ndarray, folds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Per fold what a ridge regression needs of its tracks: they are read once, in blocks."""
-        m = self._transform(embeddings[:1]).shape[1]
-        grams, moments = np.zeros((FOLDS, m, m)), np.zeros((FOLDS, m, vectors.shape[1]))
+    def _sums(self, features: np.ndarray, factors: np.ndarray, folds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Gram matrix and moments of each fold, from one pass over the tracks in blocks."""
+        m = self._transform(features[:1]).shape[1]
+        grams, moments = np.zeros((FOLDS, m, m)), np.zeros((FOLDS, m, factors.shape[1]))
         for fold in range(FOLDS):
             for rows in _blocks(np.flatnonzero(folds == fold)):
-                features = self._transform(embeddings[rows])
-                grams[fold] += features.T @ features
-                moments[fold] += features.T @ (vectors[rows] - self.mean)
+                mapped = self._transform(features[rows])
+                grams[fold] += mapped.T @ mapped
+                moments[fold] += mapped.T @ (factors[rows] - self.mean)
         return grams, moments
 
-    def _choose(
-        self, embeddings: np.ndarray, vectors: np.ndarray, folds: np.ndarray, grams: np.ndarray, moments: np.ndarray
-    ) -> HeldOut:
+    def _validate(
+        self, features: np.ndarray, factors: np.ndarray, folds: np.ndarray, grams: np.ndarray, moments: np.ndarray
+    ) -> CrossValidation:
+        """Measure every penalty on the held-out fold, and choose the best."""
         errors, cosines = np.zeros(len(PENALTIES)), np.zeros(len(PENALTIES))
         deviation, cosine_of_mean = 0.0, 0.0
         for fold in range(FOLDS):
-            kept = np.arange(FOLDS) != fold
-            weights = [_solve(grams[kept].sum(axis=0), moments[kept].sum(axis=0), p) for p in PENALTIES]
+            train = np.arange(FOLDS) != fold
+            weights = [_solve(grams[train].sum(axis=0), moments[train].sum(axis=0), p) for p in PENALTIES]
             for rows in _blocks(np.flatnonzero(folds == fold)):
-                features, true = self._transform(embeddings[rows]), vectors[rows]
+                mapped, true = self._transform(features[rows]), factors[rows]
                 deviation += np.square(true - self.mean).sum()
                 cosine_of_mean += _cosines(np.broadcast_to(self.mean, true.shape), true).sum()
-                for i, own in enumerate(weights):
-                    estimated = features @ own + self.mean
-                    errors[i] += np.square(true - estimated).sum()
-                    cosines[i] += _cosines(estimated, true).sum()
-        best, n = int(errors.argmin()), len(embeddings)
+                for i, weight in enumerate(weights):
+                    predicted = mapped @ weight + self.mean
+                    errors[i] += np.square(true - predicted).sum()
+                    cosines[i] += _cosines(predicted, true).sum()
+        best, n = int(errors.argmin()), len(features)
         r2 = 1 - errors[best] / max(deviation, 1e-12)
-        return HeldOut(float(r2), float(cosines[best] / n), float(cosine_of_mean / n), PENALTIES[best], n)
+        return CrossValidation(float(r2), float(cosines[best] / n), float(cosine_of_mean / n), PENALTIES[best], n)
 
 
 def factorize(matrix: csr_array, dim: int) -> tuple[np.ndarray, np.ndarray]:
-    """Collaborative vectors of listeners (l, c) and tracks (n, c): their products are the closest to `matrix` (l, n).
+    """Factorize plays (l, n) into factors of listeners (l, c) and tracks (n, c) by a truncated SVD.
 
     >>> listeners, tracks = factorize(csr_array(np.eye(4, 5, dtype=np.float32)), 2)
     >>> listeners.shape, tracks.shape
     ((4, 2), (5, 2))
     """
-    u, s, vt = randomized_svd(matrix, dim, random_state=0)  # fewer where the matrix is smaller
+    u, s, vt = randomized_svd(matrix, dim, random_state=0)  # c < dim if the matrix is smaller
     return u.astype(np.float32), (vt.T * s).astype(np.float32)
 
 
 def _folds(groups: np.ndarray) -> np.ndarray:
-    """Fold of each track, shape (n,): groups stay whole."""
+    """Fold of each track, shape (n,); a group is never split."""
     number = np.unique(groups, return_inverse=True)[1]
     return np.random.default_rng(0).permutation(number.max() + 1)[number] % FOLDS
 

@@ -1,52 +1,50 @@
-"""Measure cold start: tracks are hidden from a play log, and recommended to those who played them.
+"""Offline evaluation of item cold start: hide tracks from a play log, and recommend them to those who played them.
 
 Conventions
 -----------
-- The log is the user's own, or made up from truth about the catalog (`recommend.simulated_plays`).
-- The tracks are cut into `ROUNDS` parts; in each round one part is new: all its plays are hidden. Where plays have
-  dates, the newest `FUTURE` of them are what is to be found, and only those before are learned from.
-- Twice: with tracks cut at random (other tracks of their artists are known), and with artists cut (none is).
-- What is compared sees the same plays: the store's embeddings with names (what `recommend` does) and alone, vectors
-  from files and MFCC statistics by the same method, and baselines that know no sound.
+- The log is the user's own, or simulated from a truth file about the catalog (`recommend.simulated_plays`).
+- The tracks are split into `ROUNDS` parts. In each round one part is new: all its plays are hidden. If plays have
+  dates, the newest `FUTURE` of them are the plays to predict, and only earlier plays are learned from.
+- There are two splits: by track (the artist of a new track may be known) and by artist (the artist is new).
+- All methods see the same plays: item features of the store's embeddings (which `recommend` uses), the embeddings
+  alone, vectors from files and MFCC statistics with the same scorer, and baselines that do not use sound.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from audioae.errors import EvaluationError, StoreError
+from audioae.errors import EvaluationError
 from audioae.library.duplicates import known_copies, rows_with_copies
 from audioae.library.generation import Generation
-from audioae.library.stored_clips import read_clips
+from audioae.library.track_clips import read_clips
 from audioae.library.track_metadata import check_vectors
-from audioae.library.track_vectors import OWN, TrackVectors, take, vectors_from_store, with_targets
-from audioae.library.truth import read_styles, read_truth
+from audioae.library.track_vectors import OWN, TrackVectors, take, vectors_from_store
+from audioae.library.truth import read_styles
 from audioae.library.vector_files import align_vectors, read_table
 from audioae.metrics.baselines import mfcc_statistics
-from audioae.metrics.document import compare_answers
+from audioae.metrics.document import compare_results
 from audioae.pipeline.config import Workers
 from audioae.progress import Progress
-from audioae.recommend.cf_regression import HeldOut
+from audioae.recommend.cf_regression import CrossValidation
+from audioae.recommend.config import HALF_LIFE_DAYS
 from audioae.recommend.item_features import item_features
 from audioae.recommend.metrics import Round, baseline_scores, measure
-from audioae.recommend.play_log import Plays, read_plays
-from audioae.recommend.recommender import HALF_LIFE_DAYS
+from audioae.recommend.play_log import PlayLog, read_plays
 from audioae.recommend.scorer import ColdStartScorer
-from audioae.recommend.simulated_plays import YEAR, simulate_plays
+from audioae.recommend.simulated_log import simulate_log
+from audioae.recommend.simulated_plays import YEAR
 
 ROUNDS = 3
 FUTURE = 0.3
 K = 10
-AND_NAMES = "and names"  # artist and label, as `audioae recommend` goes by
+AND_NAMES = "and names"  # with the names of artist and label, as in `audioae recommend`
 RECOMMENDER = f"{OWN} {AND_NAMES}"
 SPLITS = {"tracks": "new tracks, artists may be known", "artists": "new tracks by new artists"}
 
 
-def measure_coldstart(
+def evaluate_offline(
     library: Generation,
     *,
     truth: str | None = None,
@@ -55,60 +53,73 @@ def measure_coldstart(
     n_listeners: int = 300,
     seed: int = 0,
     workers: Workers | None = None,
-    report: Progress | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """How well new tracks are recommended, beside baselines, as a document.
+    """Measure how well new tracks are recommended, and compare with baselines.
 
     Parameters
     ----------
+    library : Generation
     truth : str, optional
-        CSV or Parquet with track_id or path, true_label or label, and numbers (tempo, energy ...): what the simulated
-        listeners' tastes are drawn from. Or
+        A CSV or Parquet file with track_id or path, true_label or label, and numbers (tempo, energy ...), from which
+        the tastes of simulated listeners are drawn. Give either this or `plays`.
     plays : str, optional
-        A play log to measure on.
+        A play log.
     against : sequence of str
-        Files of vectors of the same tracks, to compare with.
+        Files with vectors of the same tracks, to compare with.
+    n_listeners : int
+        Number of simulated listeners.
+    seed : int
+        Seed of the simulated log and of the splits.
+    workers : Workers, optional
+        Decoding processes, for tracks without stored mels.
+    progress : Progress, optional
+
+    Returns
+    -------
+    document : dict
+        `splits` has the metrics of all methods, and the accuracy of the predicted CF factors as "regression".
 
     Raises
     ------
     EvaluationError
-        If not exactly one of `truth` and `plays` is given, or too little can be hidden and found.
+        If not exactly one of `truth` and `plays` is given, or too little can be hidden and found again.
     """
     if (truth is None) == (plays is None):
-        raise EvaluationError("cold start is measured on a play log or on a simulated one: give either plays or truth")
-    subject = vectors_from_store(library.store, library.embeddings_ref)
-    subject, others, omitted = align_vectors(subject, against)
+        raise EvaluationError("offline evaluation needs either a play log (plays) or the truth to simulate one (truth)")
+    tracks = vectors_from_store(library.store, library.embeddings_ref)
+    tracks, others, omitted = align_vectors(tracks, against)
     keepers = known_copies(library.store, library.embeddings_ref).keepers
     if truth is not None:
-        rows = np.flatnonzero(read_styles(truth, subject) != "")
-        if len(rows) < subject.metadata.n:
-            omitted.append(f"{subject.metadata.n - len(rows)} tracks without truth are left out")
-        subject, others = _rows(subject, others, rows)
-        subject, others = _rows(subject, others, _one_each(subject, keepers, omitted))
-        log, popularity = _simulated(truth, subject, n_listeners, seed)
+        rows = np.flatnonzero(read_styles(truth, tracks) != "")
+        if len(rows) < tracks.metadata.n:
+            omitted.append(f"{tracks.metadata.n - len(rows)} tracks without truth")
+        tracks, others = _take(tracks, others, rows)
+        tracks, others = _take(tracks, others, _one_per_recording(tracks, keepers, omitted))
+        log, popularity = simulate_log(truth, tracks, n_listeners, seed)
     else:
-        subject, others = _rows(subject, others, _one_each(subject, keepers, omitted))
-        known = rows_with_copies(library.tracks, subject.metadata.ids.tolist(), keepers)
+        tracks, others = _take(tracks, others, _one_per_recording(tracks, keepers, omitted))
+        known = rows_with_copies(library.tracks, tracks.metadata.ids.tolist(), keepers)
         log = read_plays(read_table(str(plays)), known, str(plays))
-        popularity = np.bincount(log.track, log.weight, minlength=subject.metadata.n)
-        omitted += _lost(log)
-    metadata = subject.metadata
-    sounds = {OWN: subject.vectors, **others, "MFCC": _mfcc(library, subject, workers or Workers(), report)}
-    vectors = {
-        f"{name} {AND_NAMES}": item_features(own, metadata.artists, metadata.labels) for name, own in sounds.items()
+        popularity = np.bincount(log.track, log.weight, minlength=tracks.metadata.n)
+        omitted += _dropped(log)
+    metadata = tracks.metadata
+    sounds = {OWN: tracks.vectors, **others, "MFCC": _mfcc(library, tracks, workers or Workers(), progress)}
+    features = {
+        f"{name} {AND_NAMES}": item_features(sound, metadata.artists, metadata.labels) for name, sound in sounds.items()
     }
-    vectors |= {f"{name}, sound alone": own for name, own in sounds.items()}
+    features |= {f"{name}, sound alone": sound for name, sound in sounds.items()}
     splits = {}
     for split, title in SPLITS.items():
-        rounds = _cut(split, subject, seed)
+        rounds = _cut(split, tracks, seed)
         if rounds is None:
             omitted.append(f"{title}: fewer than {ROUNDS} artists are known")
             continue
-        answers, held_out = _ask(log, subject, vectors, rounds, popularity, report)
-        splits[split] = {"title": title, "metrics": compare_answers(answers), "regression": held_out}
+        metric_sets, regression = _evaluate(log, tracks, features, rounds, popularity, progress)
+        splits[split] = {"title": title, "metrics": compare_results(metric_sets), "regression": regression}
     return {
-        "subject": str(library.embeddings_ref),
-        "n_tracks": subject.metadata.n,
+        "embeddings": str(library.embeddings_ref),
+        "n_tracks": tracks.metadata.n,
         "n_listeners": len(log.listeners),
         "n_plays": len(log.track),
         "log": f"simulated from {truth}, seed {seed}" if truth else plays,
@@ -118,131 +129,93 @@ def measure_coldstart(
     }
 
 
-def _rows(
-    subject: TrackVectors, others: Mapping[str, np.ndarray], rows: np.ndarray
+def _take(
+    tracks: TrackVectors, others: Mapping[str, np.ndarray], rows: np.ndarray
 ) -> tuple[TrackVectors, dict[str, np.ndarray]]:
-    return take(subject, rows), {name: vectors[rows] for name, vectors in others.items()}
+    return take(tracks, rows), {name: vectors[rows] for name, vectors in others.items()}
 
 
-def _one_each(subject: TrackVectors, keepers: Mapping[str, str], omitted: list[str]) -> np.ndarray:
-    """Rows of one track per recording: none is hidden as long as a copy of it is known."""
-    recordings = [keepers.get(str(track_id), str(track_id)) for track_id in subject.metadata.ids]
+def _one_per_recording(tracks: TrackVectors, keepers: Mapping[str, str], omitted: list[str]) -> np.ndarray:
+    """Rows of one track per recording, so that no track is hidden while a copy of it is known."""
+    recordings = [keepers.get(track_id, track_id) for track_id in tracks.metadata.ids.tolist()]
     rows = np.sort(np.unique(recordings, return_index=True)[1])
     if len(rows) < len(recordings):
-        omitted.append(f"{len(recordings) - len(rows)} copies of other tracks are left out")
+        omitted.append(f"{len(recordings) - len(rows)} copies of other tracks")
     return rows
 
 
-def write_simulated(library: Generation, truth: str, out: str, *, n_listeners: int = 300, seed: int = 0) -> int:
-    """Write a simulated play log (Parquet: listener_id, track_id, played_at), to try things on; returns its plays.
-
-    Raises
-    ------
-    EvaluationError
-        If the truth does not fit the catalog.
-    StoreError
-        If `out` cannot be written.
-    """
-    subject = vectors_from_store(library.store, library.embeddings_ref)
-    subject = take(subject, np.flatnonzero(read_styles(truth, subject) != ""))
-    log, _ = _simulated(truth, subject, n_listeners, seed)
-    now = datetime(2026, 1, 1, tzinfo=UTC)
-    table = pa.table(
-        {
-            "listener_id": log.listeners[log.listener].tolist(),
-            "track_id": subject.metadata.ids[log.track].tolist(),
-            "played_at": [now - timedelta(days=float(age)) for age in log.age_days],
-        }
-    )
-    try:
-        pq.write_table(table, out)
-    except OSError as error:
-        raise StoreError(f"{out}: cannot be written ({error}); name a file in a folder that exists") from error
-    return table.num_rows
-
-
-def _simulated(truth: str, subject: TrackVectors, n_listeners: int, seed: int) -> tuple[Plays, np.ndarray]:
-    """A simulated log, and each track's popularity."""
-    targets, _ = read_truth(truth, subject)
-    metadata = with_targets(subject, targets).metadata
-    numbers = [target.values for target in metadata.targets.values()]
-    artists = np.where(metadata.artists == "", metadata.ids, metadata.artists).astype(str)
-    made = simulate_plays(read_styles(truth, subject), artists, numbers, n_listeners=n_listeners, seed=seed)
-    width = len(str(n_listeners - 1))
-    listeners = np.array([f"listener{i:0{width}d}" for i in range(n_listeners)])
-    return Plays(listeners, made.listener, made.track, np.ones(len(made.track)), made.age_days), made.popularity
-
-
-def _lost(log: Plays) -> list[str]:
-    found = []
+def _dropped(log: PlayLog) -> list[str]:
+    omitted = []
     if log.unknown_plays:
-        found.append(f"{log.unknown_plays} plays of tracks without an embedding, or that not all files have")
+        omitted.append(f"{log.unknown_plays} plays of tracks without an embedding, or without a vector in a file")
     if log.lost_listeners:
-        found.append(f"{log.lost_listeners} listeners who played nothing else")
-    return found
+        omitted.append(f"{log.lost_listeners} listeners without any other plays")
+    return omitted
 
 
-def _mfcc(library: Generation, subject: TrackVectors, workers: Workers, report: Progress | None) -> np.ndarray:
-    clips = read_clips(library, subject, workers, report or (lambda what, done, total: None))
-    found = mfcc_statistics(clips.codes, clips.peak_db, clips.track)
-    scaled = (found - found.mean(axis=0)) / np.maximum(found.std(axis=0), 1e-9)
-    return check_vectors(scaled, subject.metadata.ids, "MFCC")
+def _mfcc(library: Generation, tracks: TrackVectors, workers: Workers, progress: Progress | None) -> np.ndarray:
+    clips = read_clips(library, tracks, workers, progress or (lambda what, done, total: None))
+    statistics = mfcc_statistics(clips.codes, clips.peak_db, clips.track)
+    scaled = (statistics - statistics.mean(axis=0)) / np.maximum(statistics.std(axis=0), 1e-9)
+    return check_vectors(scaled, tracks.metadata.ids, "MFCC")
 
 
-def _cut(split: str, subject: TrackVectors, seed: int) -> list[np.ndarray] | None:
-    """The new rows of each round; None if there are too few artists to cut."""
-    groups = subject.metadata.groups if split == "artists" else np.arange(subject.metadata.n)
+def _cut(split: str, tracks: TrackVectors, seed: int) -> list[np.ndarray] | None:
+    """Rows of the new tracks of each round; None if too few artists are known."""
+    groups = tracks.metadata.groups if split == "artists" else np.arange(tracks.metadata.n)
     n_groups = groups.max() + 1
-    if n_groups < ROUNDS or (split == "artists" and n_groups == subject.metadata.n):
+    if n_groups < ROUNDS or (split == "artists" and n_groups == tracks.metadata.n):
         return None
     part = (np.random.default_rng(seed).permutation(n_groups) % ROUNDS)[groups]
     return [np.flatnonzero(part == i) for i in range(ROUNDS)]
 
 
-def _ask(
-    log: Plays,
-    subject: TrackVectors,
-    vectors: Mapping[str, np.ndarray],
+def _evaluate(
+    log: PlayLog,
+    tracks: TrackVectors,
+    features: Mapping[str, np.ndarray],
     rounds: Sequence[np.ndarray],
     popularity: np.ndarray,
-    report: Progress | None,
+    progress: Progress | None,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Every method's answers over all rounds; and how well collaborative vectors were estimated, in the first."""
-    metadata = subject.metadata
+    """Metrics of every method over all rounds, and the accuracy of the predicted CF factors in the first round."""
+    metadata = tracks.metadata
     dated = log.age_days.max() > 0
     cutoff = float(np.quantile(log.age_days, FUTURE)) if dated else 0.0
     is_past = log.age_days > cutoff if dated else np.ones(len(log.track), bool)
     is_future = ~is_past if dated else np.ones(len(log.track), bool)
     known = [is_past & ~np.isin(log.track, new) for new in rounds]
-    everybody = np.flatnonzero(
+    listeners = np.flatnonzero(
         np.all([np.bincount(log.listener[kept], minlength=len(log.listeners)) > 0 for kept in known], axis=0)
     )
-    if not len(everybody):
+    if not len(listeners):
         raise EvaluationError(
-            f"none of {len(log.listeners)} listeners has plays left when a third of the tracks is new"
+            f"none of {len(log.listeners)} listeners has plays left in every round, in which a third of the tracks is "
+            "hidden; the log is too small"
         )
     scores: dict[str, list[np.ndarray]] = {}
-    splits, held_out = [], {}
+    splits, regression = [], {}
     for number, (new, kept) in enumerate(zip(rounds, known, strict=True)):
-        plays = log.matrix(metadata.n, HALF_LIFE_DAYS, kept)[everybody]
-        found = log.matrix(metadata.n, YEAR, is_future & np.isin(log.track, new))[everybody][:, new]
-        splits.append(Round(new, found.toarray() > 0))
-        for name, own in vectors.items():
-            cold_start = ColdStartScorer(own, plays, metadata.groups)
-            asked = cold_start.scores(np.arange(len(everybody)), own[new])
-            scores.setdefault(name, []).append(asked.total)
-            if name == RECOMMENDER and asked.others is not None:
-                scores.setdefault(f"{name}, own tastes alone", []).append(asked.fit)
-            if number == 0 and cold_start.held_out:
-                held_out[name] = _figures(cold_start.held_out)
-        for name, own in baseline_scores(plays.toarray(), new, metadata.labels, metadata.artists, seed=number).items():
-            scores.setdefault(name, []).append(own)
-        if report:
-            report("rounds", number + 1, ROUNDS)
+        plays = log.matrix(metadata.n, HALF_LIFE_DAYS, kept)[listeners]
+        hidden = log.matrix(metadata.n, YEAR, is_future & np.isin(log.track, new))[listeners][:, new]
+        splits.append(Round(new, hidden.toarray() > 0))
+        for name, values in features.items():
+            scorer = ColdStartScorer(values, plays, metadata.groups)
+            scored = scorer.scores(np.arange(len(listeners)), values[new])
+            scores.setdefault(name, []).append(scored.total)
+            if name == RECOMMENDER and scored.others is not None:
+                scores.setdefault(f"{name}, own tastes alone", []).append(scored.fit)
+            if number == 0 and scorer.cross_validation:
+                regression[name] = _accuracy(scorer.cross_validation)
+        by_name = baseline_scores(plays.toarray(), new, metadata.labels, metadata.artists, seed=number)
+        for name, values in by_name.items():
+            scores.setdefault(name, []).append(values)
+        if progress:
+            progress("rounds", number + 1, ROUNDS)
     if not any(split.played.any() for split in splits):
-        raise EvaluationError(f"nobody among {len(everybody)} listeners played a track that could be hidden")
-    return measure(scores, splits, popularity, K), held_out
+        raise EvaluationError(f"none of {len(listeners)} listeners played a track that could be hidden")
+    return measure(scores, splits, popularity, K), regression
 
 
-def _figures(held_out: HeldOut) -> dict[str, float]:
-    return {"R2": held_out.r2, "cosine": held_out.cosine, "cosine of the mean": held_out.cosine_of_mean}
+def _accuracy(result: CrossValidation) -> dict[str, float]:
+    return {"R2": result.r2, "cosine": result.cosine, "cosine of the mean": result.cosine_of_mean}

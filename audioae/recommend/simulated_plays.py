@@ -1,18 +1,19 @@
-"""A play log made up: listeners with one to three tastes, popularity, noise, and tastes that change.
+"""Simulated play logs: listeners with one to three tastes that change over time, popularity, and noise.
 
 Conventions
 -----------
-- Tastes come from facts about the tracks, never from embeddings: a model that is measured on such a log gains nothing
-  from having made it. A taste begins at a track (a popular one more likely) and is, by lot, one of
-  - a style: every track of the style;
-  - a circle: the tracks of the artist and of up to three others of the style;
-  - a mood: tracks of any style with nearly the same numbers (tempo, energy ...): a bell of `MOOD` standard deviations.
-- Popularity is log-normal: one factor per artist and one per track. It multiplies every choice.
-- Every play is of one of the listener's tastes, or, with probability `noise`, of any track by popularity alone.
-- Each taste has a share now and one a year ago; between them it changes evenly. Plays fall evenly over the year.
+- Tastes derive from facts about the tracks, never from embeddings, so no evaluated model has an advantage. A taste
+  starts at a random track (popular ones are more likely) and is of one of three kinds:
+  - style: all tracks of the style;
+  - circle: the tracks of the artist and of up to three other artists of the style;
+  - mood: tracks of any style with similar numbers (tempo, energy ...), weighted by a Gaussian of `MOOD` standard
+    deviations.
+- Popularity is log-normal, with one factor per artist and one per track. It multiplies every probability.
+- A play follows one of the listener's tastes or, with probability `noise`, popularity alone.
+- The share of each taste changes linearly from a year ago to now. Plays are uniform over the year.
 
-Why facts that no embedding has a monopoly of: with tastes that are styles alone, labels cannot be beaten; with tastes
-drawn around embeddings, embeddings cannot. The three kinds are drawn equally often.
+Why three kinds: if tastes were only styles, no method could beat labels; if they were drawn around embeddings, no
+method could beat those embeddings. The three kinds are equally likely.
 """
 
 from collections.abc import Sequence
@@ -30,7 +31,7 @@ MAX_TASTES = 3
 
 @dataclass(frozen=True)
 class SimulatedPlays:
-    """One entry per play: rows of listener and track, age in days before now; and each track's popularity."""
+    """One entry per play: rows of listener and track, and age in days; and the popularity of each track."""
 
     listener: np.ndarray
     track: np.ndarray
@@ -48,31 +49,32 @@ def simulate_plays(
     noise: float = 0.15,
     seed: int = 0,
 ) -> SimulatedPlays:
-    """Draw a play log.
+    """Simulate a play log.
 
     Parameters
     ----------
     styles, artists : np.ndarray, shape (n,), str
     numbers : sequence of np.ndarray, shape (n,)
-        What moods are made of, in any unit; NaN is taken as the mean. Without any, there are no moods.
+        Numbers that define moods, in any unit; NaN counts as the mean. Without any, no taste is a mood.
     n_listeners, n_plays : int
-        How many listeners, and plays of each on average (Poisson).
+        Number of listeners, and the mean number of plays of each (Poisson).
     noise : float
-        Share of plays that have nothing to do with tastes.
+        Share of the plays that follow no taste.
     seed : int
 
     Raises
     ------
     EvaluationError
-        If there are fewer than two tracks or two styles, or a setting makes no sense.
+        If there are fewer than two tracks or two styles, or a setting is out of range.
     """
-    n = len(styles)
-    if n < 2 or len(set(styles.tolist())) < 2:
-        raise EvaluationError(
-            f"a play log of {n} tracks of {len(set(styles.tolist()))} styles; wanted at least 2 of each"
-        )
+    n, n_styles = len(styles), len(set(styles.tolist()))
+    if n < 2 or n_styles < 2:
+        raise EvaluationError(f"simulated plays: got {n} tracks of {n_styles} styles, wanted at least 2 of each")
     if n_listeners < 1 or n_plays < 1 or not 0 <= noise <= 1:
-        raise EvaluationError(f"n_listeners={n_listeners}, n_plays={n_plays}, noise={noise}: wanted >= 1, >= 1, 0 to 1")
+        raise EvaluationError(
+            f"simulated plays: got n_listeners={n_listeners}, n_plays={n_plays}, noise={noise}; "
+            "wanted n_listeners >= 1, n_plays >= 1 and 0 <= noise <= 1"
+        )
     rng = np.random.default_rng(seed)
     names, artist = np.unique(artists.astype(str), return_inverse=True)
     popularity = np.exp(
@@ -87,8 +89,8 @@ def simulate_plays(
         now, then = rng.dirichlet(np.full(n_tastes, 2.0), size=2)
         age = rng.random(max(1, rng.poisson(n_plays)))
         share = (1 - age)[:, None] * now + age[:, None] * then
-        chances = np.cumsum((1 - noise) * share @ tastes + noise * popularity, axis=1)
-        tracks.append((rng.random((len(age), 1)) * chances[:, -1:] < chances).argmax(axis=1))
+        cumulative = np.cumsum((1 - noise) * share @ tastes + noise * popularity, axis=1)
+        tracks.append((rng.random((len(age), 1)) * cumulative[:, -1:] < cumulative).argmax(axis=1))
         ages.append(age * YEAR)
     listener = np.repeat(np.arange(n_listeners), [len(age) for age in ages])
     return SimulatedPlays(listener, np.concatenate(tracks), np.concatenate(ages), popularity)
@@ -97,7 +99,7 @@ def simulate_plays(
 def _taste(
     rng: np.random.Generator, styles: np.ndarray, artists: np.ndarray, moods: np.ndarray, popularity: np.ndarray
 ) -> np.ndarray:
-    """Chance of each track under a new taste, shape (n,), summing to 1."""
+    """Draw a taste: the probability of each track, shape (n,)."""
     start = rng.choice(len(styles), p=popularity)
     style = styles == styles[start]
     kind = rng.integers(3 if moods.shape[1] else 2)
@@ -112,6 +114,6 @@ def _taste(
 
 
 def _standardized(numbers: Sequence[np.ndarray]) -> np.ndarray:
-    """Shape (n, len(numbers)): mean 0, deviation 1, NaN as 0."""
+    """Stack the numbers with mean 0, deviation 1 and NaN as 0: shape (n, len(numbers))."""
     columns = [np.nan_to_num((column - np.nanmean(column)) / max(np.nanstd(column), 1e-9)) for column in numbers]
     return np.stack(columns, axis=1) if columns else np.zeros((0, 0))

@@ -1,17 +1,18 @@
-"""A listener's tastes: one or several centroids of what was played, and how close other tracks are to them.
+"""A listener's tastes: clusters of the played tracks, and how well other tracks fit them.
 
 Conventions
 -----------
-- Embeddings are float32 (n, d), rows of length 1; weights say how much each played track counts.
-- The fit of a track is log(sum over tastes of share * exp(KAPPA * (cosine - 1))): 0 at best, and high where the track
-  is close to one taste, however far from the others.
+- Features are float32 (n, d), rows of length 1. The weight of a played track says how much it counts.
+- The fit of a track is log(sum over tastes of share * exp(KAPPA * (cosine - 1))). It is at most 0, and high if the
+  track is close to one taste, no matter how far it is from the others.
 
-Why clusters by a distance and not by a number: how many tastes a listener has is what we want to know. Two tracks are
-of one taste if they are as alike as the closest `ALIKE` of all pairs of the catalog, whatever the model's cosines are.
-What is played now and then beside the tastes is noise: clusters below `MIN_SHARE` are dropped.
+Why clusters by distance and not by number: the number of tastes is unknown. Two tracks belong to one taste if they are
+as close as the closest `SAME_TASTE` of all pairs in the catalog, which does not depend on the scale of the model's
+cosines. Clusters with less than `MIN_SHARE` of the plays are dropped as occasional plays.
 
-Source: average linkage of a listener's items as in Pal et al. 2020, "PinnerSage: Multi-Modal User Embedding Framework
-for Recommendations at Pinterest" (Ward and medoids there); the fit is a mixture of von Mises-Fisher distributions.
+Source: Pal et al. 2020, "PinnerSage: Multi-Modal User Embedding Framework for Recommendations at Pinterest" (clustering
+a listener's items; Ward linkage and medoids there, average linkage here). The fit is the logarithm of a mixture of von
+Mises-Fisher distributions.
 """
 
 from collections.abc import Sequence
@@ -23,16 +24,16 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from audioae.spacing import evenly_spaced
 
 KAPPA = 5.0  # measured: 3 to 8 rank equally well
-ALIKE = 0.15
+SAME_TASTE = 0.15
 MIN_SHARE = 0.08
 MAX_TASTES = 5
-MOST_TRACKS = 500  # of a longer history, those that count most
-PAIRS_FROM = 1000  # tracks
+MAX_TRACKS = 500  # of a longer history, those with the largest weights
+SAMPLE = 1000  # tracks whose pairs give the distance of one taste
 
 
 @dataclass(frozen=True)
 class Tastes:
-    """What one listener likes, the largest share first.
+    """The tastes of one listener, the largest share first.
 
     Parameters
     ----------
@@ -40,7 +41,7 @@ class Tastes:
     shares : np.ndarray, shape (n_tastes,)
         Sum to 1.
     members : tuple of np.ndarray, int64
-        Per taste the played rows that made it, what counts most first.
+        For each taste the rows of its played tracks, the largest weight first.
     """
 
     centroids: np.ndarray
@@ -48,34 +49,34 @@ class Tastes:
     members: tuple[np.ndarray, ...]
 
 
-def alike_distance(embeddings: np.ndarray) -> float:
-    """Cosine distance below which two tracks are of one taste: see `ALIKE`.
+def same_taste_distance(features: np.ndarray) -> float:
+    """Compute the cosine distance below which two tracks belong to one taste: the `SAME_TASTE` quantile of all pairs.
 
-    >>> round(alike_distance(np.eye(4, dtype=np.float32)), 3)
+    >>> round(same_taste_distance(np.eye(4, dtype=np.float32)), 3)
     1.0
     """
-    sample = embeddings[evenly_spaced(len(embeddings), PAIRS_FROM)]
+    sample = features[evenly_spaced(len(features), SAMPLE)]
     if len(sample) < 2:
         return 1.0
-    return float(np.quantile(1 - (sample @ sample.T)[np.triu_indices(len(sample), 1)], ALIKE))
+    return float(np.quantile(1 - (sample @ sample.T)[np.triu_indices(len(sample), 1)], SAME_TASTE))
 
 
-def find_tastes(embeddings: np.ndarray, rows: np.ndarray, weights: np.ndarray, distance: float) -> Tastes:
-    """The tastes behind the played `rows` of `embeddings`.
+def find_tastes(features: np.ndarray, rows: np.ndarray, weights: np.ndarray, distance: float) -> Tastes:
+    """Cluster the played `rows` of `features` into tastes.
 
     Parameters
     ----------
-    embeddings : np.ndarray, shape (n, d), float32
+    features : np.ndarray, shape (n, d), float32
     rows : np.ndarray, shape (m,), int64
         At least one.
     weights : np.ndarray, shape (m,)
         Above 0.
     distance : float
-        What `alike_distance` says of the catalog.
+        The catalog's `same_taste_distance`.
     """
-    order = np.argsort(-weights, kind="stable")[:MOST_TRACKS]
+    order = np.argsort(-weights, kind="stable")[:MAX_TRACKS]
     rows, weights = rows[order], weights[order].astype(np.float64)
-    played = embeddings[rows]
+    played = features[rows]
     if len(rows) == 1:
         cluster = np.zeros(1, int)
     else:
@@ -90,10 +91,10 @@ def find_tastes(embeddings: np.ndarray, rows: np.ndarray, weights: np.ndarray, d
     return Tastes(centroids.astype(np.float32), share[kept] / share[kept].sum(), members)
 
 
-def fit_of(listeners: Sequence[Tastes], embeddings: np.ndarray) -> np.ndarray:
-    """How well each track fits the tastes of each listener, shape (n_listeners, n), float32; see the module."""
-    near = np.concatenate([tastes.centroids for tastes in listeners]) @ embeddings.T
-    np.exp(np.float32(KAPPA) * (near - 1), out=near)
-    near *= np.concatenate([tastes.shares for tastes in listeners]).astype(np.float32)[:, None]
+def taste_fit(listeners: Sequence[Tastes], features: np.ndarray) -> np.ndarray:
+    """Compute the fit of each track to the tastes of each listener, shape (n_listeners, n), float32."""
+    density = np.concatenate([tastes.centroids for tastes in listeners]) @ features.T
+    np.exp(np.float32(KAPPA) * (density - 1), out=density)
+    density *= np.concatenate([tastes.shares for tastes in listeners]).astype(np.float32)[:, None]
     starts = np.cumsum([0, *(len(tastes.shares) for tastes in listeners[:-1])])
-    return np.log(np.add.reduceat(near, starts, axis=0))
+    return np.log(np.add.reduceat(density, starts, axis=0))

@@ -19,7 +19,7 @@ import numpy as np
 from audioae.api import Library
 from audioae.playlists.builder import Playlists
 from audioae.playlists.options import Curve, PlaylistOptions
-from audioae.playlists.pool import Tracks
+from audioae.playlists.pool import PlaylistTracks
 from audioae.playlists.walk import make_playlist
 from audioae.store.dataset import Store
 from tests.bench.harness import Row
@@ -43,7 +43,7 @@ def measure() -> list[Row]:
 def measure_time() -> list[Row]:
     """Median seconds of a playlist of 25, plain and under rules."""
     rng = np.random.default_rng(0)
-    tracks = Tracks(
+    tracks = PlaylistTracks(
         clustered(N, seed=1, n_artists=ARTISTS),
         np.array([f"artist {i}" for i in rng.integers(ARTISTS, size=N)], object),
         rng.uniform(120, 360, N),
@@ -61,7 +61,7 @@ def measure_time() -> list[Row]:
         for _ in range(ROUNDS):
             ends = rng.choice(N, 2, replace=False).tolist()
             start = time.perf_counter(), time.process_time()
-            gave_way += bool(make_playlist(tracks, ends, options).gave_way)
+            gave_way += bool(make_playlist(tracks, ends, options).relaxed)
             seconds.append(time.perf_counter() - start[0])
             processor.append(time.process_time() - start[1])
         note = f"worst of {ROUNDS}: {max(seconds):.3f} s, rules gave way in {gave_way}; "
@@ -72,14 +72,14 @@ def measure_time() -> list[Row]:
     return [*rows, memory]
 
 
-def measure_smoothness(tracks: Tracks, name: str, options: PlaylistOptions, pairs: int = PAIRS) -> Row:
+def measure_smoothness(tracks: PlaylistTracks, name: str, options: PlaylistOptions, pairs: int = PAIRS) -> Row:
     """Share of random pairs whose playlist is smoother than the nearest tracks."""
     rng = np.random.default_rng(0)
     found, gave_way = [], 0
     for _ in range(pairs):
         ends = rng.choice(len(tracks.embeddings), 2, replace=False).tolist()
         made = make_playlist(tracks, ends, options)
-        gave_way += bool(made.gave_way)
+        gave_way += bool(made.relaxed)
         found.append([[made.smoothness[of][key] for key in ("mean", "largest")] for of in ("playlist", "nearest")])
     ours, nearest = np.moveaxis(np.array(found), 1, 0)
     smoother = ours <= nearest + 1e-9

@@ -1,4 +1,4 @@
-"""Variants under one budget, beside baselines; interrupted and gone on with."""
+"""Comparisons of models with one budget: baselines, seeds, folds, and resuming."""
 
 from pathlib import Path
 
@@ -32,11 +32,11 @@ def compared(chain, models, tiny_audio, tmp_path_factory):
     return document, folder
 
 
-def test_every_variant_stands_beside_every_baseline(compared):
+def test_compares_every_model_and_baseline(compared):
     document, _ = compared
-    found = document["metrics"][0]["subjects"]
-    assert list(found)[:2] == ["plain", "pca"]
-    assert {"MFCC", "random convolutions"} <= set(found)
+    results = document["metrics"][0]["results"]
+    assert list(results)[:2] == ["plain", "pca"]
+    assert {"MFCC", "random convolutions"} <= set(results)
     assert [(run["model"], run["seed"]) for run in document["runs"]] == [
         ("plain", 0),
         ("plain", 1),
@@ -46,16 +46,16 @@ def test_every_variant_stands_beside_every_baseline(compared):
     assert document["runs"][0]["steps"] == 3
 
 
-def test_value_is_the_mean_of_the_seeds(compared):
+def test_value_is_the_mean_over_the_seeds(compared):
     for metric in compared[0]["metrics"]:
         if metric["key"].startswith(("mAP", "kNN", "P@")):
-            entry = metric["subjects"]["plain"]
+            entry = metric["results"]["plain"]
             assert entry["value"] == pytest.approx(np.mean(entry["seeds"]))
-    first = compared[0]["metrics"][0]["subjects"]["plain"]["seeds"]
+    first = compared[0]["metrics"][0]["results"]["plain"]["seeds"]
     assert first[0] != first[1]
 
 
-def test_a_second_run_trains_nothing_and_says_the_same(chain, models, compared, tiny_audio, monkeypatch):
+def test_second_run_trains_nothing_and_gives_the_same_document(chain, models, compared, tiny_audio, monkeypatch):
     document, folder = compared
 
     def fail(*_, **__):
@@ -66,27 +66,27 @@ def test_a_second_run_trains_nothing_and_says_the_same(chain, models, compared, 
     assert compare_models(chain[0], models, TRAIN, seeds=2, truth=truth, folder=folder) == document
 
 
-def test_nothing_is_published(chain, models, tmp_path: Path):
+def test_publishes_nothing(chain, models, tmp_path: Path):
     store: Store = chain[0]
     before = [str(ref) for name in ("model", "embeddings") for ref, _ in store.versions(name)]
     compare_models(store, {"pca": models["pca"]}, TRAIN, seeds=1, folder=tmp_path)
     assert [str(ref) for name in ("model", "embeddings") for ref, _ in store.versions(name)] == before
 
 
-def test_inductive_wants_folds(chain, models, tmp_path: Path):
+def test_inductive_needs_folds(chain, models, tmp_path: Path):
     with pytest.raises(EvaluationError, match=r"inductive: got 0 folds.*split"):
         compare_models(chain[0], models, TRAIN, inductive=True, folder=tmp_path)
 
 
-def test_inductive_leaves_each_fold_out_of_its_own_training(chain, models, tmp_path: Path, monkeypatch):
+def test_inductive_trains_without_the_evaluated_fold(chain, models, tmp_path: Path, monkeypatch):
     from audioae.evaluation import compare_models as module
 
     real, trained = module.vectors_from_store, []
 
     def with_folds(*arguments):
-        subject = real(*arguments)
-        subject.metadata.folds[:] = [str(i % 2) for i in range(subject.metadata.n)]
-        return subject
+        tracks = real(*arguments)
+        tracks.metadata.folds[:] = [str(i % 2) for i in range(tracks.metadata.n)]
+        return tracks
 
     fit = module.fit
     monkeypatch.setattr(module, "vectors_from_store", with_folds)
@@ -101,14 +101,14 @@ def test_inductive_leaves_each_fold_out_of_its_own_training(chain, models, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"),
+    ("text", "expected"),
     [("5m", {"steps": 1_000_000, "max_minutes": 5.0}), ("1.5h", {"steps": 1_000_000, "max_minutes": 90.0})],
 )
-def test_budgets(text, wanted):
-    assert parse_budget(text) == wanted
+def test_parses_budgets(text, expected):
+    assert parse_budget(text) == expected
 
 
 @pytest.mark.parametrize("text", ["5", "m", "-3m", "5 parsecs", ""])
-def test_a_budget_that_is_none_says_what_is(text):
-    with pytest.raises(ConfigError, match="wanted a time such as 5m"):
+def test_refuses_other_budgets(text):
+    with pytest.raises(ConfigError, match="wanted a duration such as 5m"):
         parse_budget(text)

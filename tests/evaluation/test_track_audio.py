@@ -1,4 +1,4 @@
-"""What an evaluation wants of a track's audio."""
+"""Features, estimates and preview of one track's audio."""
 
 import numpy as np
 import pytest
@@ -21,30 +21,30 @@ def write(path, seconds: float):
     return path
 
 
-def test_features_are_the_mean_over_the_clips_that_are_embedded(tmp_path):
+def test_features_are_the_mean_over_the_embedded_clips(tmp_path):
     path = write(tmp_path / "a.wav", 7)
-    found = analyze_track(path, ClipConfig(), DecodeConfig(), False, False)
+    track = analyze_track(path, ClipConfig(), DecodeConfig(), False, False)
     clips = decode_track(path, ClipConfig(), DecodeConfig()).clips
-    wanted = np.mean([clip_features(clip) for clip in clips], axis=0)
-    assert found.features.shape == (N_FEATURES,)
-    np.testing.assert_allclose(found.features, wanted, rtol=1e-5, atol=1e-5)
-    assert found.targets == {}
-    assert found.audio == b""
+    expected = np.mean([clip_features(clip) for clip in clips], axis=0)
+    assert track.features.shape == (N_FEATURES,)
+    np.testing.assert_allclose(track.features, expected, rtol=1e-5, atol=1e-5)
+    assert track.targets == {}
+    assert track.audio == b""
 
 
-def test_tempo_is_estimated_from_a_stretch_of_overlapping_clips(tmp_path):
-    found = analyze_track(write(tmp_path / "a.wav", 20), ClipConfig(), DecodeConfig(), True, True)
-    assert found.targets["tempo"] == pytest.approx(120, rel=0.03)
-    assert found.targets["energy"] < 0
-    assert len(found.audio) > 2000
-    assert found.clip == 6
+def test_estimates_tempo_from_the_longest_run_of_overlapping_clips(tmp_path):
+    track = analyze_track(write(tmp_path / "a.wav", 20), ClipConfig(), DecodeConfig(), True, True)
+    assert track.targets["tempo"] == pytest.approx(120, rel=0.03)
+    assert track.targets["energy"] < 0
+    assert len(track.audio) > 2000
+    assert track.clip == 6
 
 
-def test_clips_with_gaps_between_give_an_estimate_of_one_clip(tmp_path):
-    found = analyze_track(write(tmp_path / "a.wav", 30), ClipConfig(max_clips=3), DecodeConfig(), True, False)
-    assert np.isfinite(found.targets["energy"])
+def test_clips_with_gaps_are_estimated_from_one_clip(tmp_path):
+    track = analyze_track(write(tmp_path / "a.wav", 30), ClipConfig(max_clips=3), DecodeConfig(), True, False)
+    assert np.isfinite(track.targets["energy"])
 
 
-def test_a_file_that_is_gone_is_an_audio_error(tmp_path):
+def test_missing_file_is_an_audio_error(tmp_path):
     with pytest.raises(AudioError):
         analyze_track(tmp_path / "none.wav", ClipConfig(), DecodeConfig(), True, True)

@@ -1,4 +1,4 @@
-"""What is known of tracks, and which vectors are refused."""
+"""Metadata from raw columns, and checks of metadata and vectors."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ def vectors(n: int = 3) -> np.ndarray:
     return np.random.default_rng(0).standard_normal((n, 8)).astype(np.float32)
 
 
-def test_columns_as_they_are_read():
+def test_strips_texts_and_maps_missing_values_to_unknown():
     tempo = Target(np.array([120.0, np.nan, 90.0]), "truth.csv")
     metadata = make_metadata(
         ["a", "b", "c"],
@@ -27,17 +27,17 @@ def test_columns_as_they_are_read():
     assert metadata.labels.tolist() == ["rock", "", ""]
     assert metadata.artists.tolist() == ["x", "y", "x"]
     assert metadata.albums.tolist() == ["", "", ""]
-    assert metadata.folds.tolist() == ["1", "2", ""], "NaN is not known; it is no fold by that name"
+    assert metadata.folds.tolist() == ["1", "2", ""], "NaN is unknown, not a fold named nan"
     assert metadata.targets == {"tempo": tempo}
 
 
-def test_numbers_as_ids_and_folds_are_taken_by_name():
+def test_converts_numeric_ids_and_folds_to_text():
     metadata = make_metadata(np.arange(3), folds=np.array([1, 2, 1]))  # pyright: ignore[reportArgumentType]
     assert metadata.ids.tolist() == ["0", "1", "2"]
     assert metadata.folds.tolist() == ["1", "2", "1"]
 
 
-def test_tracks_of_one_artist_are_one_group_and_those_without_stand_alone():
+def test_groups_tracks_by_artist_and_keeps_unknown_artists_apart():
     groups = make_metadata([*"abcdefg"], artists=["x", "", "y", None, "x", "y", "0"]).groups
     assert groups[0] == groups[4]
     assert groups[2] == groups[5]
@@ -45,11 +45,11 @@ def test_tracks_of_one_artist_are_one_group_and_those_without_stand_alone():
     assert len(set(make_metadata([*"abc"]).groups)) == 3
 
 
-def test_too_few_tracks_double_ids_and_ragged_columns_are_refused():
+def test_refuses_too_few_tracks_duplicate_ids_and_ragged_columns():
     for ids in ([], ["a"]):
         with pytest.raises(EvaluationError, match=f"got {len(ids)} tracks with an embedding, wanted at least 2"):
             make_metadata(ids)
-    with pytest.raises(EvaluationError, match="more than once: a, c; each track needs one"):
+    with pytest.raises(EvaluationError, match="duplicate IDs: a, c; wanted one row per track"):
         make_metadata(["a", "b", "a", "c", "c"])
     many = [f"t{i}" for i in range(8)] * 2
     with pytest.raises(EvaluationError, match="t0, t1, t2, t3, t4 and 3 more"):
@@ -64,7 +64,7 @@ def test_too_few_tracks_double_ids_and_ragged_columns_are_refused():
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64, np.float16])
-def test_vectors_get_length_one_and_keep_their_direction(kind):
+def test_scales_vectors_to_length_one(kind):
     raw = vectors().astype(kind)
     unit = check_vectors(raw, IDS, "x")
     assert unit.dtype == np.float32
@@ -74,24 +74,24 @@ def test_vectors_get_length_one_and_keep_their_direction(kind):
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("scale", [1e30, 1e-30])
-def test_lengths_that_float32_cannot_square_are_no_loss(scale):
+def test_scales_vectors_whose_squares_overflow_float32(scale):
     plain = check_vectors(vectors(), IDS, "x")
     assert check_vectors(vectors() * np.float32(scale), IDS, "x") == pytest.approx(plain, abs=1e-6)
 
 
-def test_vectors_without_a_direction_are_refused_by_name():
+def test_refuses_vectors_that_are_not_finite_or_zero():
     for bad in (np.nan, np.inf, -np.inf):
         holed = vectors()
         holed[1, 3] = bad
-        with pytest.raises(EvaluationError, match="store: 1 vectors hold NaN or infinity: b; leave them out"):
+        with pytest.raises(EvaluationError, match="store: 1 vectors contain NaN or infinity: b; leave them out"):
             check_vectors(holed, IDS, "store")
     empty = vectors()
     empty[[0, 2]] = 0
-    with pytest.raises(EvaluationError, match="store: 2 vectors are all zeros: a, c"):
+    with pytest.raises(EvaluationError, match="store: 2 vectors are zero: a, c"):
         check_vectors(empty, IDS, "store")
 
 
 @pytest.mark.parametrize("shape", [(2, 8), (3,), (3, 0), (3, 2, 4)])
-def test_vectors_of_another_shape_are_refused(shape):
+def test_refuses_vectors_of_other_shapes(shape):
     with pytest.raises(EvaluationError, match=r"x: got vectors of shape \(.*\) for 3 tracks, wanted \(n, d\)"):
         check_vectors(np.ones(shape, np.float32), IDS, "x")

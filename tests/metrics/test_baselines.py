@@ -1,4 +1,4 @@
-"""Baselines against librosa called the plain way, and against what a baseline has to be: stable, bounded, fair."""
+"""Baselines against plain librosa calls; order of clips, scaling, memory and bad input."""
 
 import tracemalloc
 
@@ -27,7 +27,7 @@ N_TRACKS, N_CLIPS, N_STYLES = 40, 4, 4
 
 
 def waveforms(n: int, seed: int = 0) -> np.ndarray:
-    """Noise below a cutoff, under a tremolo; levels from -40 to -6 dB."""
+    """Low-passed noise with a tremolo, at levels from -40 to -6 dB."""
     rng = np.random.default_rng(seed)
     seconds = np.arange(CLIP_SAMPLES) / SAMPLE_RATE
     spectra = np.fft.rfft(rng.normal(size=(n, CLIP_SAMPLES)))
@@ -39,7 +39,7 @@ def waveforms(n: int, seed: int = 0) -> np.ndarray:
 
 
 def make_catalog(n_tracks: int = N_TRACKS, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Codes, peaks, tracks, styles: a style is a spectrum and a tempo, a track has its own bit of both."""
+    """Codes, peaks, tracks and styles: a style is a spectrum and a tempo, which vary a little from track to track."""
     rng = np.random.default_rng(seed)
     style = np.arange(n_tracks) % N_STYLES
     styles = np.random.default_rng(1)
@@ -60,14 +60,14 @@ def catalog() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def found(catalog) -> dict[str, np.ndarray]:
+def vectors_by_name(catalog) -> dict[str, np.ndarray]:
     codes, peak_db, track, _ = catalog
     features = np.random.default_rng(2).normal(size=(len(track), 7))
     return baselines(codes, peak_db, track, features=features)
 
 
-def test_mfcc_are_librosas_up_to_the_codes():
-    """A code is a step of 0.314 dB: 0.09 dB off in the mean square, which an orthonormal transform keeps."""
+def test_mfcc_equals_librosa_up_to_quantization():
+    """A code is a step of 0.314 dB: an error of 0.09 dB RMS, which an orthonormal transform preserves."""
     sounds = waveforms(6)
     mfcc = clip_mfcc(*encode_mel(log_mel(sounds)))
     reference = np.stack([librosa.feature.mfcc(y=sound, sr=SAMPLE_RATE, n_mfcc=20) for sound in sounds])
@@ -76,67 +76,67 @@ def test_mfcc_are_librosas_up_to_the_codes():
     assert np.abs(mfcc - reference).max() < 0.6
 
 
-def test_mfcc_statistics_are_over_all_frames_of_a_track():
+def test_mfcc_statistics_cover_all_frames_of_a_track():
     sounds = waveforms(5)
     track = np.array([0, 1, 0, 1, 1])
-    found = mfcc_statistics(*encode_mel(log_mel(sounds)), track)
+    vectors_by_name = mfcc_statistics(*encode_mel(log_mel(sounds)), track)
     mfcc = [librosa.feature.mfcc(y=sound, sr=SAMPLE_RATE, n_mfcc=20) for sound in sounds]
     deltas = [librosa.feature.delta(one) for one in mfcc]
     for i in range(2):
         frames, slopes = (np.hstack([rows[clip] for clip in np.flatnonzero(track == i)]) for rows in (mfcc, deltas))
         moments = [frames.mean(axis=1), frames.std(axis=1), slopes.mean(axis=1), slopes.std(axis=1)]
-        np.testing.assert_allclose(found[i], np.concatenate(moments), atol=0.05)
+        np.testing.assert_allclose(vectors_by_name[i], np.concatenate(moments), atol=0.05)
 
 
-def test_every_baseline_has_one_vector_per_track(found):
-    assert tuple(found) == NAMES
-    for (name, vectors), size in zip(found.items(), SIZES, strict=True):
+def test_every_baseline_has_one_centered_vector_per_track(vectors_by_name):
+    assert tuple(vectors_by_name) == NAMES
+    for (name, vectors), size in zip(vectors_by_name.items(), SIZES, strict=True):
         assert vectors.shape == (N_TRACKS, size), name
         assert vectors.dtype == np.float32, name
         assert np.isfinite(vectors).all(), name
         assert np.abs(vectors.mean(axis=0)).max() < 1e-3 * np.abs(vectors).max(), name
     for name in ("MFCC", "librosa features"):
-        np.testing.assert_allclose(found[name].std(axis=0), 1, rtol=1e-3)
+        np.testing.assert_allclose(vectors_by_name[name].std(axis=0), 1, rtol=1e-3)
 
 
-def test_they_find_tracks_of_the_same_style(found, catalog):
+def test_baselines_retrieve_tracks_of_the_same_style(vectors_by_name, catalog):
     labels = [f"style {i}" for i in catalog[3]]
     metadata = make_metadata([str(i) for i in range(N_TRACKS)], labels=labels)
-    for name, vectors in found.items():
+    for name, vectors in vectors_by_name.items():
         (average, *_) = retrieval.measure(check_vectors(vectors, metadata.ids, name), metadata).metrics
-        if name == "librosa features":  # here drawn by chance
+        if name == "librosa features":  # random in this test
             assert average.value < 0.45
         else:
             assert average.value > 0.7, name
 
 
-def test_the_same_clips_in_another_order_are_the_same_tracks(found, catalog):
+def test_order_of_clips_does_not_matter(vectors_by_name, catalog):
     codes, peak_db, track, _ = catalog
     order = np.random.default_rng(3).permutation(len(track))
     shuffled = baselines(codes[order], peak_db[order], track[order])
     for name, vectors in shuffled.items():
-        cosines = [check_vectors(v, np.arange(N_TRACKS), name) for v in (vectors, found[name])]
+        cosines = [check_vectors(v, np.arange(N_TRACKS), name) for v in (vectors, vectors_by_name[name])]
         np.testing.assert_allclose(cosines[0] @ cosines[0].T, cosines[1] @ cosines[1].T, atol=2e-3, err_msg=name)
 
 
-def test_features_may_come_by_clip_or_by_track(found, catalog):
+def test_accepts_features_by_clip_or_by_track(vectors_by_name, catalog):
     codes, peak_db, track, _ = catalog
     by_clip = np.random.default_rng(2).normal(size=(len(track), 7))
     by_track = by_clip.reshape(N_TRACKS, N_CLIPS, 7).mean(axis=1)
     again = baselines(codes, peak_db, track, features=by_track)
-    np.testing.assert_allclose(again["librosa features"], found["librosa features"], atol=1e-5)
+    np.testing.assert_allclose(again["librosa features"], vectors_by_name["librosa features"], atol=1e-5)
     for name in set(NAMES) - {"librosa features"}:
-        np.testing.assert_array_equal(again[name], found[name])
+        np.testing.assert_array_equal(again[name], vectors_by_name[name])
 
 
-def test_level_is_heard_by_mfcc_alone(found, catalog):
+def test_only_mfcc_depends_on_the_level(vectors_by_name, catalog):
     codes, peak_db, track, _ = catalog
     louder = baselines(codes, peak_db + 10 * (track == 3), track)
     for name, vectors in louder.items():
-        assert np.allclose(vectors, found[name]) == (not name.startswith("MFCC")), name
+        assert np.allclose(vectors, vectors_by_name[name]) == (not name.startswith("MFCC")), name
 
 
-def test_a_dimension_that_never_varies_is_zero(catalog):
+def test_constant_dimensions_become_zero(catalog):
     codes, peak_db, track, _ = catalog
     features = np.random.default_rng(2).normal(size=(len(track), 7))
     features[:, 4] = 5.0
@@ -144,7 +144,7 @@ def test_a_dimension_that_never_varies_is_zero(catalog):
     assert (vectors[:, 4] == 0).all()
 
 
-def test_memory_does_not_grow_with_the_clips(catalog, monkeypatch: pytest.MonkeyPatch):
+def test_memory_does_not_grow_with_the_number_of_clips(catalog, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(module, "BLOCK", 8)
     codes, peak_db, track, _ = catalog
     peaks = []
@@ -161,14 +161,14 @@ def test_memory_does_not_grow_with_the_clips(catalog, monkeypatch: pytest.Monkey
     [
         ({"codes": np.zeros((8, 128, 130), np.float32)}, r"got codes \(8, 128, 130\) float32"),
         ({"codes": np.zeros((0, 128, 130), np.uint8)}, "got 0 clips, 8 levels"),
-        ({"track": np.zeros(7, np.int64)}, "8 clips, 8 levels, 7 tracks"),
+        ({"track": np.zeros(7, np.int64)}, "8 clips, 8 levels, 7 track rows"),
         ({"track": np.array([0, 0, 0, 0, 2, 2, 2, 2])}, "1 of 3 tracks have no clip, the first is row 1"),
         ({"track": np.array([-1, 0, 0, 0, 1, 1, 1, 1])}, "got track -1"),
         ({"features": np.zeros((5, 3))}, "a row for each of 8 clips or 2 tracks"),
         ({"features": np.full((8, 3), np.nan)}, "features of 8 rows hold NaN or infinity, the first is 0"),
     ],
 )
-def test_what_does_not_fit_is_refused(change, message: str):
+def test_refuses_input_that_does_not_match(change, message: str):
     good = {
         "codes": np.zeros((8, 128, 130), np.uint8),
         "peak_db": np.zeros(8, np.float32),

@@ -1,4 +1,4 @@
-"""Hubs counted by hand, and one that was planted."""
+"""Hubness against counts by hand, and on a planted hub."""
 
 import numpy as np
 import pytest
@@ -22,30 +22,30 @@ def vectors() -> np.ndarray:
 
 @pytest.fixture
 def hub() -> np.ndarray:
-    """Track 7 lies in the middle of all others."""
+    """60 vectors around track 7, which is at their center."""
     around = np.random.default_rng(1).standard_normal((60, 64)) + 1.0
     around[7] = 1.0
     return unit(around)
 
 
-def facts_of(n: int, **columns):
+def metadata_of(n: int, **columns):
     return make_metadata([f"t{i}" for i in range(n)], **columns)
 
 
 @pytest.mark.parametrize("block", [7, 50, 1024])
-def test_occurrence_is_counted_as_by_hand(vectors, block, monkeypatch):
+def test_occurrence_equals_a_count_by_hand(vectors, block, monkeypatch):
     monkeypatch.setattr(hubness, "BLOCK", block)
-    wanted = [0] * 50
+    expected = [0] * 50
     for query in range(50):
         others = sorted((i for i in range(50) if i != query), key=lambda i: -float(vectors[query] @ vectors[i]))
         for i in others[:5]:
-            wanted[i] += 1
-    assert occurrence(vectors, 5).tolist() == wanted
+            expected[i] += 1
+    assert occurrence(vectors, 5).tolist() == expected
 
 
-def test_the_figures_are_those_of_the_counts(vectors):
+def test_metrics_follow_from_the_counts(vectors):
     counts = occurrence(vectors, 3)
-    skew, never = measure(vectors, facts_of(50), k=3).metrics
+    skew, never = measure(vectors, metadata_of(50), k=3).metrics
     assert (skew.key, never.key) == ("skewness of 3-occurrence", "never in a top 3")
     assert skew.value == pytest.approx(stats.skew(counts))
     assert never.value == pytest.approx((counts == 0).mean())
@@ -56,45 +56,45 @@ def test_the_figures_are_those_of_the_counts(vectors):
         assert metric.interval[0] < metric.value < metric.interval[1]
 
 
-def test_a_planted_hub_is_found_first(hub, vectors):
+def test_ranks_a_planted_hub_first(hub, vectors):
     (row, count), *rest = biggest_hubs(hub, k=5, n_hubs=3)
     assert (row, count) == (7, 59)
     assert len(rest) == 2
     assert [count for _, count in rest] == sorted((count for _, count in rest), reverse=True)
-    skew, never = measure(hub, facts_of(60), k=5).metrics
+    skew, never = measure(hub, metadata_of(60), k=5).metrics
     assert skew.value > 2
-    assert skew.value > measure(vectors, facts_of(50), k=5).metrics[0].value
+    assert skew.value > measure(vectors, metadata_of(50), k=5).metrics[0].value
     assert never.value > 0
 
 
-def test_hubs_agree_with_their_counts(vectors):
+def test_biggest_hubs_report_their_counts(vectors):
     counts = occurrence(vectors, 4)
     hubs = biggest_hubs(vectors, k=4, n_hubs=50)
     assert sorted(row for row, _ in hubs) == list(range(50))
     assert all(counts[row] == count for row, count in hubs)
 
 
-def test_an_even_catalog_has_no_skew():
-    """A ring: every track stands in the lists of its two neighbors."""
+def test_equal_exposure_has_no_skew():
+    """In a ring every track is in the lists of its two neighbors."""
     angles = np.arange(24) * 2 * np.pi / 24
     ring = unit(np.stack([np.cos(angles), np.sin(angles)], axis=1))
-    skew, never = measure(ring, facts_of(24), k=2).metrics
+    skew, never = measure(ring, metadata_of(24), k=2).metrics
     assert occurrence(ring, 2).tolist() == [2] * 24
     assert (skew.value, skew.interval, never.value) == (0.0, (0.0, 0.0), 0.0)
 
 
-def test_collapsed_vectors_give_figures_and_no_nan():
-    skew, never = measure(np.full((30, 4), 0.5, np.float32), facts_of(30, artists=["x"] * 30), k=3).metrics
+def test_collapsed_vectors_give_finite_metrics():
+    skew, never = measure(np.full((30, 4), 0.5, np.float32), metadata_of(30, artists=["x"] * 30), k=3).metrics
     assert np.isfinite([skew.value, *skew.interval, never.value, *never.interval]).all()
     assert never.value > 0.5
 
 
 @pytest.mark.parametrize("n", [2, 10, 11])
-def test_too_few_tracks_are_said_and_not_measured(n):
+def test_reports_too_few_tracks(n):
     vectors = unit(np.random.default_rng(2).standard_normal((n, 4)))
-    answer = measure(vectors, facts_of(n), k=10)
-    assert answer.metrics == ()
-    assert answer.omitted == (f"hubness: {n} tracks are too few for lists of 10",)
+    result = measure(vectors, metadata_of(n), k=10)
+    assert result.metrics == ()
+    assert result.omitted == (f"hubness: {n} tracks are too few for lists of 10 neighbors",)
     assert biggest_hubs(vectors, k=10) == []
     twelve = unit(np.random.default_rng(3).standard_normal((12, 4)))
-    assert len(measure(twelve, facts_of(12), k=10).metrics) == 2
+    assert len(measure(twelve, metadata_of(12), k=10).metrics) == 2

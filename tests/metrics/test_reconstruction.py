@@ -1,4 +1,4 @@
-"""Unexplained variance and codebook use: worked out by other means, and never on clips that were fitted on."""
+"""Unexplained variance against its definition, PCA on unseen artists only, and codebook use."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ N_TRACKS, N_CLIPS = 30, 10
 
 
 def make_codes(n_tracks: int, n_clips: int, kind: str) -> tuple[np.ndarray, np.ndarray]:
-    """Codes and tracks: "patterns" mix 20 fixed mels that all tracks share, "noise" shares nothing."""
+    """Codes and tracks: "patterns" are mixtures of 20 mels that all tracks share, "noise" shares nothing."""
     rng = np.random.default_rng(0)
     track = np.arange(n_tracks, dtype=np.int64).repeat(n_clips)
     db = rng.normal(0, 5, (len(track), 128, 130)) - 40
@@ -53,16 +53,16 @@ def patterns() -> tuple[np.ndarray, np.ndarray, Embedder]:
 
 @pytest.fixture(scope="module")
 def values(patterns):
-    """The answer with some tracks told as held out, and the use of the codes."""
+    """The metrics with six held-out tracks, and the codebook use."""
     held_out = np.arange(N_TRACKS) < 6
     return measure(patterns[0], patterns[1], tracks(N_TRACKS, artists=10), patterns[2], held_out=held_out)
 
 
-def by_key(answer):
-    return {metric.key: metric for metric in answer.metrics}
+def by_key(result):
+    return {metric.key: metric for metric in result.metrics}
 
 
-def test_unexplained_variance_by_its_definition(patterns, values):
+def test_unexplained_variance_follows_its_definition(patterns, values):
     codes, _, embedder = patterns
     metric = by_key(values[0])[KEY]
     with torch.no_grad():
@@ -76,13 +76,13 @@ def test_unexplained_variance_by_its_definition(patterns, values):
     assert metric.n == N_TRACKS
 
 
-def test_components_explain_what_all_tracks_share(values):
+def test_components_explain_shared_patterns(values):
     metrics = by_key(values[0])
     assert metrics[PCA].value < 0.2
     assert metrics[PCA].value < metrics[KEY].value
 
 
-def test_held_out_tracks_are_those_told(patterns, values):
+def test_held_out_metrics_cover_the_held_out_tracks(patterns, values):
     metrics = by_key(values[0])
     assert list(metrics) == [KEY, PCA, f"{KEY}, {HELD_OUT}", f"{PCA}, {HELD_OUT}"]
     assert values[0].omitted == ()
@@ -92,19 +92,19 @@ def test_held_out_tracks_are_those_told(patterns, values):
         np.testing.assert_allclose(held.columns[:6], whole.columns[:6])
         assert not held.columns[6:].any()
     codes, track, embedder = patterns
-    told = np.ones(N_TRACKS, bool)
-    everything, _ = measure(codes, track, tracks(N_TRACKS, artists=10), embedder, held_out=told)
+    all_tracks = np.ones(N_TRACKS, bool)
+    everything, _ = measure(codes, track, tracks(N_TRACKS, artists=10), embedder, held_out=all_tracks)
     assert by_key(everything)[f"{KEY}, {HELD_OUT}"].value == by_key(everything)[KEY].value == metrics[KEY].value
 
 
-def test_components_are_not_measured_on_what_they_were_fitted_on():
-    """130 clips of pure noise fit 128 components almost wholly; those of other artists, hardly."""
+def test_components_are_measured_on_other_tracks_than_they_are_fitted_on():
+    """128 components explain nearly all of the 130 noise clips they are fitted on, and little of other clips."""
     codes, track = make_codes(26, 10, "noise")
-    answer, _ = measure(codes, track, tracks(26, artists=2), make_embedder(codes))
-    assert by_key(answer)[PCA].value > 0.9
+    result, _ = measure(codes, track, tracks(26, artists=2), make_embedder(codes))
+    assert by_key(result)[PCA].value > 0.9
 
 
-def test_copies_by_the_same_artist_are_no_help():
+def test_copies_by_the_same_artist_do_not_help():
     codes, track = make_codes(26, 5, "noise")
     codes, track = np.concatenate([codes, codes]), np.concatenate([track, track + 26])
     names = [f"artist {i % 26}" for i in range(52)]
@@ -112,7 +112,7 @@ def test_copies_by_the_same_artist_are_no_help():
     assert by_key(measure(codes, track, same_artist, make_embedder(codes))[0])[PCA].value > 0.9
 
 
-def test_use_counts_every_clip_in_every_codebook(values):
+def test_counts_every_clip_in_every_codebook(values):
     use = values[1]
     assert use is not None
     assert use.counts.shape == (1, 16, 256)
@@ -124,37 +124,37 @@ def test_use_counts_every_clip_in_every_codebook(values):
     np.testing.assert_allclose(use.dead_share, (use.counts == 0).sum(axis=2) / 256)
 
 
-def test_use_by_hand():
+def test_codebook_use_by_hand():
     use = CodebookUse(np.array([[[1, 1, 1, 1], [4, 0, 0, 0]], [[2, 2, 0, 0], [3, 1, 0, 0]]]))
     expected = np.exp(-(0.75 * np.log(0.75) + 0.25 * np.log(0.25)))
     np.testing.assert_allclose(use.perplexity, [[4, 1], [2, expected]])
     np.testing.assert_allclose(use.dead_share, [[0, 0.75], [0.5, 0.5]])
 
 
-def test_what_cannot_be_had_is_left_out_with_the_reason(patterns):
+def test_reports_omitted_metrics_with_the_reason(patterns):
     codes, track, embedder = patterns
     few, _ = measure(codes[:40], track[:40], tracks(N_TRACKS), embedder, held_out=np.arange(N_TRACKS) > 20)
     assert [metric.key for metric in few.metrics] == [KEY]
     assert few.omitted == (
-        f"{KEY} of PCA: a half of the artists has 20 clips, 129 are needed to fit 128 components",
-        f"{KEY}, {HELD_OUT}: none",
+        f"{KEY} of PCA: one half of the artists has 20 clips, but 128 components need 129",
+        f"{KEY}, {HELD_OUT}: no track was held out",
     )
     alone, _ = measure(codes, track, tracks(N_TRACKS, artists=1), embedder)
-    assert "all clips are of one artist" in alone.omitted[0]
-    assert alone.omitted[1] == f"{KEY}, {HELD_OUT}: which those are was not told"
+    assert "all clips are by one artist" in alone.omitted[0]
+    assert alone.omitted[1] == f"{KEY}, {HELD_OUT}: the held-out tracks are unknown"
 
 
-def test_a_model_without_codes_says_so(patterns):
-    answer, use = measure(patterns[0], patterns[1], tracks(N_TRACKS), Embedder(PcaModel(), "cpu"))
+def test_reports_a_model_without_a_codebook(patterns):
+    result, use = measure(patterns[0], patterns[1], tracks(N_TRACKS), Embedder(PcaModel(), "cpu"))
     assert use is None
-    assert answer.omitted[-1] == "codes in use: the model has no codebook"
+    assert result.omitted[-1] == "codebook use: the model has no codebook"
 
 
-def test_clips_without_any_variance_have_none_to_explain(patterns):
+def test_reports_constant_clips(patterns):
     silent = np.full((20, 128, 130), 255, np.uint8)
-    answer, use = measure(silent, np.arange(20), tracks(20), patterns[2])
-    assert (answer.metrics, use) == ((), None)
-    assert "all clips are the same constant" in answer.omitted[0]
+    result, use = measure(silent, np.arange(20), tracks(20), patterns[2])
+    assert (result.metrics, use) == ((), None)
+    assert "all clips are the same constant" in result.omitted[0]
 
 
 @pytest.mark.parametrize(
@@ -166,6 +166,6 @@ def test_clips_without_any_variance_have_none_to_explain(patterns):
         (2, np.array([0, 1]), np.array([1, 2]), r"got held_out \(2,\) int64, wanted \(5,\) bool"),
     ],
 )
-def test_what_does_not_fit_is_refused(patterns, n_clips: int, track, held_out, message: str):
+def test_refuses_shapes_that_do_not_match(patterns, n_clips: int, track, held_out, message: str):
     with pytest.raises(EvaluationError, match=message):
         measure(np.zeros((n_clips, 128, 130), np.uint8), track, tracks(5), patterns[2], held_out=held_out)

@@ -1,19 +1,19 @@
-"""Cosines and self-retrieval of perturbed tracks, on vectors whose answer is known."""
+"""Cosines and self-retrieval of perturbed tracks, on vectors with known results."""
 
 import numpy as np
 import pytest
 
 from audioae.errors import EvaluationError
 from audioae.metrics.metric import difference
-from audioae.metrics.robustness import SAME_TRACK_CAVEAT, Stability, measure, same_track
+from audioae.metrics.robustness import SAME_TRACK_CAVEAT, PerturbationResult, measure, same_track
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 
-def turned(vectors: np.ndarray, cosines: np.ndarray) -> np.ndarray:
-    """Each vector turned towards a direction of its own (the last dimensions, empty so far) to have that cosine."""
+def rotated(vectors: np.ndarray, cosines: np.ndarray) -> np.ndarray:
+    """Rotate each vector towards the last dimension (0 so far) to the given cosine with itself."""
     sines = np.sqrt(1 - np.asarray(cosines) ** 2)
     result = vectors * np.asarray(cosines)[:, None]
     result[:, -1] = sines
@@ -26,13 +26,13 @@ def catalog() -> np.ndarray:
     return unit(np.c_[np.random.default_rng(0).standard_normal((40, 16)), np.zeros(40)])
 
 
-def stability(perturbed: np.ndarray, catalog: np.ndarray, rows: np.ndarray, name: str = "mp3") -> Stability:
+def measured(perturbed: np.ndarray, catalog: np.ndarray, rows: np.ndarray, name: str = "mp3") -> PerturbationResult:
     return measure(name, perturbed, catalog[rows], catalog, rows, np.arange(len(rows)))
 
 
-def test_what_does_nothing_is_perfect(catalog):
+def test_unchanged_tracks_score_1(catalog):
     rows = np.arange(0, 40, 5)
-    row = stability(catalog[rows], catalog, rows).row()
+    row = measured(catalog[rows], catalog, rows).row()
     assert row.pop("perturbation") == "mp3"
     assert row.pop("n") == 8
     assert row == {name: pytest.approx(1.0) for name in row}
@@ -42,39 +42,39 @@ def test_what_does_nothing_is_perfect(catalog):
     }
 
 
-def test_cosines_are_those_to_the_original(catalog):
+def test_cosines_are_to_the_original(catalog):
     rows = np.array([3, 9, 20, 31])
-    found = stability(turned(catalog[rows], np.array([1.0, 0.995, 0.98, 0.9])), catalog, rows)
-    assert found.cosine.value == pytest.approx((1.0 + 0.995 + 0.98 + 0.9) / 4, abs=1e-6)
-    assert found.cosine_min == pytest.approx(0.9, abs=1e-6)
-    assert found.share_near == 0.5
-    low, high = found.cosine.interval
-    assert 0.9 <= low < found.cosine.value < high <= 1.0
-    assert found.self_retrieval.value == 1.0
+    result = measured(rotated(catalog[rows], np.array([1.0, 0.995, 0.98, 0.9])), catalog, rows)
+    assert result.cosine.value == pytest.approx((1.0 + 0.995 + 0.98 + 0.9) / 4, abs=1e-6)
+    assert result.cosine_min == pytest.approx(0.9, abs=1e-6)
+    assert result.share_near == 0.5
+    low, high = result.cosine.interval
+    assert 0.9 <= low < result.cosine.value < high <= 1.0
+    assert result.self_retrieval.value == 1.0
 
 
-def test_a_track_that_became_another_one_is_not_found(catalog):
+def test_does_not_find_a_track_that_became_another_one(catalog):
     rows = np.array([0, 1, 2, 3])
-    found = stability(catalog[[0, 1, 2, 30]], catalog, rows)
-    assert found.self_retrieval.value == 0.75
-    assert found.self_retrieval.columns[:, 0].tolist() == [1, 1, 1, 0]
-    assert found.self_retrieval.interval[0] < 0.75 < found.self_retrieval.interval[1]
+    result = measured(catalog[[0, 1, 2, 30]], catalog, rows)
+    assert result.self_retrieval.value == 0.75
+    assert result.self_retrieval.columns[:, 0].tolist() == [1, 1, 1, 0]
+    assert result.self_retrieval.interval[0] < 0.75 < result.self_retrieval.interval[1]
 
 
-def test_a_duplicate_in_the_catalog_is_a_tie_and_what_is_nearly_one_is_not(catalog):
+def test_exact_duplicates_count_as_found_and_near_duplicates_do_not(catalog):
     twins = np.concatenate([catalog[5:6], catalog, catalog[5:6]])
-    rows = np.array([6, 7])  # 6 is catalog[5], whose twins stand first and last
-    assert stability(turned(twins[rows], np.array([0.9, 0.9])), twins, rows).self_retrieval.value == 1.0
+    rows = np.array([6, 7])  # row 6 is catalog[5], whose copies are first and last
+    assert measured(rotated(twins[rows], np.array([0.9, 0.9])), twins, rows).self_retrieval.value == 1.0
     near = twins.copy()
-    near[0] = turned(twins[6:7], np.array([0.95]))
-    assert stability(turned(near[rows], np.array([0.9, 0.9])), near, rows).self_retrieval.value == 0.5
+    near[0] = rotated(twins[6:7], np.array([0.95]))
+    assert measured(rotated(near[rows], np.array([0.9, 0.9])), near, rows).self_retrieval.value == 0.5
 
 
-def test_a_track_without_such_a_version_has_no_say_and_samples_stay_comparable(catalog):
+def test_excludes_tracks_without_a_perturbed_version_and_keeps_samples_comparable(catalog):
     rows = np.arange(12)
-    better, worse = turned(catalog[rows], np.full(12, 0.99)), turned(catalog[rows], np.full(12, 0.9))
+    better, worse = rotated(catalog[rows], np.full(12, 0.99)), rotated(catalog[rows], np.full(12, 0.9))
     better[4] = worse[4] = np.nan
-    a, b = stability(better, catalog, rows), stability(worse, catalog, rows)
+    a, b = measured(better, catalog, rows), measured(worse, catalog, rows)
     assert a.cosine.n == b.cosine.n == 11
     assert a.row()["n"] == 11
     gap = difference(a.cosine, b.cosine)
@@ -82,52 +82,52 @@ def test_a_track_without_such_a_version_has_no_say_and_samples_stay_comparable(c
     assert gap.real
 
 
-def test_tracks_of_one_group_are_drawn_together(catalog):
+def test_resamples_whole_groups(catalog):
     rows = np.arange(20)
-    perturbed = turned(catalog[rows], np.repeat([0.99, 0.8], 10))
+    perturbed = rotated(catalog[rows], np.repeat([0.99, 0.8], 10))
     alone = measure("eq", perturbed, catalog[rows], catalog, rows, np.arange(20))
     together = measure("eq", perturbed, catalog[rows], catalog, rows, np.repeat([0, 1], 10))
     assert np.ptp(together.cosine.interval) > 2 * np.ptp(alone.cosine.interval)
 
 
-def test_same_track_is_the_mean_over_versions_of_each_track(catalog):
+def test_same_track_retrieval_averages_over_the_versions_of_each_track(catalog):
     rows = np.arange(4)
     missing = catalog[rows].copy()
     missing[3] = np.nan
-    found = same_track(
+    result = same_track(
         [
-            stability(catalog[rows], catalog, rows, "mp3"),
-            stability(catalog[[0, 1, 30, 31]], catalog, rows, "gain"),
-            stability(missing, catalog, rows, "noise"),
+            measured(catalog[rows], catalog, rows, "mp3"),
+            measured(catalog[[0, 1, 30, 31]], catalog, rows, "gain"),
+            measured(missing, catalog, rows, "noise"),
         ]
     )
-    assert found.value == pytest.approx((1 + 1 + 2 / 3 + 1 / 2) / 4)
+    assert result.value == pytest.approx((1 + 1 + 2 / 3 + 1 / 2) / 4)
     assert "do not tune" in SAME_TRACK_CAVEAT
 
 
-def test_samples_of_different_tracks_are_no_same_track_retrieval(catalog):
-    few, many = (stability(catalog[:n], catalog, np.arange(n), f"of {n}") for n in (3, 4))
-    with pytest.raises(EvaluationError, match="of 3: 3, of 4: 4, wanted one sample"):
+def test_same_track_retrieval_needs_one_sample(catalog):
+    few, many = (measured(catalog[:n], catalog, np.arange(n), f"of {n}") for n in (3, 4))
+    with pytest.raises(EvaluationError, match="of 3: 3 tracks, of 4: 4 tracks; wanted results of one sample"):
         same_track([few, many])
-    with pytest.raises(EvaluationError, match="got tracks of nothing"):
+    with pytest.raises(EvaluationError, match="got no results"):
         same_track([])
 
 
-def test_bad_input_is_refused_by_name(catalog):
+def test_refuses_bad_input(catalog):
     rows = np.arange(3)
     good = catalog[rows]
     with pytest.raises(EvaluationError, match=r"mp3: got perturbed \(2, 17\)"):
-        stability(catalog[:2], catalog, rows)
-    with pytest.raises(EvaluationError, match="mp3: none of 3 tracks has such a version"):
-        stability(np.full_like(good, np.nan), catalog, rows)
+        measured(catalog[:2], catalog, rows)
+    with pytest.raises(EvaluationError, match="mp3: none of 3 tracks has this version"):
+        measured(np.full_like(good, np.nan), catalog, rows)
     with pytest.raises(EvaluationError, match="got rows 0 to 40, wanted 0 to 39"):
         measure("mp3", good, good, catalog, np.array([0, 1, 40]), rows)
     with pytest.raises(EvaluationError, match="3 of 3 perturbed vectors are not of length 1"):
-        stability(2 * good, catalog, rows)
+        measured(2 * good, catalog, rows)
     holed = good.copy()
     holed[1, 0] = np.nan
     with pytest.raises(EvaluationError, match="1 of 3 perturbed vectors"):
-        stability(holed, catalog, rows)
+        measured(holed, catalog, rows)
     with pytest.raises(EvaluationError, match="1 of 40 catalog vectors"):
         measure("mp3", good, good, np.r_[catalog[:39], 0 * catalog[:1]], rows, rows)
     with pytest.raises(EvaluationError, match="2 groups for 3 tracks"):

@@ -1,22 +1,20 @@
-"""Catalogs of plain styles, and listeners who like some of them."""
+"""Made-up tracks to make playlists of."""
 
 import numpy as np
-from scipy.sparse import csr_array
+
+from audioae.playlists.pool import PlaylistTracks
+from tests.search.made import clustered
+
+NO_ARTIST_RULES = {"artist_window": 1, "max_per_artist": None}
 
 
-def styles(n_styles: int, n_each: int, spread: float = 0.5, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Unit vectors (n, 16) float32 around one direction per style, and each track's style."""
+def made_tracks(n: int = 200, seed: int = 0, n_artists: int = 40) -> PlaylistTracks:
+    """Random tracks of `n_artists` artists, two to six minutes long, with tempos and energies."""
     rng = np.random.default_rng(seed)
-    centers = np.linalg.qr(rng.standard_normal((16, 16)))[0][:n_styles]
-    style = np.repeat(np.arange(n_styles), n_each)
-    vectors = centers[style] + spread * rng.standard_normal((len(style), 16)) / 4
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32), style
-
-
-def plays_of(style: np.ndarray, liked: list[list[int]], allowed: np.ndarray, seed: int = 0) -> csr_array:
-    """Each listener has played 12 allowed tracks of the styles liked."""
-    rng = np.random.default_rng(seed)
-    dense = np.zeros((len(liked), len(style)), np.float32)
-    for row, own in enumerate(liked):
-        dense[row, rng.choice(np.flatnonzero(np.isin(style, own) & allowed), 12, replace=False)] = 1
-    return csr_array(dense)
+    return PlaylistTracks(
+        clustered(n, seed=seed + 1, n_artists=n_artists),
+        np.array([f"artist {i}" for i in rng.integers(n_artists, size=n)], object),
+        rng.uniform(120, 360, n),
+        np.ones(n, bool),
+        {"tempo": rng.uniform(80, 160, n), "energy": rng.uniform(-30, -8, n)},
+    )

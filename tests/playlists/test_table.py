@@ -1,4 +1,4 @@
-"""The table of playlists: what `Playlists` answers for each request, published together or not at all."""
+"""The table of playlists: the rows of `Playlists`, published together or not at all."""
 
 from pathlib import Path
 
@@ -30,21 +30,23 @@ def publish(store: Store, *requests: PlaylistRequest):
     return publish_playlists(store, requests, store.require("index"), Workers(), lambda what, done, total: None)
 
 
-def test_is_what_playlist_answers(store: Store):
+def test_table_equals_the_playlists(store: Store):
     rows = store.read(publish(store, *REQUESTS)).to_pylist()
     playlists = Playlists(Library(store))
     for request in REQUESTS:
-        made = playlists.make(request.waypoints, request.options, Filters(label=request.label)).document
-        own = [row for row in rows if row["playlist"] == request.name]
+        document = playlists.make(request.waypoints, request.options, Filters(label=request.label)).document
+        stored = [row for row in rows if row["playlist"] == request.name]
         for column in ("position", "track_id", "waypoint"):
-            assert [row[column] for row in own] == [entry[column] for entry in made["entries"]]
-        assert [row["step"] for row in own][1:] == pytest.approx([entry["step"] for entry in made["entries"]][1:])
-        assert own[0]["step"] is None
-        assert {tuple(row["gave_way"]) for row in own} == {tuple(made["gave_way"])}
+            assert [row[column] for row in stored] == [entry[column] for entry in document["entries"]]
+        assert [row["step"] for row in stored][1:] == pytest.approx(
+            [entry["step"] for entry in document["entries"]][1:]
+        )
+        assert stored[0]["step"] is None
+        assert {tuple(row["gave_way"]) for row in stored} == {tuple(document["gave_way"])}
     assert len(rows) == 15
 
 
-def test_one_more_makes_one_part(store: Store):
+def test_another_playlist_adds_one_part(store: Store):
     first = publish(store, REQUESTS[0])
     both = publish(store, *REQUESTS)
     assert store.manifest(both).parts[0] == store.manifest(first).parts[0]
@@ -52,20 +54,22 @@ def test_one_more_makes_one_part(store: Store):
     assert publish(store, REQUESTS[0]) == first == store.latest("playlists")
 
 
-def test_what_gave_way_is_told(tmp_path: Path):
+def test_stores_the_relaxed_rules(tmp_path: Path):
     store = made_store(tmp_path / "store", 30, columns={"artist": ["one and the same"] * 30})
     request = PlaylistRequest(name="a", waypoints=("t00", "t01"), options=SIX)
     assert store.read(publish(store, request))["gave_way"].to_pylist() == [["artist_window", "max_per_artist"]] * 6
 
 
-def test_one_that_cannot_be_made_publishes_nothing(store: Store):
+def test_publishes_nothing_if_one_playlist_fails(store: Store):
     lost = PlaylistRequest(name="lost", waypoints=("t00", "no such track"), options=SIX)
     with pytest.raises(SearchError, match="playlist 'lost': no track 'no such track'"):
         publish(store, REQUESTS[0], lost)
     assert store.latest("playlists") is None
 
 
-@pytest.mark.parametrize(("requests", "message"), [((), "there is none"), (REQUESTS[:1] * 2, "two are called 'long'")])
-def test_names(store: Store, requests: tuple, message: str):
+@pytest.mark.parametrize(
+    ("requests", "message"), [((), "none are configured"), (REQUESTS[:1] * 2, "two have the name 'long'")]
+)
+def test_refuses_missing_and_repeated_names(store: Store, requests: tuple, message: str):
     with pytest.raises(ConfigError, match=message):
         publish(store, *requests)

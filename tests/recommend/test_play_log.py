@@ -1,4 +1,4 @@
-"""Play logs: what is read, what is counted, what is refused."""
+"""Play logs: reading, counting, and bad logs."""
 
 from datetime import UTC, date, datetime
 
@@ -35,11 +35,11 @@ def test_reads_ids_weights_and_dates():
     ],
     ids=["text", "text with zone", "seconds", "timestamps"],
 )
-def test_any_way_to_write_a_time(times):
+def test_reads_times_in_every_format(times):
     assert read_plays(log(played_at=times), ROWS).age_days.tolist() == [0, 1, 0.5]
 
 
-def test_matrix_adds_up_plays_and_lets_old_ones_fade():
+def test_matrix_adds_up_plays_with_decay():
     table = pa.table(
         {
             "listener_id": ["x"] * 3,
@@ -53,20 +53,22 @@ def test_matrix_adds_up_plays_and_lets_old_ones_fade():
     assert np.allclose(only, np.log1p([[0.5, 0.0, 0.0]]))
 
 
-def test_what_is_unknown_is_left_out_and_counted():
+def test_drops_and_counts_unknown_tracks():
     table = pa.table({"listener_id": ["x", "x", "y"], "track_id": ["a", "lost", "lost"]})
     plays = read_plays(table, ROWS)
     assert (plays.listeners.tolist(), plays.unknown_plays, plays.lost_listeners) == (["x"], 2, 1)
     assert plays.row_of("x") == 0
-    with pytest.raises(SearchError, match="listener 'y': no play of a track that has an embedding"):
+    with pytest.raises(
+        SearchError, match="listener 'y' has no play of a track with an embedding; 1 listeners have one: x"
+    ):
         plays.row_of("y")
 
 
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        (pa.table({"who": ["x"], "track_id": ["a"]}), "got columns who, track_id; wanted also listener_id"),
-        (log().slice(0, 0), "got no plays"),
+        (pa.table({"who": ["x"], "track_id": ["a"]}), "got columns who, track_id; missing: listener_id"),
+        (log().slice(0, 0), "got no rows"),
         (pa.table({"listener_id": ["x", None], "track_id": ["a", "b"]}), "1 rows have no listener_id"),
         (pa.table({"listener_id": ["x"], "track_id": ["lost"]}), "none of its 1 plays is of a track with an embedding"),
         (log(weight=[1, 0, 2]), "1 rows have a weight that is not above 0, the first is 0"),
@@ -76,6 +78,6 @@ def test_what_is_unknown_is_left_out_and_counted():
         (log(played_at=[date(2026, 1, 1), None, None]), "2 rows have no played_at"),
     ],
 )
-def test_bad_logs_are_refused(table, message):
+def test_refuses_bad_logs(table, message):
     with pytest.raises(SearchError, match=message):
         read_plays(table, ROWS, "plays.csv")

@@ -1,4 +1,4 @@
-"""New tracks for listeners and listeners for new tracks, where it is known who likes what."""
+"""Recommendations on made-up catalogs where the listeners' likes are known."""
 
 import numpy as np
 import pytest
@@ -7,71 +7,71 @@ from scipy.sparse import csr_array
 from audioae.errors import SearchError
 from audioae.recommend.item_features import NAME_WEIGHT, item_features
 from audioae.recommend.scorer import MIN_LISTENERS, ColdStartScorer
-from tests.playlists.made import plays_of, styles
+from tests.recommend.made import plays_of, styles
 
 LIKED = [[i % 6, (i * 5 + 1) % 6] for i in range(MIN_LISTENERS + 10)]
 
 
 @pytest.fixture(scope="module")
-def world():
+def catalog():
     vectors, style = styles(n_styles=6, n_each=40)
     allowed = np.arange(len(style)) % 4 > 0
     return vectors, style, plays_of(style, LIKED, allowed), np.arange(len(style)) // 2
 
 
-def test_recommends_only_what_nobody_played_and_the_listener_likes(world):
-    vectors, style, plays, groups = world
-    cold_start = ColdStartScorer(vectors, plays, groups)
+def test_recommends_unplayed_tracks_that_the_listener_likes(catalog):
+    vectors, style, plays, groups = catalog
+    scorer = ColdStartScorer(vectors, plays, groups)
     played = np.unique(plays.indices)
-    rows, scores = cold_start.recommend(np.arange(len(LIKED)), 8)
+    rows, scores = scorer.recommend(np.arange(len(LIKED)), 8)
     assert not np.isin(rows, played).any()
-    right = [np.isin(style[own], liked).mean() for own, liked in zip(rows, LIKED, strict=True)]
-    assert np.mean(right) > 0.95
+    precision = [np.isin(style[found], liked).mean() for found, liked in zip(rows, LIKED, strict=True)]
+    assert np.mean(precision) > 0.95
     assert (np.diff(scores.total, axis=1) <= 1e-6).all()
     assert scores.others is not None
-    assert cold_start.held_out is not None
+    assert scorer.cross_validation is not None
 
 
-def test_few_listeners_get_an_answer_without_the_others(world):
-    vectors, style, plays, groups = world
-    cold_start = ColdStartScorer(vectors, plays[:3], groups)
-    rows, scores = cold_start.recommend(np.array([1]), 5)
+def test_log_of_few_listeners_has_no_part_from_others(catalog):
+    vectors, style, plays, groups = catalog
+    scorer = ColdStartScorer(vectors, plays[:3], groups)
+    rows, scores = scorer.recommend(np.array([1]), 5)
     assert scores.others is None
-    assert cold_start.held_out is None
+    assert scorer.cross_validation is None
     assert np.isin(style[rows[0]], LIKED[1]).all()
 
 
-def test_one_listener_alone_gets_the_same_as_among_others(world):
-    vectors, _, plays, groups = world
-    cold_start = ColdStartScorer(vectors, plays, groups)
-    together, _ = cold_start.recommend(np.arange(len(LIKED)), 5)
-    alone, _ = cold_start.recommend(np.array([7]), 5)
+def test_result_does_not_depend_on_the_batch_of_listeners(catalog):
+    vectors, _, plays, groups = catalog
+    scorer = ColdStartScorer(vectors, plays, groups)
+    together, _ = scorer.recommend(np.arange(len(LIKED)), 5)
+    alone, _ = scorer.recommend(np.array([7]), 5)
     assert alone[0].tolist() == together[7].tolist()
 
 
-def test_audience_of_a_track_likes_its_style(world):
-    vectors, style, plays, groups = world
-    cold_start = ColdStartScorer(vectors, plays, groups)
-    track = cold_start.new[0]
-    rows, scores = cold_start.audience(vectors[track], 5)
+def test_audience_likes_the_style_of_the_track(catalog):
+    vectors, style, plays, groups = catalog
+    scorer = ColdStartScorer(vectors, plays, groups)
+    track = scorer.new[0]
+    rows, scores = scorer.audience(vectors[track], 5)
     assert all(style[track] in LIKED[row] for row in rows)
     assert (np.diff(scores) <= 0).all()
-    assert len(cold_start.audience(vectors[track], 1000)[0]) == len(LIKED)
+    assert len(scorer.audience(vectors[track], 1000)[0]) == len(LIKED)
 
 
-def test_reason_names_played_tracks_of_the_taste(world):
-    vectors, style, plays, groups = world
-    cold_start = ColdStartScorer(vectors, plays, groups)
+def test_reason_gives_played_tracks_of_the_taste(catalog):
+    vectors, style, plays, groups = catalog
+    scorer = ColdStartScorer(vectors, plays, groups)
     for row in range(5):
-        track = cold_start.recommend(np.array([row]), 1)[0][0, 0]
-        reason = cold_start.reason(row, vectors[track])
+        track = scorer.recommend(np.array([row]), 1)[0][0, 0]
+        reason = scorer.reason(row, vectors[track])
         assert len(reason.rows) == 2
         assert set(reason.rows) <= set(np.flatnonzero(plays[[row]].toarray()))
         assert set(style[reason.rows]) == {style[track]}
 
 
-def test_hidden_tracks_are_never_recommended_and_fewer_than_k_are_all(world):
-    vectors, _, plays, groups = world
+def test_never_recommends_hidden_tracks_and_returns_fewer_than_k(catalog):
+    vectors, _, plays, groups = catalog
     every = ColdStartScorer(vectors, plays, groups).new
     hidden = np.zeros(len(vectors), bool)
     hidden[every[3:]] = True
@@ -79,29 +79,29 @@ def test_hidden_tracks_are_never_recommended_and_fewer_than_k_are_all(world):
     assert sorted(rows[0]) == every[:3].tolist()
 
 
-def test_bad_input_is_refused(world):
-    vectors, style, plays, groups = world
-    with pytest.raises(SearchError, match="plays of 240 tracks, 9 vectors"):
+def test_refuses_bad_input(catalog):
+    vectors, style, plays, groups = catalog
+    with pytest.raises(SearchError, match="plays of 240 tracks, features of 9"):
         ColdStartScorer(vectors[:9], plays, groups)
-    cold_start = ColdStartScorer(vectors, plays, groups)
+    scorer = ColdStartScorer(vectors, plays, groups)
     with pytest.raises(SearchError, match="k=0: wanted at least 1 new track"):
-        cold_start.recommend(np.array([0]), 0)
+        scorer.recommend(np.array([0]), 0)
     with pytest.raises(SearchError, match="k=0: wanted at least 1 listener"):
-        cold_start.audience(vectors[0], 0)
+        scorer.audience(vectors[0], 0)
     empty = csr_array((2, len(style)), dtype=np.float32)
     with pytest.raises(SearchError, match="2 listeners have no plays"):
         ColdStartScorer(vectors, empty, groups)
-    with pytest.raises(SearchError, match="each of the 240 tracks with an embedding was played; none is new"):
+    with pytest.raises(SearchError, match="all 240 tracks with an embedding have been played; none is new"):
         _ = ColdStartScorer(vectors, plays, groups, np.ones(len(vectors), bool)).new
 
 
-def test_a_catalog_of_three_tracks():
+def test_catalog_of_three_tracks():
     plays = csr_array(np.array([[1, 1, 0]], np.float32))
     rows, _ = ColdStartScorer(np.eye(3, 16, dtype=np.float32), plays, np.arange(3)).recommend(np.array([0]), 10)
     assert rows.tolist() == [[2]]
 
 
-def test_descriptions_bring_tracks_of_one_name_together():
+def test_item_features_bring_tracks_with_the_same_name_closer():
     vectors, _ = styles(n_styles=2, n_each=2)
     none = np.array(["", "", "", ""])
     assert np.allclose(item_features(vectors, none, none)[:, :16], vectors, atol=1e-6)

@@ -1,4 +1,4 @@
-"""The simulated play log: made of truth alone, noisy, biased, and changing."""
+"""Simulated plays: reproducible, with tastes, noise, popularity and moods."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def simulate(**more):
     return simulate_plays(STYLES, ARTISTS, [TEMPO], n_listeners=80, n_plays=100, **more)
 
 
-def test_same_seed_same_log_and_another_another():
+def test_seed_determines_the_log():
     one, same, other = simulate(seed=1), simulate(seed=1), simulate(seed=2)
     assert np.array_equal(one.track, same.track)
     assert not np.array_equal(one.track[:500], other.track[:500])
@@ -24,7 +24,7 @@ def test_same_seed_same_log_and_another_another():
     assert 0 <= one.age_days.min() <= one.age_days.max() <= 365
 
 
-def test_listeners_have_tastes_and_noise_takes_them_away():
+def test_listeners_have_tastes_unless_all_is_noise():
     def concentration(log) -> float:
         code = np.unique(STYLES, return_inverse=True)[1]
         counts = np.stack([np.bincount(code[log.track[log.listener == i]], minlength=10) for i in range(80)])
@@ -34,14 +34,14 @@ def test_listeners_have_tastes_and_noise_takes_them_away():
     assert concentration(simulate(noise=1.0)) < 0.35
 
 
-def test_popular_tracks_are_played_more():
+def test_popular_tracks_have_more_plays():
     log = simulate()
     plays = np.bincount(log.track, minlength=300)
     assert np.corrcoef(np.argsort(np.argsort(plays)), np.argsort(np.argsort(log.popularity)))[0, 1] > 0.5
 
 
 def test_moods_cross_styles_and_need_numbers():
-    """Without noise, styles and circles stay within a style; only moods leave it."""
+    """Without noise only moods go beyond one style."""
 
     def styles_of(numbers):
         log = simulate_plays(STYLES, ARTISTS, numbers, n_listeners=60, n_plays=200, noise=0.0)
@@ -51,7 +51,7 @@ def test_moods_cross_styles_and_need_numbers():
     assert styles_of([TEMPO]) > 5
 
 
-def test_unknown_numbers_are_taken_as_the_mean():
+def test_unknown_numbers_count_as_the_mean():
     tempo = TEMPO.copy()
     tempo[:50] = np.nan
     assert len(simulate_plays(STYLES, ARTISTS, [tempo], n_listeners=5).track) > 0
@@ -60,12 +60,12 @@ def test_unknown_numbers_are_taken_as_the_mean():
 @pytest.mark.parametrize(
     ("styles", "more", "message"),
     [
-        (np.array(["a"]), {}, "1 tracks of 1 styles"),
-        (np.array(["a", "a", "a"]), {}, "3 tracks of 1 styles; wanted at least 2"),
+        (np.array(["a"]), {}, "got 1 tracks of 1 styles"),
+        (np.array(["a", "a", "a"]), {}, "got 3 tracks of 1 styles, wanted at least 2"),
         (STYLES, {"n_listeners": 0}, "n_listeners=0"),
         (STYLES, {"noise": 1.5}, "noise=1.5"),
     ],
 )
-def test_bad_settings_are_refused(styles, more, message):
+def test_refuses_bad_settings(styles, more, message):
     with pytest.raises(EvaluationError, match=message):
         simulate_plays(styles, ARTISTS[: len(styles)], [], **more)

@@ -1,0 +1,150 @@
+"""Values of tracks that rules and transitions need: energy, tempo, and embeddings of the first and last clips.
+
+Conventions
+-----------
+- Energy is the RMS level in dBFS from `health`, tempo is librosa's estimate in BPM. A file of facts (columns track_id
+  or path, and tempo, tempo_bpm, bpm or energy) overrides both, in its own units.
+- Tempos without a file, and transitions, need the audio. It is analyzed for the `MAX_ANALYZED` tracks nearest to the
+  path, and the playlist is made from those. Tempos are saved in the store (`playlists.tempos`) and reused.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from audioae.errors import AudioError
+from audioae.library.generation import Generation
+from audioae.library.track_vectors import TrackVectors
+from audioae.library.truth import read_truth
+from audioae.pipeline.config import Workers
+from audioae.playlists.options import Curve, PlaylistOptions
+from audioae.playlists.pool import Edges, PlaylistTracks, corridor
+from audioae.playlists.tempos import Tempos
+from audioae.progress import Progress
+
+if TYPE_CHECKING:
+    from audioae.playlists.edges import TrackEdges
+
+MAX_ANALYZED = 240
+COLUMNS = ("tempo", "tempo_bpm", "bpm", "energy")
+
+
+class TrackValues:
+    """Energy, tempo and edges of a store's tracks.
+
+    Parameters
+    ----------
+    library : Generation
+    vectors : TrackVectors
+        The embedded tracks; rows refer to them.
+    contents : pa.ChunkedArray, length n
+        Content hash of each track.
+    facts : str or None
+        A CSV or Parquet file with tempos or energies.
+    workers : Workers
+        Decoding processes.
+    progress : Progress
+    """
+
+    def __init__(
+        self,
+        library: Generation,
+        vectors: TrackVectors,
+        contents: pa.ChunkedArray,
+        facts: str | None,
+        workers: Workers,
+        progress: Progress,
+    ):
+        self._library, self._vectors, self._contents = library, vectors, contents
+        self._facts, self._workers, self._progress = facts, workers, progress
+
+    @cached_property
+    def known(self) -> Mapping[str, np.ndarray]:
+        """Energy, and tempo if the file has it, known without analyzing audio: arrays (n,), NaN where unknown."""
+        store, ref = self._library.store, self._library.embeddings_ref
+        health = store.read(store.manifest(ref).parent("health"), ["track_id", "rms_dbfs"])
+        rows = pc.index_in(pa.array(self._vectors.metadata.ids, pa.string()), value_set=health["track_id"])
+        known = {"energy": pc.cast(pc.take(health["rms_dbfs"], rows), pa.float64()).to_numpy().copy()}
+        if self._facts:
+            targets, _ = read_truth(self._facts, self._vectors)
+            for name in reversed(COLUMNS):
+                if name in targets:
+                    known["energy" if name == "energy" else "tempo"] = targets[name].values
+        return known
+
+    def complete(
+        self, tracks: PlaylistTracks, waypoints: Sequence[int], options: PlaylistOptions
+    ) -> tuple[PlaylistTracks, tuple[str, ...]]:
+        """Add the values that the options need; if that takes audio, allow only the analyzed tracks.
+
+        Returns
+        -------
+        tracks : PlaylistTracks
+        notes : tuple of str
+            Sentences about the analysis.
+
+        Raises
+        ------
+        AudioError
+            If the audio of a waypoint is needed and cannot be read.
+        """
+        needs_tempo = "tempo" in options.curves and "tempo" not in tracks.values
+        if not needs_tempo and not options.seamless:
+            return tracks, ()
+        rows = corridor(tracks, waypoints, options.model_copy(update={"tempo": Curve()}), MAX_ANALYZED)
+        saved = Tempos(self._library.store, self._library.mels_config)
+        contents = {int(row): self._contents[int(row)].as_py() for row in rows}
+        tempos = {row: saved.known[content] for row, content in contents.items() if content in saved.known}
+        analyzed, failures = self._analyze(rows if options.seamless else rows[[int(row) not in tempos for row in rows]])
+        new = {row: edges.tempo for row, edges in analyzed.items()}
+        problem = saved.save({contents[row]: tempo for row, tempo in new.items() if contents[row]})
+        tempos |= new
+        usable = list(analyzed if options.seamless else tempos)
+        if lost := [row for row in waypoints if row not in usable]:
+            raise AudioError(
+                "unreadable", f"{self._vectors.uris[lost[0]]}: the audio of this waypoint is missing; restore the file"
+            )
+        allowed = np.zeros(len(tracks.allowed), bool)
+        allowed[usable] = tracks.allowed[usable]
+        values = dict(tracks.values)
+        if needs_tempo:
+            values["tempo"] = np.full(len(allowed), np.nan)
+            values["tempo"][usable] = [tempos[row] for row in usable]
+        notes = [f"made from the {len(usable)} tracks nearest to the path, whose audio was analyzed"]
+        notes += [f"{len(failures)} tracks cannot be read, the first: {failures[0]}"] if failures else []
+        notes += [problem] if problem else []
+        return replace(tracks, allowed=allowed, values=values, edges=self._edges(analyzed)), tuple(notes)
+
+    def _analyze(self, rows: np.ndarray) -> tuple[dict[int, "TrackEdges"], list[str]]:
+        """Analyze the audio of the rows; returns what was analyzed by row, and the errors."""
+        from audioae.audio.workers import imap_killable
+        from audioae.playlists.edges import analyze_edges
+
+        config, uris = self._library.mels_config, self._vectors.uris
+        items = ((int(row), (uris[row], config.clips, config.decode)) for row in rows)
+        analyzed, failures = {}, []
+        results = imap_killable(analyze_edges, items, workers=self._workers.n, timeout_s=self._workers.timeout_s)
+        for row, (_, result) in zip(rows.tolist(), results, strict=True):
+            if isinstance(result, AudioError):
+                failures.append(f"{uris[row]}: {result}")
+            else:
+                analyzed[row] = result
+            self._progress("analyzing audio", len(analyzed) + len(failures), len(rows))
+        return analyzed, failures
+
+    def _edges(self, analyzed: Mapping[int, "TrackEdges"]) -> Edges:
+        place = {row: i for i, row in enumerate(analyzed)}
+
+        def edges(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            codes = np.concatenate([track.edges for track in analyzed.values()])
+            embeddings = self._library.embedder.embed(codes)[0]
+            embeddings /= np.maximum(np.linalg.norm(embeddings, axis=1, keepdims=True), 1e-12)
+            chosen = np.array([place[int(row)] for row in rows])
+            return embeddings[2 * chosen], embeddings[2 * chosen + 1]
+
+        return edges

@@ -1,0 +1,40 @@
+"""Playlists as files."""
+
+import csv
+import io
+import json
+
+import pytest
+
+from audioae.errors import SearchError
+from audioae.playlists.export import COLUMNS, export_playlist
+
+ENTRY = dict.fromkeys(COLUMNS) | {
+    "position": 1,
+    "title": "Two\nLines, and a comma",
+    "artist": "Zoë",
+    "duration_s": 181.6,
+    "uri": "/music/a b.mp3",
+}
+
+
+def test_m3u8_has_two_lines_per_track():
+    text = export_playlist({"name": "a", "entries": [ENTRY, ENTRY | {"duration_s": None, "artist": None}]}, "m3u8")
+    assert text.splitlines()[2:] == [
+        "#EXTINF:182,Zoë - Two Lines, and a comma",
+        "/music/a b.mp3",
+        "#EXTINF:-1,Two Lines, and a comma",
+        "/music/a b.mp3",
+    ]
+
+
+def test_csv_and_json_can_be_read_back():
+    document = {"name": "a", "entries": [ENTRY]}
+    (row,) = csv.DictReader(io.StringIO(export_playlist(document, "csv")))
+    assert (row["title"], row["label"]) == (ENTRY["title"], "")
+    assert json.loads(export_playlist(document, "json")) == document
+
+
+def test_refuses_other_formats():
+    with pytest.raises(SearchError, match="got 'pls', wanted m3u8, csv or json"):
+        export_playlist({"name": "a", "entries": []}, "pls")
