@@ -12,6 +12,7 @@ EXTRA_OF = {
     "jinja2": "pipeline",
     "librosa": "pipeline",
     "lightning": "pipeline",
+    "markupsafe": "pipeline",
     "matplotlib": "pipeline",
     "mutagen": "pipeline",
     "numba": "pipeline",
@@ -25,7 +26,6 @@ EXTRA_OF = {
     "torch": "pipeline",
     "torchaudio": "pipeline",
     "umap": "evaluate",
-    "distributed": "dask",
     "prefect_dask": "dask",
 }
 # A module that only this extra has: whether the extra is installed.
