@@ -33,7 +33,7 @@ def report(
     except OSError as error:
         raise StoreError(f"--out {out}: its folder cannot be created ({error}); choose another") from error
     with progress_line() as progress:
-        data = make_report(open_store(store), budget=budget, workers=local_workers(), report=progress)
+        data = make_report(open_store(store), budget=budget, workers=local_workers(), progress=progress)
         progress("page", 0, 1)
         page = render_report(data).encode()
         progress("page", 1, 1)

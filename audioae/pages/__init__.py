@@ -1,4 +1,5 @@
-"""The evaluation as one HTML file to look at and to listen to: `page.render_page` makes it from what was measured.
+"""HTML pages to look at and to listen to: the page of an evaluation, and the report of a whole store.
 
-The file needs no network and no server: pictures, audio, style and script are inside it.
+A page is one file that needs neither network nor server: pictures, audio, style and script are inside it. The modules
+take plain data; `evaluation_page.render_page` and `report_page.render_report` make the pages.
 """

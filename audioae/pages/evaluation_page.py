@@ -2,8 +2,8 @@
 
 Conventions
 -----------
-- Rows count the tracks that were evaluated, as in `vectors` and `facts`.
-- Mels are dB below the clip's maximum, [-80, 0], (128, 130); clips are MP3 files of about 3 s.
+- A row is the position of an evaluated track, as in `vectors` and `metadata`.
+- Mels are dB below the clip's maximum, in [-80, 0], shape (128, 130); clips are MP3 files of about 3 s.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,32 +17,34 @@ from audioae.library.track_metadata import TrackMetadata
 from audioae.pages import map_sections, metric_sections
 from audioae.pages.layout import map_rows
 from audioae.pages.neighbors import NeighborLists
-from audioae.pages.shell import Key, Shown, nearest_of, render_shell
+from audioae.pages.shell import Key, PageTrack, nearest_of, render_shell
 
 
 @dataclass(frozen=True, eq=False)
 class PageData:
-    """All that the page shows.
+    """Everything that the page of an evaluation shows.
 
     Parameters
     ----------
     document : mapping
-        The evaluation's JSON. A part that is missing or empty is left out with a sentence.
+        The evaluation's JSON document. A missing or empty part becomes a sentence.
     vectors : np.ndarray, shape (n, d), rows of length 1
-    facts : Facts
+    metadata : TrackMetadata
         IDs, labels and artists of the n tracks.
     titles : sequence of str, length n
-        "" where not known: the ID stands for it.
-    neighbors : sequence of Neighbors
-        Queries with their nearest tracks, for the gallery.
-    mels, clips : mapping of row to np.ndarray (128, 130) in dB, and of row to MP3 bytes
-        Of the tracks that can be seen and heard; of no others.
-    reconstructions : tuple of originals and reconstructions, each (m, 128, 130) in dB, or None
+        "" where unknown: the ID is shown instead.
+    neighbors : sequence of NeighborLists
+        Queries with their nearest tracks.
+    mels : mapping of row to np.ndarray, shape (128, 130), in dB
+    clips : mapping of row to bytes
+        MP3 files. Tracks without a mel or a clip are shown without.
+    reconstructions : tuple of two np.ndarray, each (m, 128, 130), in dB, optional
+        Originals and their reconstructions.
 
     Raises
     ------
     EvaluationError
-        If these do not fit together.
+        If shapes or rows do not match.
     """
 
     document: Mapping[str, Any]
@@ -60,16 +62,16 @@ class PageData:
             got = f"vectors of shape {self.vectors.shape} and {len(self.titles)} titles"
             raise EvaluationError(f"page: got {got} for {n} tracks, wanted (n, d) and n")
         if not np.isfinite(self.vectors).all():
-            raise EvaluationError("page: vectors hold NaN or infinity; leave those tracks out")
-        rows = {*self.mels, *self.clips} | {row for found in self.neighbors for row in (found.query, *found.rows)}
+            raise EvaluationError("page: the vectors contain NaN or infinity; remove those tracks")
+        rows = {*self.mels, *self.clips, *_listed(self.neighbors)}
         if wrong := sorted(row for row in rows if not 0 <= row < n):
-            raise EvaluationError(f"page: mels, clips or neighbors of rows {wrong[:5]}, there are {n} tracks")
+            raise EvaluationError(f"page: mels, clips or neighbors refer to rows {wrong[:5]}, wanted 0 to {n - 1}")
         shapes = {np.shape(mel) for mel in self.mels.values()}
         if any(len(shape) != 2 for shape in shapes):
             raise EvaluationError(f"page: got mels of shapes {sorted(shapes)}, wanted (bands, frames)")
         if self.reconstructions and self.reconstructions[0].shape != self.reconstructions[1].shape:
             shapes = [np.shape(mels) for mels in self.reconstructions]
-            raise EvaluationError(f"page: originals and reconstructions have shapes {shapes}, wanted the same")
+            raise EvaluationError(f"page: originals and reconstructions have shapes {shapes}, wanted equal shapes")
 
 
 def render_page(data: PageData) -> str:
@@ -88,7 +90,7 @@ def render_page(data: PageData) -> str:
         metric_sections.robustness(document),
         map_sections.codebook(document),
         map_sections.reconstructions(document, data.reconstructions),
-        metric_sections.omitted(document),
+        metric_sections.omitted(document.get("omitted") or ()),
     ]
     return render_shell(
         f"{document.get('title') or 'embeddings'}: evaluation",
@@ -101,14 +103,14 @@ def render_page(data: PageData) -> str:
     )
 
 
-def _tracks(data: PageData, rows: np.ndarray) -> dict[Key, Shown]:
+def _tracks(data: PageData, rows: np.ndarray) -> dict[Key, PageTrack]:
     """All tracks that the page names."""
     metadata = data.metadata
     hub_ids = {hub["track_id"] for hub in data.document.get("hubs") or []}
-    named = {*rows.tolist(), *data.mels, *data.clips} | {i for i, name in enumerate(metadata.ids) if name in hub_ids}
-    named |= {row for found in data.neighbors for row in (found.query, *found.rows)}
+    named = {*rows.tolist(), *data.mels, *data.clips, *_listed(data.neighbors)}
+    named |= {row for row, track_id in enumerate(metadata.ids) if track_id in hub_ids}
     return {
-        row: Shown(
+        row: PageTrack(
             data.titles[row] or str(metadata.ids[row]),
             metadata.artists[row],
             metadata.labels[row],
@@ -117,3 +119,7 @@ def _tracks(data: PageData, rows: np.ndarray) -> dict[Key, Shown]:
         )
         for row in sorted(named)
     }
+
+
+def _listed(neighbors: Sequence[NeighborLists]) -> set[int]:
+    return {row for query in neighbors for row in (query.query, *query.rows)}

@@ -1,6 +1,6 @@
-"""The page's sections to look at and listen to: map, neighbors, confusion, hubs, codebook, reconstructions.
+"""Sections to look at and to listen to: map, nearest tracks, confusion, hubs, codebook, reconstructions.
 
-Convention: a row is a track's number in the catalog that was evaluated; the script looks up what it shows by it.
+Convention: a row is a track's position in the catalog that is shown; the script looks up name, picture and sound by it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,182 +11,130 @@ import numpy as np
 from audioae.constants import N_FRAMES, N_MELS
 from audioae.library.track_metadata import TrackMetadata
 from audioae.metrics.hubness import occurrence
+from audioae.pages.charts import code_usage, heat_table, histogram
+from audioae.pages.formats import count, number, percent
 from audioae.pages.layout import MIN_UMAP, pca_layout, umap_layout
-from audioae.pages.markup import Section, clip_button, escape, figure, interval, left_out, mel_picture, number, numbers
+from audioae.pages.map_charts import MAX_LABELS, label_codes, mark_style, scatter
+from audioae.pages.markup import Section, left_out, render
 from audioae.pages.neighbors import NeighborLists
-from audioae.pages.plots import MAX_LABELS, heat_table, histogram, label_codes, mark, scatter, use_picture
+from audioae.pages.pictures import mel_picture
 
 MAX_CONFUSION = 40
-CODEBOOK_CAPTION = (
-    "A line is a group of the codebook, its codes sorted from the most to the least used; color is a code's use, "
-    "relative to even use. A good codebook glows far to the right; black is never used. Perplexity is the number "
-    "of codes that would give the same spread if all were used alike."
-)
+MAX_HUBS = 10
 
 
 def track_map(vectors: np.ndarray, rows: np.ndarray, labels: np.ndarray) -> Section:
-    """UMAP and PCA of the rows shown, the legend, and the panel of the track that was chosen."""
+    """The `rows` laid out by UMAP and by PCA, with the legend and the panel of the selected track."""
     names, codes = label_codes(labels)
     shown, codes = vectors[rows], codes[rows]
     pca, share = pca_layout(shown)
     umap = umap_layout(shown)
     maps = [] if umap is None else [("UMAP", scatter(umap, rows, codes, "UMAP"))]
-    maps.append((f"PCA, {100 * share:.0f} % of the variance", scatter(pca, rows, codes, "PCA")))
-    drawn = "".join(f'<div class="plane"><h3>{name}</h3>{svg}</div>' for name, svg in maps)
-    legend = "".join(_legend_button(i, name) for i, name in enumerate(names))
+    maps.append((f"PCA, {percent(share)} of the variance", scatter(pca, rows, codes, "PCA")))
+    legend = [(*mark_style(code), name) for code, name in enumerate(names)]
     if (codes < 0).any():
-        legend += _legend_button(-1, f"other than the {MAX_LABELS} most frequent" if names else "no label")
-    body = (
-        f'<div class="legend" role="group" aria-label="labels shown">{legend}'
-        '<button type="button" class="all">all</button><button type="button" class="nothing">none</button></div>'
-        f'<div class="maps">{drawn}<div class="chosen" aria-live="polite">'
-        '<label>Go to a track <select></select></label><div class="panel"></div></div></div>'
+        other = f"other than the {MAX_LABELS} most frequent" if names else "no label"
+        legend.append((*mark_style(-1), other))
+    body = render(
+        "map",
+        maps=maps,
+        legend=legend,
+        has_umap=umap is not None,
+        min_umap=MIN_UMAP,
+        n_shown=len(rows),
+        n=len(vectors),
     )
-    caption = (
-        "Each mark is a track; color and shape are its label. Point at a mark for its name, click it to hear it and to "
-        "see its five nearest tracks, joined by lines in both maps; names in the legend hide and show labels. "
-        "With the keyboard: arrow keys on a map, Enter to play. "
-    )
-    if umap is None:
-        caption += f"UMAP is left out: it needs {MIN_UMAP} tracks, {len(rows)} are there. "
-    else:
-        caption += (
-            "UMAP keeps neighborhoods: clumps mean something, the distances between clumps and their sizes do not. "
-        )
-    caption += (
-        "PCA keeps distances as far as two axes can: what lies far apart is far apart, but what overlaps need not be "
-        "close."
-    )
-    if len(rows) < len(vectors):
-        caption += f" Shown are {len(rows):,} of {len(vectors):,} tracks, evenly spread; the nearest are among those."
-    return Section("map", "Map", figure(body, caption))
+    return Section("map", "Map", body)
 
 
 def gallery(neighbors: Sequence[NeighborLists], titles: Sequence[str], metadata: TrackMetadata) -> Section:
-    """Queries, each with its nearest tracks to look at and to hear."""
-    title = "Nearest tracks"
+    """Queries, each with its nearest tracks."""
+    anchor, title = "neighbors", "Nearest tracks"
     if not neighbors:
-        return Section("neighbors", title, left_out("no queries were chosen"))
-    lists = "".join(_list_of(found, titles, metadata) for found in neighbors)
-    pairs = [(metadata.labels[found.query], metadata.labels[row]) for found in neighbors for row in found.rows]
-    judged = [own == other for own, other in pairs if own and other]
-    caption = (
-        "A row is a query (framed) and the tracks nearest to it, closest first, with their cosine; a click on a mel "
-        "plays the clip (3 s; time runs to the right, high bands are at the top). The queries are drawn by lot over "
-        "the labels, not chosen for looking good. "
-    )
-    if judged:
-        caption += f"✓ marks the {sum(judged)} of {len(judged)} neighbors that have the query's label, ≠ the others."
-    return Section("neighbors", title, figure(f'<div class="gallery">{lists}</div>', caption))
+        return left_out(anchor, title, "no queries were chosen")
+
+    def track(row: int) -> dict[str, Any]:
+        name = titles[row] or metadata.ids[row]
+        return {"row": row, "title": name, "artist": metadata.artists[row], "label": metadata.labels[row]}
+
+    lists = [
+        (track(query.query), [(track(row), score) for row, score in zip(query.rows, query.scores, strict=True)])
+        for query in neighbors
+    ]
+    labels = [(query["label"], other["label"]) for query, tracks in lists for other, _ in tracks]
+    matches = [query == other for query, other in labels if query and other]
+    return Section(anchor, title, render("gallery", lists=lists, n_matches=sum(matches), n_labeled=len(matches)))
 
 
 def confusion(document: Mapping[str, Any]) -> Section:
-    """True against predicted label."""
-    title, found = "Which labels are mixed up", document.get("confusion")
-    if not found or not found.get("labels"):
-        return Section("confusion", title, left_out("no label could be predicted"))
-    counts, labels = np.asarray(found["counts"]), list(found["labels"])
+    """The confusion matrix of true and predicted labels."""
+    anchor, title, matrix = "confusion", "Confusion matrix", document.get("confusion")
+    if not matrix or not matrix.get("labels"):
+        return left_out(anchor, title, "no label could be predicted")
+    counts, labels = np.asarray(matrix["counts"]), list(matrix["labels"])
     most = np.sort(np.argsort(-counts.sum(axis=1), kind="stable")[:MAX_CONFUSION])
-    caption = (
-        f"Rows are the labels that the catalog claims, columns those predicted ({escape(found.get('how', ''))}); a "
-        "number is a count of tracks, color its share of the row, and the diagonal (framed) is right. A strong color "
-        "off the diagonal is a pair of labels that sound alike to the model, or a label that is wrong. "
-        f"{np.trace(counts):,} of {counts.sum():,} are right."
+    body = render(
+        "confusion",
+        table=heat_table(counts[np.ix_(most, most)], [labels[i] for i in most]),
+        how=matrix.get("how", ""),
+        n_correct=int(np.trace(counts)),
+        n=int(counts.sum()),
+        n_shown=len(most),
+        n_labels=len(labels),
     )
-    if len(most) < len(labels):
-        caption += f" Shown are the {len(most)} most frequent of {len(labels)} labels."
-    table = heat_table(counts[np.ix_(most, most)], [labels[i] for i in most])
-    return Section("confusion", title, figure(table, caption))
+    return Section(anchor, title, body)
 
 
 def hubs(document: Mapping[str, Any], vectors: np.ndarray, metadata: TrackMetadata) -> Section:
-    """How often tracks stand in the lists of others, and which do most often."""
-    title, k = "Hubs", int(document.get("k") or 10)
+    """How often tracks appear in the lists of others, and the tracks that appear most often."""
+    anchor, title, k = "hubs", "Hubs", int(document.get("k") or 10)
     if len(vectors) <= k + 1:
-        return Section("hubs", title, left_out(f"{len(vectors)} tracks are too few for lists of {k}"))
+        return left_out(anchor, title, f"{len(vectors)} tracks are too few for lists of {k}")
     counts = occurrence(vectors, k)
-    caption = (
-        f"Every track has a list of its {k} nearest; a bar counts the tracks that stand in so many lists (the axis). "
-        f"On average it is {k}; {(counts == 0).sum():,} of {len(counts):,} tracks stand in none and are never found, "
-        f"and one stands in {counts.max():,}. A long tail to the right means hubs: tracks that turn up everywhere."
-    )
-    plot = figure(
-        f'<h3>How often tracks are found</h3>{histogram(counts)}<p class="axis">lists that a track stands in</p>',
-        caption,
-    )
     row_of = {track_id: row for row, track_id in enumerate(metadata.ids.tolist())}
-    items = "".join(
-        f"<li>{clip_button(row_of[hub['track_id']], 'small') if hub['track_id'] in row_of else ''}"
-        f"<span><b>{escape(hub.get('title') or hub['track_id'])}</b> {escape(hub.get('artist'))} "
-        f"<small>{escape(hub.get('label'))}</small></span><b class='count'>{hub['k_occurrence']:,}</b></li>"
-        for hub in (document.get("hubs") or [])[:10]
+    listed = [
+        {
+            "key": row_of.get(hub["track_id"]),
+            "title": hub.get("title") or hub["track_id"],
+            "artist": hub.get("artist") or "",
+            "label": hub.get("label") or "",
+            "count": hub["k_occurrence"],
+        }
+        for hub in (document.get("hubs") or [])[:MAX_HUBS]
+    ]
+    body = render(
+        "hubs",
+        histogram=histogram(counts),
+        k=k,
+        n=len(counts),
+        n_never=int((counts == 0).sum()),
+        most=int(counts.max()),
+        hubs=listed,
     )
-    listed = f'<div class="hubs"><h3>The biggest hubs, and their lists</h3><ol>{items}</ol></div>' if items else ""
-    return Section("hubs", title, f'<div class="two">{plot}{listed}</div>')
+    return Section(anchor, title, body)
 
 
 def codebook(document: Mapping[str, Any]) -> Section:
-    """How evenly codes are used."""
-    title, found = "Codebook", document.get("codebook")
-    if not found or not len(found.get("usage") or []):
-        return Section("codebook", title, left_out("the model has none, or its use was not counted"))
-    usage, size = np.asarray(found["usage"], float), int(found["size"])
-    perplexity, dead = np.mean(found["perplexity"]), int(np.sum(found["dead"]))
-    drawn = figure(use_picture(usage), CODEBOOK_CAPTION)
+    """How uniformly the codes are used."""
+    anchor, title, book = "codebook", "Codebook", document.get("codebook")
+    if not book or not len(book.get("usage") or []):
+        return left_out(anchor, title, "the model has no codebook, or the use of its codes was not counted")
+    usage, size = np.asarray(book["usage"], float), int(book["size"])
     figures = {
-        "perplexity": f"{number(float(perplexity), 1)} of {size}",
-        "dead codes": f"{dead:,} of {size * len(usage):,}",
-        "groups": f"{len(usage)}",
+        "perplexity": f"{number(float(np.mean(book['perplexity'])), 1)} of {size}",
+        "dead codes": f"{count(int(np.sum(book['dead'])))} of {count(size * len(usage))}",
+        "groups": str(len(usage)),
     }
-    return Section("codebook", title, numbers(figures) + drawn)
+    return Section(anchor, title, render("codebook", figures=figures, chart=code_usage(usage)))
 
 
 def reconstructions(document: Mapping[str, Any], pairs: tuple[np.ndarray, np.ndarray] | None) -> Section:
-    """Mels above what the decoder makes of their codes, and how far off it is."""
-    title, metrics = "Reconstructions", document.get("reconstruction") or {}
-    shown = numbers(
-        {
-            name: f"{number(entry['value'])} {interval(entry.get('low'), entry.get('high'))}"
-            for name, entry in metrics.items()
-        }
-    )
-    if pairs is None or len(pairs[0]) == 0:
-        why = "there are no pictures to show" if shown else "there is no decoder, or it was not asked"
-        return Section("reconstructions", title, shown + left_out(why))
-    drawn = "".join(
-        f'<div class="pair">{_still(original, "original")}{_still(made, "reconstruction")}</div>'
-        for original, made in zip(*pairs, strict=True)
-    )
-    caption = (
-        "Clips above, what the decoder makes of their latents below; time runs to the right over 3 s, high bands are "
-        "at the top, and color goes from 80 dB below the clip's maximum (black) to it (light). Look for what is "
-        "missing: a smooth picture has lost the onsets, an even one the bands."
-    )
-    return Section("reconstructions", title, shown + figure(f'<div class="pairs">{drawn}</div>', caption))
-
-
-def _legend_button(code: int, name: str) -> str:
-    style = f"l{code}" if code >= 0 else "other"
-    picture = f'<svg viewBox="-1.5 -1.5 3 3" aria-hidden="true">{mark(code)}</svg>'
-    return f'<button type="button" aria-pressed="true" data-label="{style}">{picture}{escape(name)}</button>'
-
-
-def _list_of(found: NeighborLists, titles: Sequence[str], metadata: TrackMetadata) -> str:
-    own = metadata.labels[found.query]
-    items = [_item(found.query, titles, metadata, f"<small>{escape(own)}</small>", "query")]
-    for row, score in zip(found.rows, found.scores, strict=True):
-        label = metadata.labels[row]
-        kind, sign = ("match", "✓") if label == own else ("differs", "≠")
-        judged = f'<small class="{kind}">{sign} {escape(label)}</small>' if own and label else ""
-        items.append(_item(row, titles, metadata, f"{judged}<small>{number(score)}</small>", "neighbor"))
-    return f'<div class="list">{"".join(items)}</div>'
-
-
-def _item(row: int, titles: Sequence[str], metadata: TrackMetadata, note: str, kind: str) -> str:
-    name = escape(titles[row] or metadata.ids[row])
-    artist = f"<span>{escape(metadata.artists[row])}</span>" if metadata.artists[row] else ""
-    return f'<div class="track {kind}">{clip_button(row)}<b title="{name}">{name}</b>{artist}{note}</div>'
-
-
-def _still(mel_db: np.ndarray, name: str) -> str:
-    return f'<img width="{N_FRAMES}" height="{N_MELS}" alt="{name}" src="data:image/webp;base64,{mel_picture(mel_db)}">'
+    """Clips above their reconstructions, and the error over all tracks."""
+    figures = {
+        name: {"value": entry["value"], "low": entry.get("low"), "high": entry.get("high")}
+        for name, entry in (document.get("reconstruction") or {}).items()
+    }
+    why = "no clip could be read" if figures else "the embeddings have no decoder, or nothing was reconstructed"
+    drawn = [] if pairs is None else [[mel_picture(mel) for mel in pair] for pair in zip(*pairs, strict=True)]
+    body = render("reconstructions", figures=figures, pairs=drawn, width=N_FRAMES, height=N_MELS, why=why)
+    return Section("reconstructions", "Reconstructions", body)

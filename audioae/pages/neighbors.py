@@ -1,6 +1,7 @@
-"""Which tracks stand nearest, and which queries are shown.
+"""The nearest tracks of a track, and the choice of queries to show.
 
-Why queries are drawn by lot: examples picked for looking good, or near their label's center, would flatter the model.
+Why queries are sampled at random: examples that were picked because they look good, or because they are typical of
+their label, would flatter the model.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ N_QUERIES = 8
 
 @dataclass(frozen=True)
 class NeighborLists:
-    """A query's row, the rows nearest to it, closest first, and their scores (cosine)."""
+    """A query's row, the rows of its nearest tracks, closest first, and their scores (cosine)."""
 
     query: int
     rows: tuple[int, ...]
@@ -26,12 +27,13 @@ class NeighborLists:
 
 
 def choose_queries(labels: np.ndarray, n_queries: int = N_QUERIES) -> list[int]:
-    """Rows of tracks to show, drawn with a fixed seed: one of each label, of labels spread over all that have two.
+    """Sample rows with a fixed seed: one per label, from labels evenly spaced among those of two tracks or more.
 
     Parameters
     ----------
     labels : np.ndarray, shape (n,), str
-        "" where not known. With fewer labels than queries, every label gives several; without any, any track may come.
+        "" where unknown. With fewer labels than queries, each label gives several; without labels, any track may be
+        chosen.
 
     >>> labels = np.array(["a", "a", "b", "b", "c"])
     >>> sorted(labels[choose_queries(labels, n_queries=2)].tolist())
@@ -48,7 +50,7 @@ def choose_queries(labels: np.ndarray, n_queries: int = N_QUERIES) -> list[int]:
 
 
 def nearest(vectors: np.ndarray, queries: Sequence[int], k: int = SHOWN) -> list[NeighborLists]:
-    """The `k` nearest tracks of each query, itself left out; fewer only if there are fewer.
+    """The `k` nearest tracks of each query, without the query; fewer only if there are fewer.
 
     Parameters
     ----------
@@ -59,17 +61,17 @@ def nearest(vectors: np.ndarray, queries: Sequence[int], k: int = SHOWN) -> list
     Raises
     ------
     EvaluationError
-        If a query is no row.
+        If a query is not a row of `vectors`.
 
     >>> nearest(np.eye(3, dtype=np.float32)[[0, 0, 1]], [0], k=1)
-    [Neighbors(query=0, rows=(1,), scores=(1.0,))]
+    [NeighborLists(query=0, rows=(1,), scores=(1.0,))]
     """
     if wrong := [query for query in queries if not 0 <= query < len(vectors)]:
         raise EvaluationError(f"queries {wrong[:SHOWN]}: got {len(vectors)} tracks, wanted rows from 0 to n - 1")
-    found = []
+    lists = []
     for query in queries:
         scores = vectors @ vectors[query]
         scores[query] = -np.inf
         rows = np.argsort(-scores, kind="stable")[: min(k, len(vectors) - 1)]
-        found.append(NeighborLists(int(query), tuple(rows.tolist()), tuple(scores[rows].tolist())))
-    return found
+        lists.append(NeighborLists(int(query), tuple(rows.tolist()), tuple(scores[rows].tolist())))
+    return lists

@@ -2,8 +2,10 @@
 
 Conventions
 -----------
-- Rows count the tracks of `vectors` and `facts`; keys are as in `shell`, and all that are referred to are in `tracks`.
-- What the store lacks is empty here and named in `missing`, by the anchor of its section: a sentence without its stop.
+- A row is the position of a track in `vectors` and `metadata`. Keys are as in `shell`; every key that is used is in
+  `tracks`.
+- What the store does not have is empty here, and `missing` has the reason by the anchor of its section: a sentence
+  without its period.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,18 +19,18 @@ from audioae.library.track_metadata import TrackMetadata
 from audioae.pages import map_sections, metric_sections, store_sections
 from audioae.pages.finding_sections import findings
 from audioae.pages.layout import map_rows
-from audioae.pages.list_sections import coldstart, playlists
+from audioae.pages.list_sections import playlists, recommendations
 from audioae.pages.markup import Section, left_out
 from audioae.pages.neighbors import NeighborLists
-from audioae.pages.shell import Key, Shown, nearest_of, render_shell
+from audioae.pages.shell import Key, PageTrack, nearest_of, render_shell
 
-UNKNOWN = "there is none in the store"
+UNKNOWN = "the store has none"
 NO_VECTORS = np.zeros((0, 1), np.float32)
 
 
 @dataclass(frozen=True, eq=False)
 class ReportData:
-    """All that the page shows.
+    """Everything that the page of a store shows.
 
     Parameters
     ----------
@@ -39,26 +41,29 @@ class ReportData:
     rejected : sequence of mapping
         name, uri, reason, detail.
     metrics : sequence of mapping
-        What training logged.
+        The log of the training.
     error : float, optional
         Mean squared reconstruction error of all tracks.
-    reconstructions : tuple of originals and reconstructions, each (m, 128, 130) in dB, optional
-    vectors : np.ndarray, shape (n, d), rows of length 1; and facts : Facts of the n tracks, None for none
+    reconstructions : tuple of two np.ndarray, each (m, 128, 130), in dB, optional
+        Originals and their reconstructions.
+    vectors : np.ndarray, shape (n, d), rows of length 1
+    metadata : TrackMetadata, optional
+        IDs, labels and artists of the n tracks; None if there are none.
     hubs : mapping
-        k, and hubs as `metrics.document.hub_rows` has them.
-    neighbors : sequence of Neighbors
+        k, and hubs as returned by `metrics.document.hub_rows`.
+    neighbors : sequence of NeighborLists
     checks, walks, listeners : sequences of mapping
-        As `findings` and `walks` have them.
+        As in `finding_sections` and `list_sections`.
     gate, limits : mapping
-        What the index showed, and what it had to.
-    tracks : mapping of key to Shown
-    missing : mapping of anchor to why a section is left out
+        What the index measured, and the limits that it had to meet.
+    tracks : mapping of key to PageTrack
+    missing : mapping of anchor to the reason why a section has nothing to show
     omitted : sequence of str
 
     Raises
     ------
     EvaluationError
-        If vectors and facts do not fit together, or something refers to a track that is not there.
+        If vectors and metadata do not match, or a key is not in `tracks`.
     """
 
     store: str
@@ -78,7 +83,7 @@ class ReportData:
     listeners: Sequence[Mapping[str, Any]] = ()
     gate: Mapping[str, Any] | None = None
     limits: Mapping[str, Any] = field(default_factory=dict)
-    tracks: Mapping[Key, Shown] = field(default_factory=dict)
+    tracks: Mapping[Key, PageTrack] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
     omitted: Sequence[str] = ()
 
@@ -86,11 +91,11 @@ class ReportData:
         n = self.metadata.n if self.metadata else 0
         if len(self.vectors) != n or not np.isfinite(self.vectors).all():
             raise EvaluationError(
-                f"report: got vectors of shape {self.vectors.shape} for {n} tracks, wanted finite ones"
+                f"report: got vectors of shape {self.vectors.shape} for {n} tracks, wanted (n, d), all finite"
             )
-        keys = {row for found in self.neighbors for row in (found.query, *found.rows)} | set(map_rows(n).tolist())
-        if lost := sorted(str(key) for key in keys if key not in self.tracks):
-            raise EvaluationError(f"report: nothing is known of tracks {lost[:5]}, which it refers to")
+        keys = {row for query in self.neighbors for row in (query.query, *query.rows)} | set(map_rows(n).tolist())
+        if unknown := sorted(str(key) for key in keys if key not in self.tracks):
+            raise EvaluationError(f"report: tracks {unknown[:5]} are shown but missing from `tracks`")
 
 
 def render_report(data: ReportData) -> str:
@@ -98,43 +103,45 @@ def render_report(data: ReportData) -> str:
 
     It lays out the map by UMAP, which takes some seconds.
     """
-    why = lambda anchor: data.missing.get(anchor, UNKNOWN)  # noqa: E731
-    metadata, rows = data.metadata, map_rows(len(data.vectors))
-    lost = metric_sections.omitted({"omitted": data.omitted})
-    error = {} if data.error is None else {"mean squared error of all tracks, per bin": {"value": data.error}}
+    rows = map_rows(len(data.vectors))
+    error = {} if data.error is None else {"mean squared error per mel bin, all tracks": {"value": data.error}}
+    with_vectors = _sections_of_vectors(data, rows)
     sections = [
         store_sections.accounting(data.accounting, data.rejected),
-        store_sections.training(data.metrics, why("training")),
+        store_sections.training(data.metrics, _why(data, "training")),
         map_sections.reconstructions({"reconstruction": error}, data.reconstructions),
-        _without("map", "Map", why("map"))
-        if metadata is None
-        else map_sections.track_map(data.vectors, rows, metadata.labels),
-        findings(data.checks, data.tracks, why("findings")),
-        _without("neighbors", "Nearest tracks", why("map"))
-        if metadata is None
-        else map_sections.gallery(data.neighbors, _titles(data, metadata), metadata),
-        playlists(data.walks, data.vectors, data.tracks, why("playlists")),
-        _without("exposure", "Exposure", why("map"))
-        if metadata is None
-        else store_sections.exposure(data.vectors, metadata, data.hubs),
-        store_sections.gate(data.gate, data.limits, why("index")),
-        coldstart(data.listeners, data.tracks, why("coldstart")),
-        *([lost] if lost else []),
+        with_vectors["map"],
+        findings(data.checks, data.tracks, _why(data, "findings")),
+        with_vectors["neighbors"],
+        playlists(data.walks, data.vectors, data.tracks, _why(data, "playlists")),
+        with_vectors["exposure"],
+        store_sections.gate(data.gate, data.limits, _why(data, "index")),
+        recommendations(data.listeners, data.tracks, _why(data, "recommendations")),
+        metric_sections.omitted(data.omitted),
     ]
     return render_shell(
         f"{data.store}: report",
         store_sections.headline(data.store, data.date, data.versions, data.accounting, data.gate, data.checks),
-        sections,
+        [section for section in sections if section is not None],
         data.tracks,
-        [] if metadata is None else metadata.labels.tolist(),
-        {} if metadata is None else nearest_of(data.vectors, rows),
+        [] if data.metadata is None else data.metadata.labels.tolist(),
+        {} if data.metadata is None else nearest_of(data.vectors, rows),
         data.neighbors[0].query if data.neighbors else 0,
     )
 
 
-def _without(anchor: str, title: str, why: str) -> Section:
-    return Section(anchor, title, left_out(why))
+def _sections_of_vectors(data: ReportData, rows: np.ndarray) -> dict[str, Section]:
+    """The sections that need embeddings, by anchor."""
+    if data.metadata is None:
+        titles = {"map": "Map", "neighbors": "Nearest tracks", "exposure": "Exposure"}
+        return {anchor: left_out(anchor, title, _why(data, "map")) for anchor, title in titles.items()}
+    titles = [data.tracks[row].title if row in data.tracks else "" for row in range(data.metadata.n)]
+    return {
+        "map": map_sections.track_map(data.vectors, rows, data.metadata.labels),
+        "neighbors": map_sections.gallery(data.neighbors, titles, data.metadata),
+        "exposure": store_sections.exposure(data.vectors, data.metadata, data.hubs),
+    }
 
 
-def _titles(data: ReportData, metadata: TrackMetadata) -> list[str]:
-    return [data.tracks[row].title if row in data.tracks else "" for row in range(metadata.n)]
+def _why(data: ReportData, anchor: str) -> str:
+    return data.missing.get(anchor, UNKNOWN)

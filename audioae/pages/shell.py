@@ -1,33 +1,43 @@
-"""What every page is made of: one template, one style, one script, and the tracks that the script shows and plays.
+"""The frame of every page: one template, one style, one script, and the tracks that the script shows and plays.
 
 Conventions
 -----------
-- A key names a track in the page: the row of an evaluated track, or a text for what has no row (a copy, another second
-  of a track). Marks, mels and lists carry it as `data-row`, and the script looks it up.
-- The page may load nothing: its own policy forbids it, so a catalog's tags cannot make it do so.
+- A key names a track in the page: the row of a track on the map, or a text for an excerpt that has no row (a rejected
+  track, a copy, another time of a track). Marks, clips and lists carry it as `data-row`, and the script looks it up.
+- The page loads nothing: its own content security policy forbids it, so tags in a catalog cannot make it do so.
 """
 
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
-from string import Template
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audioae.pages.markup import Section, escape, mel_picture, script_json
+from audioae.pages.map_charts import label_hues
+from audioae.pages.markup import Section, draw, package_file, render
 from audioae.pages.neighbors import nearest
-from audioae.pages.plots import MAX_LABELS, label_styles, mark_shapes
+from audioae.pages.pictures import mel_picture
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 Key = int | str
 
 
 @dataclass(frozen=True, eq=False)
-class Shown:
-    """A track as a page has it: `mel` is (128, 130) in dB and `clip` an MP3 file, from second `start_s` of it on.
+class PageTrack:
+    """A track as the page shows it; everything except the title may be missing.
 
-    All but the title only where they are known.
+    Parameters
+    ----------
+    title, artist, label : str
+    mel : np.ndarray, shape (128, 130), in dB, optional
+    clip : bytes, optional
+        An MP3 file.
+    start_s : float, optional
+        Where in the track the mel and the clip start.
+    uri : str
     """
 
     title: str
@@ -41,9 +51,9 @@ class Shown:
 
 def render_shell(
     title: str,
-    header: str,
+    header: "Markup",
     sections: Sequence[Section],
-    tracks: Mapping[Key, Shown],
+    tracks: Mapping[Key, PageTrack],
     labels: Sequence[str],
     near: Mapping[int, Any] | None = None,
     first: Key | None = None,
@@ -53,46 +63,42 @@ def render_shell(
     Parameters
     ----------
     title : str
-        Of the window; escaped here.
-    header : str
-        HTML above the links.
+        Title of the window.
+    header : Markup
+        What is above the links to the sections.
     sections : sequence of Section
-    tracks : mapping of key to Shown
-        All that a section or `near` refers to.
+    tracks : mapping of key to PageTrack
+        All tracks that a section or `near` refers to.
     labels : sequence of str
-        Of the catalog: each gets its color.
-    near, first :
-        As `nearest_of` gives it, and the track that the map begins with; both only for a page with a map.
+        Labels of the catalog; each has its color.
+    near, first
+        The result of `nearest_of`, and the track that is selected on the map first; only for a page with a map.
     """
-    return Template(_resource("template.html")).substitute(
-        title=escape(title),
-        style=_resource("style.css") + label_styles(min(MAX_LABELS, max(1, len(set(labels))))),
-        shapes=mark_shapes(),
+    page = render(
+        "page",
+        title=title,
+        style=package_file("style.css"),
+        hues=label_hues(len(set(labels))),
+        shapes=draw("mark_shapes"),
         header=header,
-        links="".join(f'<a href="#{section.anchor}">{escape(section.title)}</a>' for section in sections),
-        sections="".join(section.render() for section in sections),
-        data=script_json(
-            {
-                "tracks": {key: [own.title, own.artist, own.label] for key, own in tracks.items()},
-                "nearest": near or {},
-                "first": first,
-                "mels": {key: mel_picture(own.mel) for key, own in tracks.items() if own.mel is not None},
-                "clips": {key: base64.b64encode(own.clip).decode() for key, own in tracks.items() if own.clip},
-            }
-        ),
-        script=_resource("script.js"),
+        sections=sections,
+        data={
+            "tracks": {key: [track.title, track.artist, track.label] for key, track in tracks.items()},
+            "nearest": near or {},
+            "first": first,
+            "mels": {key: mel_picture(track.mel) for key, track in tracks.items() if track.mel is not None},
+            "clips": {key: base64.b64encode(track.clip).decode() for key, track in tracks.items() if track.clip},
+        },
+        script=package_file("script.js"),
     )
+    return str(page)
 
 
 def nearest_of(vectors: np.ndarray, rows: np.ndarray) -> dict[int, list[tuple[int, float]]]:
-    """For each of the rows on the map, those of them that are nearest, with cosines."""
+    """The nearest tracks of each row on the map, among those on the map, with their cosines."""
     return {
-        int(rows[found.query]): [
-            (int(rows[row]), round(score, 3)) for row, score in zip(found.rows, found.scores, strict=True)
+        int(rows[neighbors.query]): [
+            (int(rows[row]), round(score, 3)) for row, score in zip(neighbors.rows, neighbors.scores, strict=True)
         ]
-        for found in nearest(vectors[rows], range(len(rows)))
+        for neighbors in nearest(vectors[rows], range(len(rows)))
     }
-
-
-def _resource(name: str) -> str:
-    return (files("audioae.pages") / name).read_text(encoding="utf-8")

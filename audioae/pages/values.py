@@ -1,67 +1,85 @@
-"""Nested plain data (JSON) as small tables, whatever its keys are: what a check found out about itself."""
+"""Any nested plain data (JSON) as headings and small tables: the figures that a check measured about itself.
+
+Conventions
+-----------
+- Flat parts become tables; deeper parts follow below a heading. Mappings of one shape become one table, a row each.
+- A table has at most `MAX_ROWS` rows and says how many more there are.
+"""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from audioae.pages.markup import brief, escape, table
+from audioae.pages.formats import brief, words
+from audioae.pages.markup import render
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 MAX_ROWS = 40
+MAX_IN_CELL = 12
 
 
-def nested(value: Any, name: str = "") -> str:
-    """HTML of nested mappings, lists, numbers and texts: flat parts as tables, the rest below headings.
+@dataclass(frozen=True)
+class _Block:
+    """A heading, a table or a paragraph."""
 
-    >>> nested({"recall": 0.5}).count("<tr>")
-    1
+    heading: str = ""
+    text: str = ""
+    columns: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = ()
+    n_more: int = 0
+
+
+def nested(value: Any) -> "Markup | str":
+    """HTML of nested mappings, lists, numbers and texts; "" if there is nothing to show.
+
+    >>> nested({"recall": 0.5}).count("<tr>"), nested({})
+    (1, '')
     """
+    blocks = _blocks(value, "")
+    return render("values", blocks=blocks) if blocks else ""
+
+
+def _blocks(value: Any, name: str) -> list[_Block]:
     if isinstance(value, Mapping):
         return _mapping(value, name)
     if _is_list(value) and value and all(isinstance(row, Mapping) and _is_flat(row) for row in value):
-        return _titled(name, _rows(list(value)))
+        return _titled(name, [_rows(list(value))])
     if _is_list(value) and not all(_is_scalar(entry) for entry in value):
         return _mapping({str(i): entry for i, entry in enumerate(value, 1)}, name)
-    return _titled(name, f"<p>{_cell(value)}</p>") if value not in (None, "", [], ()) else ""
+    return _titled(name, [_Block(text=_cell(value))]) if value not in (None, "", [], ()) else []
 
 
-def _mapping(value: Mapping[str, Any], name: str) -> str:
-    flat = {key: entry for key, entry in value.items() if _is_scalar(entry) or _is_list_of_scalars(entry)}
+def _mapping(value: Mapping[str, Any], name: str) -> list[_Block]:
+    flat = {key: entry for key, entry in value.items() if _is_scalar(entry) or _is_short_list(entry)}
     deep = {key: entry for key, entry in value.items() if key not in flat}
-    parts = []
+    blocks = []
     if flat:
-        cells = [(escape(_words(key)), _cell(entry)) for key, entry in list(flat.items())[:MAX_ROWS]]
-        parts.append(table(("", ""), cells) + _more(len(flat)))
+        cells = [(words(key), _cell(entry)) for key, entry in list(flat.items())[:MAX_ROWS]]
+        blocks.append(_Block(columns=("", ""), rows=cells, n_more=max(len(flat) - MAX_ROWS, 0)))
     if len(deep) > 1 and all(isinstance(entry, Mapping) and _is_flat(entry) for entry in deep.values()):
-        parts.append(_rows([{"": _words(key), **entry} for key, entry in deep.items()]))
+        blocks.append(_rows([{"": words(key), **entry} for key, entry in deep.items()]))
     else:
-        parts += [nested(entry, _words(key)) for key, entry in list(deep.items())[:MAX_ROWS]]
-    return _titled(name, "".join(parts))
+        blocks += [block for key, entry in list(deep.items())[:MAX_ROWS] for block in _blocks(entry, words(key))]
+    return _titled(name, blocks)
 
 
-def _rows(rows: Sequence[Mapping[str, Any]]) -> str:
-    """A row per mapping, a column per key that any has; the first is the row's heading."""
+def _rows(rows: Sequence[Mapping[str, Any]]) -> _Block:
+    """A row per mapping and a column per key of any of them; the first column is the heading of its row."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
     cells = [[_cell(row[key]) if key in row else "" for key in columns] for row in rows[:MAX_ROWS]]
-    return table([_words(key) for key in columns], cells) + _more(len(rows))
+    return _Block(columns=[words(key) for key in columns], rows=cells, n_more=max(len(rows) - MAX_ROWS, 0))
 
 
-def _more(n: int) -> str:
-    return f"<p><small>and {n - MAX_ROWS:,} more</small></p>" if n > MAX_ROWS else ""
-
-
-def _titled(name: str, body: str) -> str:
-    return f"<h4>{escape(name)}</h4>{body}" if name and body else body
-
-
-def _words(key: object) -> str:
-    return str(key).replace("_", " ")
+def _titled(name: str, blocks: list[_Block]) -> list[_Block]:
+    return [_Block(heading=name), *blocks] if name and blocks else blocks
 
 
 def _cell(value: Any) -> str:
     if _is_list(value):
-        return escape(
-            ", ".join(brief(entry) for entry in value[:MAX_ROWS]) + (", ..." if len(value) > MAX_ROWS else "")
-        )
-    return escape(brief(value))
+        return ", ".join(brief(entry) for entry in value[:MAX_ROWS]) + (", ..." if len(value) > MAX_ROWS else "")
+    return brief(value)
 
 
 def _is_list(value: Any) -> bool:
@@ -72,9 +90,9 @@ def _is_scalar(value: Any) -> bool:
     return not isinstance(value, Mapping) and not _is_list(value)
 
 
-def _is_list_of_scalars(value: Any) -> bool:
-    return _is_list(value) and len(value) <= 12 and all(_is_scalar(entry) for entry in value)
+def _is_short_list(value: Any) -> bool:
+    return _is_list(value) and len(value) <= MAX_IN_CELL and all(_is_scalar(entry) for entry in value)
 
 
 def _is_flat(value: Mapping[str, Any]) -> bool:
-    return all(_is_scalar(entry) or _is_list_of_scalars(entry) for entry in value.values())
+    return all(_is_scalar(entry) or _is_short_list(entry) for entry in value.values())

@@ -1,4 +1,7 @@
-"""Example playlists and example listeners, as the page of a report takes them."""
+"""Example playlists and example listeners for the page of a store."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -7,32 +10,35 @@ from audioae.library.generation import Generation
 from audioae.library.track_vectors import TrackVectors
 from audioae.playlists.builder import Playlists
 from audioae.playlists.options import PlaylistOptions
-from audioae.report.excerpts import Book
+from audioae.report.excerpts import PageTracks
 from audioae.spacing import evenly_spaced
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 
 N_WALKS, WALK_TRACKS = 2, 10
-MAX_ENDS = 2_000  # tracks among which the ends of a walk are looked for
+MAX_ENDS = 2_000  # tracks among which the ends of a playlist are searched
 N_LISTENERS, N_RECOMMENDED = 4, 5
+RECOMMENDATIONS = ("recommendations", "coldstart")  # the dataset, and its name in older stores
+
+Entry = dict[str, Any]
 
 
-def example_walks(library: Generation, subject: TrackVectors, book: Book) -> tuple[list[dict], str]:
-    """Playlists between the tracks that lie farthest apart; or why there is none."""
+def example_walks(library: Generation, vectors: TrackVectors, tracks: PageTracks) -> tuple[list[Entry], str]:
+    """Playlists between distant tracks, and the reason if one could not be made."""
     playlists = Playlists(library)
     walks, why = [], ""
-    n = min(WALK_TRACKS, subject.metadata.n)
-    for ends in far_pairs(subject, N_WALKS):
+    n = min(WALK_TRACKS, vectors.metadata.n)
+    for ends in far_pairs(vectors, N_WALKS):
         try:
-            answer = playlists.make([str(subject.metadata.ids[row]) for row in ends], PlaylistOptions(n=n))
+            answer = playlists.make([str(vectors.metadata.ids[row]) for row in ends], PlaylistOptions(n=n))
         except (SearchError, AudioError) as error:
             why = why or f"no playlist of {n} tracks could be made: {error}"
             continue
-        entries = [{"key": book.key(entry["track_id"]), "step": entry["step"]} for entry in answer.document["entries"]]
+        document = answer.document
         walks.append(
             {
-                **{name: answer.document[name] for name in ("name", "smoothness", "gave_way")},
-                "entries": entries,
+                **{name: document[name] for name in ("name", "smoothness", "gave_way")},
+                "entries": [{"key": tracks.key(row["track_id"]), "step": row["step"]} for row in document["entries"]],
                 "embeddings": answer.embeddings[answer.playlist.rows],
                 "path": answer.playlist.path,
             }
@@ -40,55 +46,63 @@ def example_walks(library: Generation, subject: TrackVectors, book: Book) -> tup
     return walks, why
 
 
-def far_pairs(subject: TrackVectors, n_pairs: int) -> list[tuple[int, int]]:
-    """Rows of the two tracks that lie farthest apart, then of the two farthest whose artists and labels are others.
+def far_pairs(vectors: TrackVectors, n_pairs: int) -> list[tuple[int, int]]:
+    """Rows of the two tracks that are farthest apart, then of the farthest two with other artists and labels.
 
-    At most `MAX_ENDS` tracks, evenly taken, are looked at.
+    At most `MAX_ENDS` tracks, evenly spaced, are compared. Fewer pairs are returned if no tracks are left, or all that
+    are left have the same embedding.
     """
-    n = subject.metadata.n
-    rows = evenly_spaced(n, MAX_ENDS)
-    names = [values[rows].astype(str) for values in (subject.metadata.artists, subject.metadata.labels)]
-    cosines = subject.vectors[rows] @ subject.vectors[rows].T
-    left, pairs = np.ones(len(rows), bool), []
-    while len(pairs) < n_pairs and left.sum() >= 2:
-        among = np.flatnonzero(left)
+    rows = evenly_spaced(vectors.metadata.n, MAX_ENDS)
+    names = [values[rows].astype(str) for values in (vectors.metadata.artists, vectors.metadata.labels)]
+    cosines = vectors.vectors[rows] @ vectors.vectors[rows].T
+    free, pairs = np.ones(len(rows), bool), []
+    while len(pairs) < n_pairs and free.sum() >= 2:
+        among = np.flatnonzero(free)
         worst = np.unravel_index(cosines[np.ix_(among, among)].argmin(), (len(among), len(among)))
         ends = among[list(worst)]
-        if ends[0] == ends[1]:  # all are the same
+        if ends[0] == ends[1]:  # the diagonal has the lowest cosine: all are equal
             break
         pairs.append((int(rows[ends[0]]), int(rows[ends[1]])))
-        left[ends] = False
+        free[ends] = False
         for values in names:
-            left &= ~np.isin(values, [name for name in values[ends] if name])
+            free &= ~np.isin(values, [name for name in values[ends] if name])
     return pairs
 
 
-def example_listeners(store: Store, book: Book, embeddings: DatasetRef | None) -> tuple[list[dict], list[str]]:
-    """The best new tracks of a few listeners, evenly taken from `coldstart`; and a sentence if it is from before."""
-    ref = store.latest("coldstart")
+def example_listeners(store: Store, tracks: PageTracks, embeddings: DatasetRef | None) -> tuple[list[Entry], list[str]]:
+    """The best new tracks of a few listeners, evenly spaced, and a sentence if they are outdated."""
+    ref = recommendations_ref(store)
     if ref is None:
         return [], []
     manifest = store.manifest(ref)
-    made_from, said = manifest.parents.get("embeddings"), []
+    made_from, outdated = manifest.parents.get("embeddings"), []
     if embeddings is not None and made_from not in (None, embeddings.version):
-        said.append(f"{ref} was made from embeddings@{made_from}, not from {embeddings}; recommend again")
+        outdated.append(
+            f"{ref} was made from embeddings@{made_from}, not from {embeddings}: run `audioae run recommend` again"
+        )
+    listeners: list[Entry] = []
     parts = [manifest.parts[i] for i in evenly_spaced(len(manifest.parts), N_LISTENERS)]
-    listeners = []
     for part in parts:
-        table = store.read_part("coldstart", part.name.removesuffix(".parquet"))
-        rows: dict[str, list[dict]] = {}
-        for row in table.to_pylist():
+        rows: dict[str, list[Entry]] = {}
+        for row in store.read_part(ref.dataset, part.name.removesuffix(".parquet")).to_pylist():
             rows.setdefault(row["listener_id"], []).append(row)
         names = list(rows)
-        for i in evenly_spaced(len(names), -(-N_LISTENERS // len(parts))):
-            best = sorted(rows[names[i]], key=lambda row: row["rank"])[:N_RECOMMENDED]
-            entries = [
-                {
-                    **{name: row[name] for name in ("rank", "score", "taste")},
-                    "key": book.key(row["track_id"]),
-                    "because": [book.key(track_id) for track_id in row["because"]],
-                }
-                for row in best
-            ]
-            listeners.append({"name": names[i], "entries": entries})
-    return listeners[:N_LISTENERS], said
+        chosen = [names[i] for i in evenly_spaced(len(names), -(-N_LISTENERS // len(parts)))]
+        listeners += [{"name": name, "entries": _best(rows[name], tracks)} for name in chosen]
+    return listeners[:N_LISTENERS], outdated
+
+
+def recommendations_ref(store: Store) -> DatasetRef | None:
+    """The current recommendations, also of a store that has them by their old name."""
+    return next((ref for name in RECOMMENDATIONS if (ref := store.latest(name))), None)
+
+
+def _best(rows: Sequence[Entry], tracks: PageTracks) -> list[Entry]:
+    return [
+        {
+            **{name: row[name] for name in ("rank", "score", "taste")},
+            "key": tracks.key(row["track_id"]),
+            "because": [tracks.key(track_id) for track_id in row["because"]],
+        }
+        for row in sorted(rows, key=lambda row: row["rank"])[:N_RECOMMENDED]
+    ]

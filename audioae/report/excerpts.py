@@ -1,13 +1,12 @@
-"""Tracks that a page names, and how each looks and sounds there: 3 s of its audio, or a stored mel where that is gone.
+"""The tracks that a page names, and 3 s of each to look at and to listen to.
 
 Conventions
 -----------
-- A track is heard from its middle clip on, or from the second that is asked for: then it has a key of its own.
-- The audio of `MAX_HEARD` tracks is read, those that a section needs first, then the map's. A page keeps 12 to 15 KB
-  for each.
+- An excerpt is a track's middle clip, or starts at a given time; then the track has another key for it.
+- Excerpts of at most `MAX_EXCERPTS` tracks are read: first those of the sections, then those of the map. Each takes 12
+  to 15 KB in a page.
+- If the audio cannot be read any more, the mel of the nearest stored clip is shown, without sound.
 """
-
-# pyright: reportAttributeAccessIssue=false
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,59 +15,56 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc  # its functions are made at import
 
 from audioae.audio.excerpt import Excerpt, excerpt
 from audioae.audio.mel import decode_mel
 from audioae.audio.workers import imap_killable
 from audioae.errors import AudioError
 from audioae.library.generation import Generation
-from audioae.pages.shell import Key, Shown
-from audioae.pipeline.clips import extraction_fingerprint, mel_codes
-from audioae.pipeline.config import MelsConfig, Workers
-from audioae.pipeline.shards import iter_shards
+from audioae.pages.shell import Key, PageTrack
+from audioae.pipeline.config import Workers
+from audioae.pipeline.stored_clips import iter_stored_clips
 from audioae.progress import Progress
 
-MAX_HEARD = 600
-MAX_SHARDS = 16  # that stored mels are read from where audio is gone: each is read whole
+MAX_EXCERPTS = 600
+MAX_SHARDS = 16  # to read stored mels from; each shard is read as a whole
 
-_COLUMNS = ("track_id", "uri", "title", "artist", "label", "shard")
+COLUMNS = ("track_id", "uri", "title", "artist", "label", "shard")
 
 
 @dataclass(frozen=True)
-class _Wanted:
+class _Request:
     track_id: str
     start_s: float | None
 
 
-class Book:
-    """Hands out a key for every track that the page names.
+class PageTracks:
+    """Gives a key to every track that the page names, and reads the tracks' excerpts.
 
     Parameters
     ----------
     tracks : pa.Table
         The catalog.
     ids : sequence of str
-        Tracks that have a row; others get a text as key.
+        Tracks that have a row on the page; their key is the row. Other tracks get a text as key.
     """
 
     def __init__(self, tracks: pa.Table, ids: Sequence[str] = ()):
-        self._rows = {track_id: row for row, track_id in enumerate(ids)}
         self._ids = list(ids)
-        self._wanted: dict[Key, _Wanted] = {}
-        self._keys: dict[_Wanted, Key] = {}
-        columns = tracks.select(_COLUMNS)
-        self._columns = columns
-        self._place = {track_id: i for i, track_id in enumerate(columns["track_id"].to_pylist())}
+        self._rows = {track_id: row for row, track_id in enumerate(ids)}
+        self._requests: dict[Key, _Request] = {}
+        self._keys: dict[_Request, Key] = {}
+        self._columns = tracks.select(COLUMNS)
+        self._catalog_row = {track_id: i for i, track_id in enumerate(self._columns["track_id"].to_pylist())}
 
     def key(self, track_id: str, start_s: float | None = None) -> Key:
-        """The key of a track, to be heard from a second on; the same question has the same key."""
-        wanted = _Wanted(track_id, start_s)
-        if wanted not in self._keys:
+        """The key of a track's excerpt from `start_s` on (None: its middle clip); the same for equal arguments."""
+        request = _Request(track_id, start_s)
+        if request not in self._keys:
             row = self._rows.get(track_id) if start_s is None else None
-            self._keys[wanted] = f"x{len(self._keys)}" if row is None else row
-            self._wanted[self._keys[wanted]] = wanted
-        return self._keys[wanted]
+            self._keys[request] = f"x{len(self._keys)}" if row is None else row
+            self._requests[self._keys[request]] = request
+        return self._keys[request]
 
     def add_rows(self, rows: Iterable[int]) -> None:
         """Name tracks by their rows."""
@@ -76,76 +72,67 @@ class Book:
             self.key(self._ids[row])
 
     def metadata(self, track_id: str) -> Mapping[str, Any]:
-        """uri, title, artist, label and shard; of a track that is not in the catalog, its ID as title."""
-        i = self._place.get(track_id)
+        """uri, title, artist, label and shard; a track that is not in the catalog has its ID as title."""
+        i = self._catalog_row.get(track_id)
         if i is None:
             return {"title": track_id, "uri": "", "artist": "", "label": "", "shard": None}
-        row = {name: self._columns[name][i].as_py() for name in _COLUMNS}
+        row = {name: self._columns[name][i].as_py() for name in COLUMNS}
         return {**row, "title": row["title"] or Path(row["uri"]).stem}
 
-    def show(self, excerpts: Mapping[Key, Excerpt]) -> dict[Key, Shown]:
-        """Everything that has a key, as the page takes it."""
+    def as_shown(self, excerpts: Mapping[Key, Excerpt]) -> dict[Key, PageTrack]:
+        """Every track that has a key, with its excerpt if there is one."""
         shown = {}
-        for key, wanted in self._wanted.items():
-            row, found = self.metadata(wanted.track_id), excerpts.get(key)
-            shown[key] = Shown(
-                row["title"],
-                row["artist"] or "",
-                row["label"] or "",
-                decode_mel(found.codes) if found else None,
-                (found.audio or None) if found else None,
-                found.start_s if found else None,
-                row["uri"],
+        for key, request in self._requests.items():
+            row, part = self.metadata(request.track_id), excerpts.get(key)
+            shown[key] = PageTrack(
+                title=row["title"],
+                artist=row["artist"] or "",
+                label=row["label"] or "",
+                mel=decode_mel(part.codes) if part else None,
+                clip=(part.audio or None) if part else None,
+                start_s=part.start_s if part else None,
+                uri=row["uri"],
             )
         return shown
 
-    def hear(
-        self, library: Generation, workers: Workers, report: Progress
+    def read_excerpts(
+        self, library: Generation, workers: Workers, progress: Progress
     ) -> tuple[dict[Key, Excerpt], tuple[str, ...]]:
-        """What the first `MAX_HEARD` keys look and sound like, and a sentence on those that cannot be read again."""
-        known = {key: wanted for key, wanted in self._wanted.items() if wanted.track_id in self._place}
-        chosen = dict(list(known.items())[:MAX_HEARD])
-        uris = {key: self.metadata(wanted.track_id)["uri"] for key, wanted in chosen.items()}
+        """Excerpts of the first `MAX_EXCERPTS` keys, and a sentence on those whose audio cannot be read."""
+        known = {key: request for key, request in self._requests.items() if request.track_id in self._catalog_row}
+        chosen = dict(list(known.items())[:MAX_EXCERPTS])
+        uris = {key: self.metadata(request.track_id)["uri"] for key, request in chosen.items()}
         items = ((key, (uris[key], chosen[key].start_s, library.mels_config.clips)) for key in chosen)
-        found: dict[Key, Excerpt] = {}
+        excerpts: dict[Key, Excerpt] = {}
         failures: dict[Key, str] = {}
         results = imap_killable(excerpt, items, workers=workers.n, timeout_s=workers.timeout_s)
-        for done, (key, result) in enumerate(results, 1):
-            own: Key = key  # type: ignore[assignment]  # one of ours
+        for done, (item, result) in enumerate(results, 1):
+            key: Key = item  # type: ignore[assignment]  # one of `chosen`
             if isinstance(result, AudioError):
-                failures[own] = f"{uris[own]}: {result}"
+                failures[key] = f"{uris[key]}: {result}"
             else:
-                found[own] = result
-            report("audio", done, len(chosen))
+                excerpts[key] = result
+            progress("audio", done, len(chosen))
         if not failures:
-            return found, ()
-        silent = self._stored({key: chosen[key] for key in failures}, library)
-        said = (
-            f"audio of {len(failures)} of {len(chosen)} excerpts cannot be read again, so they cannot be heard "
-            f"({len(silent)} of them are drawn from stored mels); the first: {next(iter(failures.values()))}"
+            return excerpts, ()
+        stored = self._stored_excerpts({key: chosen[key] for key in failures}, library)
+        sentence = (
+            f"the audio of {len(failures)} of {len(chosen)} excerpts cannot be read any more, so they have no sound "
+            f"({len(stored)} of them show a stored mel); the first: {next(iter(failures.values()))}"
         )
-        return found | silent, (said,)
+        return excerpts | stored, (sentence,)
 
-    def _stored(self, wanted: Mapping[Key, _Wanted], library: Generation) -> dict[Key, Excerpt]:
-        """Excerpts without sound, of the stored clips nearest to what is wanted."""
-        shards = {key: self.metadata(own.track_id)["shard"] for key, own in wanted.items()}
-        read = sorted({shard for shard in shards.values() if shard is not None})[:MAX_SHARDS]
-        found = {}
-        for shard, tracks in iter_shards(library.store, library.tracks_ref, read):
-            mels = _shard_mels(library, shard, tracks, library.mels_config)
-            for key, own in wanted.items():
-                if mels is None or shards[key] != shard:
-                    continue
-                clips = mels.filter(pc.equal(mels["track_id"], own.track_id))
-                starts = clips["start_s"].to_numpy()
-                if len(starts):
-                    near = len(starts) // 2 if own.start_s is None else int(np.abs(starts - own.start_s).argmin())
-                    found[key] = Excerpt(float(starts[near]), mel_codes(clips)[near], b"")
-        return found
-
-
-def _shard_mels(library: Generation, shard: int, tracks: pa.Table, config: MelsConfig) -> pa.Table | None:
-    name = extraction_fingerprint(shard, tracks, config)
-    if not library.store.has_part("mels", name):
-        return None
-    return library.store.read_part("mels", name, ["track_id", "start_s", "mel"])
+    def _stored_excerpts(self, requests: Mapping[Key, _Request], library: Generation) -> dict[Key, Excerpt]:
+        """Excerpts without sound from the stored clips that are nearest to the requested times."""
+        shard_of = {request.track_id: self.metadata(request.track_id)["shard"] for request in requests.values()}
+        shards = set(sorted({shard for shard in shard_of.values() if shard is not None})[:MAX_SHARDS])
+        wanted = {track_id: shard for track_id, shard in shard_of.items() if shard in shards}
+        clips = dict(iter_stored_clips(library.store, library.tracks_ref, library.mels_config, wanted))
+        excerpts = {}
+        for key, request in requests.items():
+            if track := clips.get(request.track_id):
+                i = len(track.starts_s) // 2
+                if request.start_s is not None:
+                    i = int(np.abs(track.starts_s - request.start_s).argmin())
+                excerpts[key] = Excerpt(float(track.starts_s[i]), track.codes[i], b"")
+        return excerpts

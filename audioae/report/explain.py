@@ -1,4 +1,4 @@
-"""Everything the store knows about one track, stage by stage, with the file that holds it."""
+"""Everything that a store knows about one track, stage by stage, with the dataset or file that holds it."""
 
 # pyright: reportAttributeAccessIssue=false
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import pyarrow.compute as pc  # its functions are made at import
 
+from audioae.constants import EMBEDDING_DIM
 from audioae.library.generation import Generation
 from audioae.library.records import Track
 from audioae.pipeline.clips import extraction_fingerprint
@@ -13,14 +14,24 @@ from audioae.pipeline.shards import iter_shards
 from audioae.screening.findings import Findings
 from audioae.similarity.search import Options, similar
 
+SHOWN_VALUES = 6
+NEIGHBOR_COLUMNS = ("rank", "score", "track_id", "title", "artist", "label")
+FINDING_COLUMNS = ("check", "is_issue", "score", "suggestion", "confidence", "why", "verdict")
+
 
 def explain_track(library: Generation, query: str, k: int = 5) -> dict[str, Any]:
-    """Sections by stage: track, state, health, clips, embedding, neighbors, findings; dicts, or lists of rows.
+    """Explain one track.
+
+    Returns
+    -------
+    sections : dict of str
+        track, state, health, clips, embedding, neighbors, findings, in this order and without those that do not exist.
+        Each is a dict, or a list of rows.
 
     Raises
     ------
     SearchError
-        If no track, or more than one, fits `query`.
+        If `query` matches no track, or several.
     """
     track = library.find(query)
     sections: dict[str, Any] = {"track": {"dataset": str(library.tracks_ref), **track}}
@@ -37,34 +48,31 @@ def explain_track(library: Generation, query: str, k: int = 5) -> dict[str, Any]
     if clips := _clips(library, track):
         sections["clips"] = clips
     if embedding:
-        vector = library.embedding_of(track)
-        shown = ", ".join(f"{x:.3f}" for x in vector[:6].tolist())
+        values = ", ".join(f"{x:.3f}" for x in library.embedding_of(track)[:SHOWN_VALUES].tolist())
         sections["embedding"] = {
             "dataset": str(library.embeddings_ref),
             "model": str(library.model_ref),
             "index": str(library.index_ref),
             **{name: value for name, value in embedding.items() if name != "embedding"},
-            "embedding": f"[{shown}, ...] (128)",
+            "embedding": f"[{values}, ...] ({EMBEDDING_DIM})",
         }
         neighbors = similar(library, str(track.track_id), k, options=Options()).neighbors
-        shown_columns = ("rank", "score", "track_id", "title", "artist", "label")
-        sections["neighbors"] = [{name: row[name] for name in shown_columns} for row in neighbors]
-    if found := _findings(library, track):
-        sections["findings"] = found
+        sections["neighbors"] = [{name: row[name] for name in NEIGHBOR_COLUMNS} for row in neighbors]
+    if findings := _findings(library, track):
+        sections["findings"] = findings
     return sections
 
 
 def _findings(library: Generation, track: Track) -> list[dict[str, Any]]:
-    """What each check says of the track; nothing where nobody screened."""
+    """The result of each check for the track; empty if the store was not screened."""
     if (ref := library.store.latest("findings")) is None:
         return []
-    shown = ("check", "is_issue", "score", "suggestion", "confidence", "why", "verdict")
     rows = Findings(library.store, ref).of_track(str(track.track_id))
-    return [{**{name: row[name] for name in shown}, "dataset": str(ref)} for row in rows]
+    return [{**{name: row[name] for name in FINDING_COLUMNS}, "dataset": str(ref)} for row in rows]
 
 
 def _clips(library: Generation, track: Track) -> list[dict[str, Any]]:
-    """The track's stored clips; none where mels were not stored."""
+    """The track's stored clips with the file that holds them; empty if its mels are not stored."""
     ((shard, tracks),) = iter_shards(library.store, library.tracks_ref, [track.shard or 0])
     name = extraction_fingerprint(shard, tracks, library.mels_config)
     if not library.store.has_part("mels", name):

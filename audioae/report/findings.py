@@ -1,17 +1,17 @@
-"""The worst findings of every check, as the page of a report takes them.
+"""The worst findings of every check, as the page shows them.
 
 Conventions
 -----------
-- What is listed are issues, grouped as `audioae findings` groups them: the worst first.
-- Evidence is JSON that a check wrote: parts that do not have the shape of `screening.result` are left out or shown
-  unchanged.
+- Only issues are listed, in the groups of `audioae findings`, the worst first.
+- Evidence is JSON that a check wrote, perhaps in another version: parts that do not have the shape described in
+  `screening.result` are skipped or shown unchanged.
 """
 
 import math
 from collections.abc import Mapping
 from typing import Any
 
-from audioae.report.excerpts import Book
+from audioae.report.excerpts import PageTracks
 from audioae.screening.findings import Findings
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
@@ -22,27 +22,27 @@ Entry = dict[str, Any]
 
 
 def read_findings(
-    store: Store, embeddings: DatasetRef | None, book: Book, budget: int
+    store: Store, embeddings: DatasetRef | None, tracks: PageTracks, budget: int
 ) -> tuple[list[Entry], list[str]]:
-    """The `budget` worst findings of each check; and sentences on what is to be known of them all.
+    """The `budget` worst findings of each check, and a sentence if they are outdated.
 
     Parameters
     ----------
     store : Store
     embeddings : DatasetRef or None
-        What the report is about: findings made from another version are named as such.
-    book : Book
-        Is told of every track that a finding names.
+        The embeddings that the page shows. Findings made from other ones are outdated.
+    tracks : PageTracks
+        Gets every track that a finding names.
     budget : int
         Findings per check.
     """
     ref = store.latest("findings")
     if ref is None:
         return [], []
-    found, made_from = Findings(store, ref), store.manifest(ref).parent("embeddings")
-    said = []
+    findings, made_from = Findings(store, ref), store.manifest(ref).parent("embeddings")
+    outdated = []
     if embeddings not in (None, made_from):
-        said.append(f"{ref} was made from {made_from}, not from {embeddings}; screen again")
+        outdated.append(f"{ref} was made from {made_from}, not from {embeddings}: run `audioae run screen` again")
     checks = [
         {
             "check": row["check"],
@@ -51,47 +51,49 @@ def read_findings(
             "n_unknown": row["cannot tell"],
             "n_findings": row["findings"],
             **{name: row[name] for name in ("title", "accuracy", "threshold", "measured", "omitted")},
-            "findings": [_finding(worst, book) for worst in found.worst(row["check"], budget, issues_only=True)[0]],
+            "findings": [
+                _finding(worst, tracks) for worst in findings.worst(row["check"], budget, issues_only=True)[0]
+            ],
         }
-        for row in found.overview()
+        for row in findings.overview()
     ]
-    return checks, said
+    return checks, outdated
 
 
-def _finding(worst: Entry, book: Book) -> Entry:
+def _finding(worst: Entry, tracks: PageTracks) -> Entry:
     evidence, members = worst["evidence"], [row for row in worst["members"] if row["is_issue"]]
     keep = evidence.get("keep")
-    copies = [track_id for track_id in _listed(evidence.get("copies")) if isinstance(track_id, str)]
+    copies = [track_id for track_id in _as_list(evidence.get("copies")) if isinstance(track_id, str)]
     if isinstance(keep, str) and copies and keep not in copies:
         copies.insert(0, keep)
-    neighbors = [row for row in _listed(evidence.get("neighbors")) if isinstance(row, Mapping) and "track_id" in row]
+    neighbors = [row for row in _as_list(evidence.get("neighbors")) if isinstance(row, Mapping) and "track_id" in row]
     return {
         "group": worst["group"] or "",
-        "suggestion": "" if copies else worst["suggestion"] or "",  # of copies it is the one to keep, shown anyway
+        "suggestion": "" if copies else worst["suggestion"] or "",  # with copies, the list shows which one to keep
         "confidence": worst["confidence"],
         "evidence": evidence,
         "n_members": len(members),
         "members": [
-            {"key": book.key(row["track_id"], _listen_s(row["evidence"])), "score": row["score"]}
+            {"key": tracks.key(row["track_id"], _listen_s(row["evidence"])), "score": row["score"]}
             for row in members[:MAX_MEMBERS]
         ],
         "neighbors": [
-            {"key": book.key(str(row["track_id"])), "label": row.get("label"), "score": _number(row.get("score"))}
+            {"key": tracks.key(str(row["track_id"])), "label": row.get("label"), "score": _number(row.get("score"))}
             for row in neighbors[:MAX_NEIGHBORS]
         ],
-        "copies": [{"key": book.key(track_id), "keep": track_id == keep} for track_id in copies[:MAX_COPIES]],
+        "copies": [{"key": tracks.key(track_id), "keep": track_id == keep} for track_id in copies[:MAX_COPIES]],
     }
 
 
 def _listen_s(evidence: Entry) -> float | None:
-    """Where to listen; where the first place begins, if there are several, or spans."""
-    place = evidence.get("listen_s")
-    while isinstance(place, list) and place:
-        place = place[0]
-    return _number(place)
+    """Where to listen; the start of the first of several times or ranges."""
+    time = evidence.get("listen_s")
+    while isinstance(time, list) and time:
+        time = time[0]
+    return _number(time)
 
 
-def _listed(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 

@@ -1,6 +1,8 @@
-"""The end of a run, for a person: what went in, what was rejected, how long it took, how good the index is, and where.
+"""The summary at the end of a pipeline run: what went in, what was rejected, how long it took, how good the index is.
 
-The picture is a map of the embeddings: their two principal components, one dot a track, colored by label.
+Its picture is a map of the embeddings on their two principal axes, one dot per track, colored by label.
+
+Convention: matplotlib is imported when a map is drawn.
 """
 
 import io
@@ -9,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 from rich.table import Table
 
+from audioae.pages.formats import percent
 from audioae.pipeline.accounting import Accounting, account_store
 from audioae.pipeline.index import read_embeddings, read_gate
 from audioae.screening.findings import Findings
-from audioae.search.embeddings import EmbeddingTable
+from audioae.search.projection import fit_plane
 from audioae.search.recall import exact_neighbors
 from audioae.spacing import evenly_spaced
 from audioae.store.artifacts import artifact_part
@@ -23,26 +25,43 @@ from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 
 MAX_MAPPED = 20_000
+MAX_COLORS = 20
 K = 10
+MODEL_PICTURES = ("training.png", "reconstructions.png")
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What one run of the pipeline came to."""
+    """The results of one pipeline run.
+
+    Parameters
+    ----------
+    accounting : Accounting
+    seconds : dict of stage to seconds
+    gate : dict
+        What the index measured before it was published.
+    label_agreement : tuple of float, or None
+        As returned by `label_agreement`.
+    refs : dict of dataset to ref
+    root : str
+        Location of the store.
+    screened : tuple of dict
+        A row per check, as returned by `Findings.overview`.
+    """
 
     accounting: Accounting
     seconds: dict[str, float]
     gate: dict[str, Any]
-    label_agreement: tuple[float, float] | None  # share of neighbors with the query's label, and what chance gives
+    label_agreement: tuple[float, float] | None
     refs: dict[str, str]
     root: str
-    screened: tuple[dict[str, Any], ...] = ()  # a row per check, as `Findings.overview` has them
+    screened: tuple[dict[str, Any], ...] = ()
 
 
 def summarize(
     store: Store, index: DatasetRef, seconds: dict[str, float], findings: DatasetRef | None = None
 ) -> Summary:
-    """Collect what the run behind `index` came to; `seconds` per stage is the caller's to measure."""
+    """Collect the results of the run that published `index`; the caller measures the `seconds` of each stage."""
     embeddings = store.manifest(index).parent("embeddings")
     manifest = store.manifest(embeddings)
     refs = {name: str(manifest.parent(name)) for name in ("tracks", "model")}
@@ -50,7 +69,7 @@ def summarize(
         accounting=account_store(store, embeddings),
         seconds=seconds,
         gate=read_gate(store, index),
-        label_agreement=label_agreement(*_labeled(store, embeddings)),
+        label_agreement=label_agreement(*_embeddings_and_labels(store, embeddings, labeled_only=True)),
         refs={**refs, "embeddings": str(embeddings), "index": str(index)},
         root=store.storage.locate(""),
         screened=tuple(Findings(store, findings).overview()) if findings else (),
@@ -58,7 +77,7 @@ def summarize(
 
 
 def label_agreement(embeddings: np.ndarray, labels: np.ndarray, k: int = K) -> tuple[float, float] | None:
-    """Share of each track's `k` nearest tracks that have its label, and the share if neighbors were drawn by lot.
+    """Share of the `k` nearest tracks that have the query's label, over all queries, and the share expected by chance.
 
     Parameters
     ----------
@@ -67,7 +86,7 @@ def label_agreement(embeddings: np.ndarray, labels: np.ndarray, k: int = K) -> t
 
     Returns
     -------
-    agreement, chance : float, or None where there are fewer than two labels or fewer than k + 1 tracks
+    agreement, chance : float, or None if there are fewer than two labels or fewer than k + 1 tracks
     """
     _, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
     if len(counts) < 2 or len(labels) <= k:
@@ -79,43 +98,42 @@ def label_agreement(embeddings: np.ndarray, labels: np.ndarray, k: int = K) -> t
 
 
 def write_pictures(store: Store, index: DatasetRef) -> dict[str, str]:
-    """Draw the map of the embeddings beside the index; returns where every picture of this run lies."""
+    """Draw the map of the embeddings into the store, and return the locations of all pictures of this run by name."""
     embeddings = store.manifest(index).parent("embeddings")
     key = f"pictures/map-{embeddings.version}.png"
     if not store.storage.exists(key):
-        store.storage.write(key, embedding_map(*_labeled(store, embeddings, all_tracks=True)))
+        store.storage.write(key, embedding_map(*_embeddings_and_labels(store, embeddings)))
     model = store.manifest(embeddings).parent("model")
-    parts = {name: f"model/parts/{artifact_part(store, model, name).name}" for name in PICTURES_OF_MODEL}
+    parts = {name: f"model/parts/{artifact_part(store, model, name).name}" for name in MODEL_PICTURES}
     return {name: store.storage.locate(part) for name, part in {"map": key, **parts}.items()}
 
 
-PICTURES_OF_MODEL = ("training.png", "reconstructions.png")
-
-
 def embedding_map(embeddings: np.ndarray, labels: np.ndarray) -> bytes:
-    """A PNG of the first two principal components, one color a label (the 20 most frequent; the rest in gray).
+    """A PNG of the embeddings on their two principal axes; the 20 most frequent labels have a color, the rest is gray.
 
     Parameters
     ----------
     embeddings : np.ndarray, shape (n, 128), float32
-    labels : np.ndarray, shape (n,), str; "" where there is none
+    labels : np.ndarray, shape (n,), str
+        "" where unknown.
     """
-    centered = embeddings - embeddings.mean(axis=0)
-    _, singular, axes = np.linalg.svd(centered, full_matrices=False)
-    points = centered @ axes[:2].T
-    share = singular[:2] ** 2 / max(float((singular**2).sum()), 1e-12)
+    from matplotlib.figure import Figure
+
+    plane = fit_plane(embeddings)
+    points = plane.project(embeddings)
     names, counts = np.unique(labels[labels != ""], return_counts=True)
-    shown = names[np.argsort(-counts)][:20]
+    colored = sorted(names[np.argsort(-counts)][:MAX_COLORS])
     figure = Figure(figsize=(9, 6.2), layout="constrained")
     axis = figure.subplots()
-    rest = ~np.isin(labels, shown)
+    rest = ~np.isin(labels, colored)
     axis.scatter(*points[rest].T, s=14, color="lightgray", label="other" if rest.any() else None)
-    colors = _colors(len(shown))
-    for color, name in zip(colors, sorted(shown), strict=True):
+    for color, name in zip(_colors(len(colored)), colored, strict=True):
         axis.scatter(*points[labels == name].T, s=20, color=color, label=f"{name} ({(labels == name).sum()})")
-    axis.set(xlabel=f"principal component 1 ({share[0]:.0%} of variance)")
-    axis.set(ylabel=f"principal component 2 ({share[1]:.0%})" if len(share) > 1 else "")
-    axis.set_title(f"{len(points)} tracks by sound")
+    axis.set(
+        xlabel=f"principal component 1 ({percent(plane.explained[0])} of the variance)",
+        ylabel=f"principal component 2 ({percent(plane.explained[1])})",
+        title=f"{len(points)} tracks by sound",
+    )
     figure.legend(loc="outside right upper", fontsize=8, frameon=False)
     png = io.BytesIO()
     figure.savefig(png, format="png", dpi=110)
@@ -123,39 +141,39 @@ def embedding_map(embeddings: np.ndarray, labels: np.ndarray) -> bytes:
 
 
 def summary_table(summary: Summary, pictures: dict[str, str]) -> Table:
-    """The short table at the end of a run."""
-    sums, gate = summary.accounting, summary.gate
+    """The table at the end of a run."""
+    accounting, gate = summary.accounting, summary.gate
     table = Table(title="audioae", show_header=False, title_justify="left")
     table.add_column()
     table.add_column(overflow="fold")
     table.add_row(
         "tracks",
-        f"{sums.n_tracks} in the catalog: {sums.embedded} embedded, {sums.duplicates} exact duplicates, "
-        f"{sum(sums.rejected.values())} rejected, {sums.pending} pending",
+        f"{accounting.n_tracks} in the catalog: {accounting.embedded} embedded, {accounting.duplicates} exact "
+        f"duplicates, {sum(accounting.rejected.values())} rejected, {accounting.pending} pending",
     )
-    if sums.padded:
-        table.add_row("padded", f"{sums.padded} tracks shorter than 3 s")
-    for reason, count in sums.rejected.items():
-        table.add_row(f"  rejected: {reason}", str(count))
+    for reason, n in accounting.rejected.items():
+        table.add_row(f"  rejected: {reason}", str(n))
+    if accounting.padded:
+        table.add_row("  shorter than 3 s", f"{accounting.padded} of the embedded tracks, repeated to fill a clip")
     total = sum(summary.seconds.values())
+    if total:
+        table.add_row("time", f"{total:.1f} s, {accounting.n_tracks / total:.1f} tracks/s")
     for stage, seconds in summary.seconds.items():
         table.add_row(f"  {stage}", f"{seconds:.1f} s")
-    if total:
-        table.add_row("seconds", f"{total:.1f}, {sums.n_tracks / total:.1f} tracks/s")
     table.add_row(
         "index",
         f"{gate['factory']}: recall@{gate['k']} {gate['recall']:.3f}, p50 {gate['p50_ms']:.2f} ms, "
         f"p99 {gate['p99_ms']:.2f} ms, {gate['bytes_per_vector']:.0f} bytes per vector",
     )
     if summary.label_agreement:
-        agreement, chance = summary.label_agreement
-        table.add_row("neighbors", f"{agreement:.0%} of the {K} nearest have the query's label (by lot: {chance:.0%})")
+        agreement, chance = (percent(share) for share in summary.label_agreement)
+        table.add_row(
+            "neighbors", f"{agreement} of the {K} nearest tracks share the query's label ({chance} expected by chance)"
+        )
     if summary.screened:
         table.add_row("findings", f"audioae findings --store {summary.root}")
     for row in summary.screened:
-        cannot = f", {row['cannot tell']} cannot be told" if row["cannot tell"] else ""
-        left_out = f"; {row['omitted'][0]}" if row["omitted"] and not row["screened"] else ""
-        table.add_row(f"  {row['check']}", f"{row['issues']} of {row['screened']} tracks{cannot}{left_out}")
+        table.add_row(f"  {row['check']}", _check_result(row))
     table.add_row("versions", ", ".join(summary.refs.values()))
     table.add_row("store", summary.root)
     for name, path in pictures.items():
@@ -163,13 +181,22 @@ def summary_table(summary: Summary, pictures: dict[str, str]) -> Table:
     return table
 
 
-def _labeled(store: Store, embeddings: DatasetRef, all_tracks: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """Embeddings and labels of at most `MAX_MAPPED` tracks, evenly taken; of labeled ones unless `all_tracks`."""
-    table: EmbeddingTable = read_embeddings(store, embeddings)
-    tracks = store.read(store.manifest(embeddings).parent("tracks"), ["track_id", "label"])
+def _check_result(row: dict[str, Any]) -> str:
+    if not row["screened"] and row["omitted"]:
+        return f"no track was checked: {row['omitted'][0]}"
+    unknown = f"; cannot tell for {row['cannot tell']}" if row["cannot tell"] else ""
+    return f"{row['issues']} of {row['screened']} tracks are issues{unknown}"
+
+
+def _embeddings_and_labels(
+    store: Store, ref: DatasetRef, *, labeled_only: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Embeddings and labels of all tracks, or of the labeled ones; evenly spaced, at most `MAX_MAPPED`."""
+    table = read_embeddings(store, ref)
+    tracks = store.read(store.manifest(ref).parent("tracks"), ["track_id", "label"])
     label_of = dict(zip(tracks["track_id"].to_pylist(), tracks["label"].to_pylist(), strict=True))
     labels = np.array([label_of.get(track_id) or "" for track_id in table.track_ids.to_pylist()], dtype=object)
-    rows = np.arange(len(labels)) if all_tracks else np.flatnonzero(labels != "")
+    rows = np.flatnonzero(labels != "") if labeled_only else np.arange(len(labels))
     rows = rows[evenly_spaced(len(rows), MAX_MAPPED)]
     return table.embeddings[rows], labels[rows].astype(str)
 
