@@ -1,11 +1,10 @@
-"""Corrupt tracks: which faults are found, seen in training or left out, and how many clean tracks are called corrupt.
+"""Corrupt tracks: which faults are found, trained on or left out, and how many clean tracks are called corrupt.
 
     AUDIOAE_STORE=data [AUDIOAE_STORE_2=...] python -m tests.bench corrupt
 
-Each store is screened as stage `screen` does, on a larger sample. Figures are of tracks that were held out, against
-all clean tracks and the intact versions, rules and classifier together. Where a planted.json stands beside the catalog
-(the demo's), the clipped tracks in it are looked for.
-Scale: rules, a detector and scores of `ROWS` made-up tracks.
+Each store is screened as by stage `screen`, with a larger sample. Figures compare held-out versions with all clean
+tracks and intact versions, rules and classifier together. If there is a planted.json beside the catalog (as in the
+demo), its clipped tracks should be found. Scale: rules, a classifier and scores of `ROWS` synthetic tracks.
 """
 
 import json
@@ -18,10 +17,11 @@ import numpy as np
 from audioae.api import Library
 from audioae.audio.health import HEALTH_COLUMNS
 from audioae.pipeline.config import Workers
+from audioae.screening.corrupt.check import CorruptConfig
 from audioae.screening.corrupt.classifier import CLEAN, FEATURES, FaultClassifier
 from audioae.screening.corrupt.faults import FAULTS
 from audioae.screening.corrupt.rules import derive, rule_excess, rule_limits
-from audioae.screening.corrupt.screen import CorruptConfig, screen_corrupt
+from audioae.screening.corrupt.screen import screen_corrupt
 from audioae.screening.result import Screened
 from audioae.store.dataset import Store
 from tests.bench.harness import Row
@@ -42,15 +42,15 @@ def measure() -> list[Row]:
 def measure_store(library: Library, name: str) -> list[Row]:
     start = time.perf_counter()
     screened = screen_corrupt(library, CONFIG, Workers(n=2, timeout_s=120), lambda what, done, total: None)
-    found = screened.measured
-    note = f"{CONFIG.n_sample} tracks, {found['n_versions']} versions, {time.perf_counter() - start:.0f} s"
+    measured = screened.measured
+    note = f"{CONFIG.n_sample} tracks, {measured['n_versions']} versions, {time.perf_counter() - start:.0f} s"
     rows = [
-        Row(f"{name}: mean AUROC of faults trained on", found["seen"], 0.97, "", note),
-        Row(f"{name}: mean AUROC of faults left out", found["left_out"], 0.88, ""),
-        Row(f"{name}: clean tracks called corrupt", found["false_positive_rate"], 0.01, "", higher_is_better=False),
+        Row(f"{name}: mean AUROC of faults trained on", measured["seen"], 0.97, "", note),
+        Row(f"{name}: mean AUROC of faults left out", measured["left_out"], 0.88, ""),
+        Row(f"{name}: clean tracks called corrupt", measured["false_positive_rate"], 0.01, "", higher_is_better=False),
         Row(
             f"{name}: tracks that break a rule",
-            found["broken"],
+            measured["broken"],
             0.05,
             "",
             f"{screened.is_issue.sum()} of {len(screened.score)} are issues",
@@ -59,13 +59,13 @@ def measure_store(library: Library, name: str) -> list[Row]:
     ]
     rows += [
         Row(f"  {kind}", values["seen"], 0.97, "", f"left out {values['left_out']:.2f}: {FAULTS[kind].what}")
-        for kind, values in found["types"].items()
+        for kind, values in measured["types"].items()
     ]
     return rows + measure_planted(library, screened)
 
 
 def measure_planted(library: Library, screened: Screened) -> list[Row]:
-    """The demo's clipped tracks, and what else is called corrupt."""
+    """The demo's clipped tracks, and which other tracks are called corrupt."""
     uris = dict(zip(library.tracks["track_id"].to_pylist(), library.tracks["uri"].to_pylist(), strict=True))
     folder = Path(os.path.commonpath(list(uris.values())))
     if not (folder / "planted.json").is_file():
@@ -87,12 +87,12 @@ def measure_scale() -> Row:
     start = time.perf_counter()
     columns = derive(evidence, np.zeros(ROWS, bool))
     rule_excess(columns, rule_limits(columns, [str(i % 20) for i in range(ROWS)], 99.5))
-    ruled = time.perf_counter() - start
+    rules_s = time.perf_counter() - start
     features = np.stack([columns[name] for name in FEATURES], axis=1)
     kinds = np.where(np.arange(4000) % 2, CLEAN, np.array(list(FAULTS))[1 + np.arange(4000) % (len(FAULTS) - 1)])
-    detector = FaultClassifier(features[:4000], kinds)
-    trained = time.perf_counter() - start - ruled
-    detector.fault_score(features)
+    classifier = FaultClassifier(features[:4000], kinds)
+    training_s = time.perf_counter() - start - rules_s
+    classifier.fault_score(features)
     seconds = time.perf_counter() - start
-    note = f"rules {ruled:.1f} s, learning of 4,000 rows {trained:.1f} s, the rest scores"
-    return Row(f"{ROWS:,} tracks judged, without decoding", seconds, 60, "s", note, higher_is_better=False)
+    note = f"rules {rules_s:.1f} s, training on 4,000 rows {training_s:.1f} s, the rest scores"
+    return Row(f"{ROWS:,} tracks scored, without decoding", seconds, 60, "s", note, higher_is_better=False)

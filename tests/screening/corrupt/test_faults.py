@@ -1,4 +1,4 @@
-"""Faults are what they say, the same for the same file, and seen by the evidence that is for them."""
+"""Faults: as described, the same for the same file, and visible in their column of evidence."""
 
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import pytest
 from audioae.audio.config import ClipConfig, DecodeConfig
 from audioae.audio.extract import Extracted
 from audioae.errors import AudioError
+from audioae.screening.corrupt.check import N_FAULTS
 from audioae.screening.corrupt.faults import FAULTS, INTACT, extract_faulty
 from tests.audio.made import music, write
 
@@ -28,7 +29,7 @@ def health(planes: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> dict
     return {name: version.health for name, version in versions.items() if isinstance(version, Extracted)}
 
 
-def test_every_fault_changes_the_recording_and_never_goes_beyond_full_scale(planes: np.ndarray):
+def test_every_fault_changes_the_recording_and_stays_within_full_scale(planes: np.ndarray):
     for name, fault in FAULTS.items():
         changed, rate = fault.change(planes, RATE)
         again, _ = fault.change(planes, RATE)
@@ -40,14 +41,14 @@ def test_every_fault_changes_the_recording_and_never_goes_beyond_full_scale(plan
         assert same == (name == INTACT), name
 
 
-def test_another_recording_gets_other_faults(planes: np.ndarray):
+def test_another_recording_gets_faults_at_other_positions(planes: np.ndarray):
     cut = FAULTS["cut short"].change
     ends = [int(np.flatnonzero(cut(p, RATE)[0][0])[-1]) for p in (planes, planes[:, ::-1].copy())]
     assert abs(ends[0] - ends[1]) > 100
 
 
 @pytest.mark.parametrize(
-    ("fault", "column", "least"),
+    ("fault", "column", "change"),
     [
         ("dropouts", "fall_db", 25),
         ("silence", "fall_db", 25),
@@ -63,17 +64,21 @@ def test_another_recording_gets_other_faults(planes: np.ndarray):
         ("coarse", "distinct_fraction", -0.5),
     ],
 )
-def test_evidence_of_a_fault(health: dict[str, dict], fault: str, column: str, least: float):
-    more = health[fault][column] - health[INTACT][column]
-    assert more >= least if least > 0 else more <= least
+def test_a_fault_changes_its_column_of_evidence(health: dict[str, dict], fault: str, column: str, change: float):
+    difference = health[fault][column] - health[INTACT][column]
+    assert difference >= change if change > 0 else difference <= change
 
 
-def test_of_a_long_recording_the_middle_is_used(tmp_path: Path):
+def test_only_the_middle_of_a_long_recording_is_used(tmp_path: Path):
     path = write(tmp_path / "a.wav", music(40, 22_050, 1), 22_050)
     versions = extract_faulty(path, tmp_path, ClipConfig(max_clips=1), DecodeConfig(), [INTACT])
     assert versions[INTACT].health["duration_s"] == pytest.approx(30, abs=0.1)  # pyright: ignore
 
 
-def test_a_file_that_is_gone(tmp_path: Path):
+def test_a_missing_file_is_an_error(tmp_path: Path):
     with pytest.raises(AudioError, match="unreadable"):
         extract_faulty(tmp_path / "gone.wav", tmp_path, ClipConfig(), DecodeConfig(), [INTACT])
+
+
+def test_the_config_allows_as_many_faults_as_there_are():
+    assert len(FAULTS) - 1 == N_FAULTS

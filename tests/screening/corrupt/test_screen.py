@@ -1,4 +1,4 @@
-"""The check over a real store: what it finds, what it says about itself, and what it can do without."""
+"""The check corrupt on a real store: what it finds, what it measures about itself, and what it can do without."""
 
 # pyright: reportAttributeAccessIssue=false
 
@@ -13,9 +13,10 @@ import pytest
 from audioae.api import Library
 from audioae.audio.perturbations import read_whole
 from audioae.pipeline.config import Workers
+from audioae.screening.corrupt.check import CorruptConfig
 from audioae.screening.corrupt.faults import FAULTS, INTACT
 from audioae.screening.corrupt.features import oddest_clips, read_evidence
-from audioae.screening.corrupt.screen import CorruptConfig, screen_corrupt
+from audioae.screening.corrupt.screen import screen_corrupt
 from audioae.store.dataset import Store
 from tests.audio.made import write
 from tests.chain import run_chain
@@ -31,9 +32,9 @@ def screen(library: Library, config: CorruptConfig = CONFIG):
 
 
 @pytest.fixture(scope="module")
-def harmed(chain, tiny_audio: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Library, dict[str, str]]:
-    """The catalog of 24 tracks, three of them harmed since it was trained on; which fault each has."""
-    folder = tmp_path_factory.mktemp("harmed")
+def damaged(chain, tiny_audio: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Library, dict[str, str]]:
+    """The catalog of 24 tracks, three of them damaged after the training; and the fault of each."""
+    folder = tmp_path_factory.mktemp("damaged")
     catalog = folder / "catalog"
     shutil.copytree(tiny_audio, catalog)
     paths = sorted(path for path in catalog.rglob("*.wav"))[:1] + sorted(catalog.rglob("*.flac"))[:2]
@@ -52,80 +53,81 @@ def harmed(chain, tiny_audio: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture(scope="module")
-def screened(harmed):
-    return screen(harmed[0])
+def screened(damaged):
+    return screen(damaged[0])
 
 
-def test_harmed_tracks_are_found_with_the_rule_they_break(harmed, screened):
-    library, done = harmed
-    found, _ = screened
-    rows = {library.find(track_id)["uri"]: row for row, track_id in enumerate(found.track_ids)}
+def test_damaged_tracks_are_issues_with_the_rule_they_break(damaged, screened):
+    library, done = damaged
+    result, _ = screened
+    rows = {library.find(track_id)["uri"]: row for row, track_id in enumerate(result.track_ids)}
     for (uri, fault), rule in zip(done.items(), ("offset", "sudden silence", "dead channel"), strict=True):
         row = rows[uri]
-        assert found.is_issue[row], fault
-        evidence = found.evidence[row]
+        assert result.is_issue[row], fault
+        evidence = result.evidence[row]
         assert rule in {broken["rule"] for broken in evidence["rules"]}
         assert evidence["rules"][0]["value"] != evidence["rules"][0]["limit"]
-        assert "is usual here" in evidence["why"]
-    others = [uri for uri, row in rows.items() if found.is_issue[row] and uri not in done]
-    assert len(others) <= 1, [found.evidence[rows[uri]]["why"] for uri in others]
+        assert "(normal here: at " in evidence["why"]
+    others = [uri for uri, row in rows.items() if result.is_issue[row] and uri not in done]
+    assert len(others) <= 1, [result.evidence[rows[uri]]["why"] for uri in others]
 
 
-def test_what_it_says_of_itself(screened):
-    found, steps = screened
-    assert set(found.measured["types"]) == set(FAULTS) - {INTACT}
-    assert 0.7 < found.measured["seen"] <= 1
-    assert found.measured["false_positive_rate"] <= 0.1
-    assert found.measured["types"]["dropouts"]["seen"] > 0.9
-    assert steps[-1] == ("faults", 4, 4)
-    assert list(found.omitted) == []
-    assert found.settled
+def test_measures_itself(screened):
+    result, steps = screened
+    assert set(result.measured["types"]) == set(FAULTS) - {INTACT}
+    assert 0.7 < result.measured["seen"] <= 1
+    assert result.measured["false_positive_rate"] <= 0.1
+    assert result.measured["types"]["dropouts"]["seen"] > 0.9
+    assert steps[-1] == ("adding faults", 4, 4)
+    assert list(result.omitted) == []
+    assert result.settled
 
 
-def test_the_order_is_the_catalogs_and_scores_are_in_range(harmed, screened):
-    library, _ = harmed
-    found, _ = screened
-    assert found.track_ids.tolist() == library.tracks["track_id"].to_pylist()
-    assert found.score.dtype == np.float32
-    assert np.isfinite(found.score).all()
+def test_scores_all_tracks_in_the_order_of_the_catalog(damaged, screened):
+    library, _ = damaged
+    result, _ = screened
+    assert result.track_ids.tolist() == library.tracks["track_id"].to_pylist()
+    assert result.score.dtype == np.float32
+    assert np.isfinite(result.score).all()
 
 
-def test_where_to_listen(harmed):
-    library, _ = harmed
+def test_listens_to_the_oddest_clip(damaged):
+    library, _ = damaged
     tracks = read_evidence(library).tracks
-    heard = oddest_clips(library, tracks[:3])
-    assert set(heard) <= {track["track_id"] for track in tracks[:3]}
-    assert all(0 <= at_s < 9 for at_s in heard.values())
+    starts = oddest_clips(library, tracks[:3])
+    assert starts, "their mels are stored"
+    assert set(starts) <= {track["track_id"] for track in tracks[:3]}
+    assert all(0 <= start_s < 9 for start_s in starts.values())
     assert oddest_clips(library, []) == {}
 
 
-def test_three_tracks_are_judged_by_rules_alone(harmed):
-    library, done = harmed
+def test_few_tracks_are_scored_by_rules_alone(damaged):
+    library, done = damaged
     few = Library(library.store)
     few.__dict__["tracks"] = library.tracks.filter(
         pc.invert(pc.is_in(library.tracks["uri"], value_set=pa.array(list(done))))
     ).slice(0, 3)
-    found, steps = screen(few)
-    assert list(found.omitted) == ["3 clean tracks are too few to learn from, wanted 16: rules only"]
-    assert (found.score == 1).all()
-    assert "types" not in found.measured
+    screened, steps = screen(few)
+    assert list(screened.omitted) == ["only rules are used: 3 clean tracks to train on, wanted at least 16"]
+    assert (screened.score == 1).all()
+    assert "types" not in screened.measured
     assert steps == []
 
 
-def test_files_that_are_gone_leave_the_rules(harmed, tmp_path: Path):
-    library, done = harmed
+def test_missing_files_are_scored_by_rules_alone(damaged, tmp_path: Path):
+    library, done = damaged
     gone = Library(library.store)
     tracks = library.tracks
     uris = pa.array([f"/nowhere/{uri}" for uri in tracks["uri"].to_pylist()])
     gone.__dict__["tracks"] = tracks.set_column(tracks.column_names.index("uri"), "uri", uris)
-    found, _ = screen(gone)
-    assert "cannot be read again, rules only" in found.omitted[0]
-    assert not found.settled
-    assert found.is_issue.sum() >= len(done)
+    screened, _ = screen(gone)
+    assert "could not be read again, so only rules are used; the first: " in screened.omitted[0]
+    assert not screened.settled
+    assert screened.is_issue.sum() >= len(done)
 
 
-def test_health_of_version_1_and_no_labels(harmed):
-    library, done = harmed
+def test_health_of_an_older_version_and_missing_labels_are_no_problem(damaged):
+    library, done = damaged
     old = Library(library.store)
 
     class OldStore(Store):
@@ -143,18 +145,18 @@ def test_health_of_version_1_and_no_labels(harmed):
     for name in ("label", "artist"):
         tracks = tracks.set_column(tracks.column_names.index(name), name, nothing)
     old.__dict__["tracks"] = tracks
-    found, _ = screen(old, CorruptConfig(n_sample=2, n_faults=2, leave_out=False))
-    assert "measured by an older version" in found.omitted[0]
-    offset = next(row for row, t in enumerate(found.track_ids) if done.get(library.find(t)["uri"]) == "offset")
-    assert found.is_issue[offset]
+    screened, _ = screen(old, CorruptConfig(n_sample=2, n_faults=2, leave_out=False))
+    assert "decoded by an older version; run the pipeline again" in screened.omitted[0]
+    offset = next(row for row, t in enumerate(screened.track_ids) if done.get(library.find(t)["uri"]) == "offset")
+    assert screened.is_issue[offset]
 
 
-def test_one_artist_for_all_is_no_reason_to_learn_nothing(harmed):
-    library, _ = harmed
+def test_a_catalog_with_a_single_artist_is_scored(damaged):
+    library, _ = damaged
     alone = Library(library.store)
     tracks = library.tracks
     artist = pa.array(["Various Artists"] * len(tracks), pa.string())
     alone.__dict__["tracks"] = tracks.set_column(tracks.column_names.index("artist"), "artist", artist)
-    found, _ = screen(alone, CorruptConfig(n_sample=2, n_faults=2, leave_out=True))
-    assert len(found.measured["types"]) == 4
-    assert np.isfinite(found.score).all()
+    screened, _ = screen(alone, CorruptConfig(n_sample=2, n_faults=2, leave_out=True))
+    assert len(screened.measured["types"]) == 4
+    assert np.isfinite(screened.score).all()

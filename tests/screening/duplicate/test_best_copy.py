@@ -1,4 +1,4 @@
-"""The copy to keep is the one that holds most, and a person is told why."""
+"""The copy to keep is the one that preserves most, and each other copy has its reason."""
 
 import pytest
 
@@ -21,22 +21,27 @@ MP3 = {**GOOD, "codec": "mpeg_layer_iii", "bit_rate": 320_000}
 @pytest.mark.parametrize(
     ("better", "worse", "rule", "why"),
     [
-        (GOOD, MP3, "lossless", "its codec loses something"),
-        (MP3, {**MP3, "bit_rate": 128_000}, "bit_rate", "it has 128 kb/s, the kept one 320 kb/s"),
-        (MP3, {**GOOD, "cutoff_hz": 16_000.0}, "cutoff_hz", "it ends at 16000 Hz, the kept one at 20000 Hz"),
+        (GOOD, MP3, "lossless", "its codec is lossy, that of the kept copy is lossless"),
+        (MP3, {**MP3, "bit_rate": 128_000}, "bit_rate", "its bit rate is 128 kb/s, the kept copy has 320 kb/s"),
+        (
+            MP3,
+            {**GOOD, "cutoff_hz": 16_000.0},
+            "cutoff_hz",
+            "its spectrum ends at 16000 Hz, that of the kept copy at 20000 Hz",
+        ),
         (MP3, {**GOOD, "channels": 1, "correlation": None}, "stereo", "it is mono"),
         (MP3, {**GOOD, "correlation": 1.0}, "stereo", "it is mono"),
-        (MP3, {**GOOD, "flat_fraction": 0.03}, "clipped", "3.0 % of its samples are clipped, of the kept one 0.0 %"),
-        (GOOD, {**GOOD, "duration_s": 199.8}, "duration_s", "it lasts 199.80 s, the kept one 200.00 s"),
+        (MP3, {**GOOD, "flat_fraction": 0.03}, "clipped", "3.0 % of its samples are clipped, 0.0 % in the kept copy"),
+        (GOOD, {**GOOD, "duration_s": 199.8}, "duration_s", "it lasts 199.80 s, the kept copy lasts 200.00 s"),
         (
             {"cutoff_hz": None, "sample_rate": 44_100},
             {"cutoff_hz": None, "sample_rate": 32_000},
             "sample_rate",
-            "it has 32000 samples a second",
+            "its sample rate is 32000 Hz",
         ),
     ],
 )
-def test_what_decides(better, worse, rule, why):
+def test_the_rule_that_decides_and_its_sentence(better, worse, rule, why):
     for copies, keep in (([better, worse], 0), ([worse, better], 1)):
         choice = choose_copy(copies)
         assert choice.keep == keep
@@ -52,18 +57,18 @@ def test_what_decides(better, worse, rule, why):
     [
         GOOD,
         {},
-        {**GOOD, "sample_rate": 48_000, "bit_rate": 3_000_000, "codec": "float"},  # upsampled: nothing gained
+        {**GOOD, "sample_rate": 48_000, "bit_rate": 3_000_000, "codec": "float"},  # upsampling adds nothing
         {**GOOD, "cutoff_hz": 21_000.0, "duration_s": 200.05},  # an encoder's padding, a filter's skirt
     ],
 )
-def test_what_does_not_tell_them_apart_leaves_the_first_of_the_catalog(other):
+def test_keeps_the_first_of_the_catalog_if_no_rule_decides(other):
     for copies in ([GOOD, other], [other, GOOD]):
         choice = choose_copy(copies)
         assert choice.keep == 0
         assert choice.losses == [None, None]
 
 
-def test_of_several_each_is_out_by_its_own_rule():
+def test_each_of_several_copies_is_discarded_by_its_own_rule():
     choice = choose_copy([{**MP3, "bit_rate": 128_000}, {**GOOD, "cutoff_hz": 11_000.0}, MP3, {**MP3, "channels": 1}])
     assert choice.keep == 2
     assert [loss and loss.rule.name for loss in choice.losses] == ["bit_rate", "cutoff_hz", None, "stereo"]

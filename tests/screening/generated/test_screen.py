@@ -1,4 +1,4 @@
-"""The check "generated" on a small catalog, from end to end."""
+"""The check generated on a small catalog, from end to end."""
 
 import shutil
 from pathlib import Path
@@ -12,7 +12,8 @@ from audioae.errors import ModelError
 from audioae.pipeline.config import Workers
 from audioae.screening.generated.artifacts import ARTIFACT_NAMES
 from audioae.screening.generated.catalog_artifacts import measure_artifacts
-from audioae.screening.generated.screen import GeneratedConfig, choose_sample, eligible, load_decoders, screen_generated
+from audioae.screening.generated.check import GeneratedConfig
+from audioae.screening.generated.screen import choose_sample, eligible, load_decoders, screen_generated
 from audioae.screening.generated.vocoders import FAMILIES
 from audioae.screening.result import Screened
 from audioae.store.dataset import Store
@@ -56,77 +57,77 @@ def test_every_track_gets_one_of_three_answers(library: Library, screened: Scree
         assert answer == ("cannot tell" if np.isnan(score) else "generated" if score < 0.5 else "real")
     shown = [screened.evidence[row] for row in screened.evidence]
     assert all(entry["why"] for entry in shown)
-    told = [entry["why"] for entry in shown if entry["answer"] != "cannot tell"]
-    assert told
-    assert all("traces of a decoder (" in why for why in told)
+    reasons = [entry["why"] for entry in shown if entry["answer"] != "cannot tell"]
+    assert reasons
+    assert all(why.startswith("log odds of a decoder ") for why in reasons)
     assert all(set(rule) == {"rule", "value", "limit", "unit"} for entry in shown for rule in entry.get("rules", []))
 
 
-def test_sample_takes_artists_in_turn_until_it_is_long_enough():
-    residues = np.ones((40, RESIDUE_DIM), np.float32)
-    residues[:, 0], residues[:, 1] = 18.0, 16_000.0
-    residues[:3, 1], residues[3, 2:] = 4_000.0, np.nan
+def test_the_sample_takes_artists_in_turn_until_it_is_long_enough():
+    artifacts = np.ones((40, RESIDUE_DIM), np.float32)
+    artifacts[:, 0], artifacts[:, 1] = 18.0, 16_000.0
+    artifacts[:3, 1], artifacts[3, 2:] = 4_000.0, np.nan
     group = np.array([f"artist {i % 5}" for i in range(40)], object)
-    rows = choose_sample(residues, group, GeneratedConfig(sample_s=60.0))
+    rows = choose_sample(artifacts, group, GeneratedConfig(sample_s=60.0))
     assert len(rows) == 10
     assert not set(rows) & {0, 1, 2, 3}
     assert sorted(group[rows[:5]].tolist()) == sorted(set(group.tolist()))
-    residues[:, 0] = 3.0
-    assert len(choose_sample(residues, group, GeneratedConfig(sample_s=60.0))) == 20
-    assert len(choose_sample(residues, group, GeneratedConfig(sample_s=1e3))) == 36
+    artifacts[:, 0] = 3.0
+    assert len(choose_sample(artifacts, group, GeneratedConfig(sample_s=60.0))) == 20
+    assert len(choose_sample(artifacts, group, GeneratedConfig(sample_s=1e3))) == 36
 
 
-def test_it_measures_itself(screened: Screened):
+def test_measures_itself(screened: Screened):
     assert set(screened.measured["families"]) == {*FAMILIES, "own_decoder", "given: coarse"}
     assert all(0 <= of[key] <= 1 for of in screened.measured["families"].values() for key in ("known", "left_out"))
-    assert screened.measured["known"] > 0.7  # eight tracks of 3 s: enough to see that it works at all
+    assert screened.measured["known"] > 0.7  # eight tracks of 3 s are enough to see that it works
     assert 0 <= screened.measured["false_positive_rate"] <= 1
     assert screened.measured["abstained"] == pytest.approx(np.isnan(screened.score).mean())
 
 
-def test_residues_are_measured_once(library: Library, screened: Screened):
+def test_artifacts_are_measured_once(library: Library, screened: Screened):
     assert len(ARTIFACT_NAMES) == RESIDUE_DIM
     store, (ids, _, _) = library.store, eligible(library)
     ref = store.require("residues")
     assert store.read(ref)["track_id"].to_pylist() == ids.tolist()
     calls: list[tuple[str, int, int]] = []
-    residues, omitted = measure_artifacts(library, ids, 1, WORKERS, lambda *call: calls.append(call))
+    artifacts, omitted = measure_artifacts(library, ids, 1, WORKERS, lambda *call: calls.append(call))
     assert (calls, omitted, store.require("residues")) == ([], (), ref)
-    assert residues.shape == (len(ids), RESIDUE_DIM)
-    assert np.isfinite(residues[:, 2]).all()
+    assert artifacts.shape == (len(ids), RESIDUE_DIM)
+    assert np.isfinite(artifacts[:, 2]).all()
     measure_artifacts(library, ids, 2, WORKERS, lambda *call: calls.append(call))
     assert len(calls) == len(ids)
     assert store.require("residues") != ref
 
 
-def test_a_file_that_is_gone_is_tried_again(library: Library, screened: Screened):
+def test_a_missing_file_is_tried_again(library: Library, screened: Screened):
     ids, uris, _ = eligible(library)
     gone = Path(uris[3])
     hidden = gone.rename(gone.with_suffix(".hidden"))
     try:
-        residues, omitted = measure_artifacts(library, ids, 3, WORKERS, quiet)
+        artifacts, omitted = measure_artifacts(library, ids, 3, WORKERS, quiet)
     finally:
         hidden.rename(gone)
-    assert np.isnan(residues[3]).all()
-    assert np.isfinite(np.delete(residues, 3, axis=0)[:, 2]).all()
-    assert omitted[0].startswith("1 tracks could not be read again; the first: ")
+    assert np.isnan(artifacts[3]).all()
+    assert np.isfinite(np.delete(artifacts, 3, axis=0)[:, 2]).all()
+    assert omitted[0].startswith("1 track could not be read again; the first: ")
     assert "unreadable: No such file" in omitted[0]
-    residues, omitted = measure_artifacts(library, ids, 3, WORKERS, quiet)
-    assert np.isfinite(residues[3, 2])
+    artifacts, omitted = measure_artifacts(library, ids, 3, WORKERS, quiet)
+    assert np.isfinite(artifacts[3, 2])
     assert omitted == ()
 
 
-def test_three_tracks_are_too_few(library: Library):
+def test_cannot_tell_for_three_tracks(library: Library):
     few = Library(library.store)
     few.tracks = library.tracks.slice(0, 3)
-    found = screen_generated(few, GeneratedConfig(max_sections=1), WORKERS, quiet)
-    assert len(found.score) == 3
-    assert np.isnan(found.score).all()
-    assert {entry["answer"] for entry in found.evidence.values()} == {"cannot tell"}
-    assert found.omitted[-1].startswith("nothing can be said: 3 tracks of")
+    few_screened = screen_generated(few, GeneratedConfig(max_sections=1), WORKERS, quiet)
+    assert len(few_screened.score) == 3
+    assert np.isnan(few_screened.score).all()
+    assert {entry["answer"] for entry in few_screened.evidence.values()} == {"cannot tell"}
+    assert few_screened.omitted[-1].startswith("the check cannot tell for any track: 3 tracks of")
 
 
-def test_decoders_of_one_name_are_two_families(tmp_path: Path):
+def test_decoders_with_the_same_file_name_are_two_families(tmp_path: Path):
     paths = [tmp_path / "a" / "net.pt", tmp_path / "b" / "net.pt", tmp_path / "other.pt"]
     for path in paths:
         path.parent.mkdir(exist_ok=True)
@@ -140,5 +141,5 @@ def test_decoders_of_one_name_are_two_families(tmp_path: Path):
 
 def test_a_damaged_decoder_is_one_error(library: Library, tmp_path: Path):
     (tmp_path / "net.pt").write_bytes(b"damaged")
-    with pytest.raises(ModelError, match=r"net.pt: not a TorchScript module, or a damaged one"):
+    with pytest.raises(ModelError, match=r"net.pt: not a TorchScript module, or damaged"):
         screen_generated(library, GeneratedConfig(decoders=(str(tmp_path / "net.pt"),)), WORKERS, quiet)
