@@ -19,6 +19,15 @@ def test_positions_are_distinct_ascending_and_equally_far_apart(n: int, k: int):
         assert gaps.max() - gaps.min() <= 1
 
 
+@pytest.mark.parametrize("n", [2, 7, 100, 101])
+@pytest.mark.parametrize("k", [2, 5, 7, 99])
+def test_ends_are_included_on_request(n: int, k: int):
+    positions = evenly_spaced(n, k, ends=True)
+    assert (positions[0], positions[-1]) == (0, n - 1)
+    assert len(set(positions.tolist())) == min(n, k)
+    assert np.ptp(np.diff(positions)) <= 1
+
+
 def test_none_and_more_than_there_are_give_all():
     assert evenly_spaced(4).tolist() == evenly_spaced(4, 9).tolist() == [0, 1, 2, 3]
 

@@ -3,8 +3,8 @@
 Conventions
 -----------
 - Compiled code is cached between processes in the folder `NUMBA_CACHE_DIR`, or else in
-  `$XDG_CACHE_HOME/audioae/numba-<version>` (by default below `~/.cache`). Without a folder that can be written, every
-  process compiles its own.
+  `$XDG_CACHE_HOME/audioae/numba-<hash of this file>` (by default below `~/.cache`). Without a folder that can be
+  written, every process compiles again.
 - A kernel takes every number as an argument.
 
 Why not numba's default, the `__pycache__` beside this file: it makes a checkout dirty, is lost in a read-only
@@ -12,6 +12,7 @@ installation, and would be shipped to machines that must not run it.
 Why no globals in a kernel: numba compiles them in as constants, and its cache does not notice when they change.
 """
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Callable
@@ -21,8 +22,6 @@ from typing import Any
 import numba
 from numba.core import config
 
-from audioae import __version__
-
 _numba: Any = config  # its attributes are set at run time, unseen by type checkers
 
 
@@ -30,10 +29,11 @@ def _cache_folder() -> str | None:
     """A folder for compiled code that can be written, or None."""
     try:
         caches = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
-        folder = Path(_numba.CACHE_DIR or caches / "audioae" / f"numba-{__version__}")
+        code = hashlib.blake2b(Path(__file__).read_bytes(), digest_size=6).hexdigest()
+        folder = Path(_numba.CACHE_DIR or caches / "audioae" / f"numba-{code}")
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
-    except (OSError, RuntimeError):  # cannot be written; no home folder
+    except (OSError, RuntimeError):  # no such file, not writable; no home folder
         return None
     return str(folder)
 

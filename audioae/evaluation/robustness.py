@@ -150,7 +150,7 @@ def embed_clips(embedder: Embedder, tracks: Sequence[Clips], batch: int = BATCH)
 
 
 def _sample(library: Generation, ids: Sequence[str], n_tracks: int) -> _Sample:
-    rows = evenly_spaced(len(ids), n_tracks)
+    rows = evenly_spaced(len(ids), n_tracks, ends=True)
     places = pc.index_in(pa.array([ids[row] for row in rows]), value_set=library.tracks["track_id"])
     tracks = library.tracks.take(places).to_pylist()
     metadata = make_metadata([track["track_id"] for track in tracks], artists=[track["artist"] for track in tracks])

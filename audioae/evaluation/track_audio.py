@@ -51,7 +51,7 @@ def analyze_track(
     """
     decoded = decode_track(path, clip_config, decode_config)
     n = len(decoded.clips)
-    chosen = evenly_spaced(n, MAX_FEATURE_CLIPS)
+    chosen = evenly_spaced(n, MAX_FEATURE_CLIPS, ends=True)
     features = np.mean([clip_features(decoded.clips[i]) for i in chosen], axis=0)
     middle = n // 2
     return TrackAudio(

@@ -38,8 +38,9 @@ def measure_copies(library: Library) -> list[Row]:
     found: dict[str, list[bool]] = {}
     alike: dict[str, list[float]] = {}
     for track in tracks:
-        original = library.extract_file(track["uri"])
-        planes, rate = read_whole(track["uri"])
+        assert track.uri is not None
+        original = library.extract_file(track.uri)
+        planes, rate = read_whole(track.uri)
         for perturbation in PERTURBATIONS:
             if perturbation.name not in REENCODED + OTHERS:
                 continue
