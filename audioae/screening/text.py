@@ -4,10 +4,10 @@
 def percent(share: float) -> str:
     """A share with the digits that matter.
 
-    >>> percent(0.0032), percent(0.0131), percent(0.08), percent(0.874)
+    >>> percent(0.0032), percent(0.0131), percent(0.078), percent(0.874)
     ('0.3 %', '1.3 %', '8 %', '87 %')
     """
-    return f"{100 * share:.{1 if share < 0.0995 else 0}f}".removesuffix(".0") + " %"
+    return f"{100 * share:.{1 if share < 0.0495 else 0}f}".removesuffix(".0") + " %"
 
 
 def count(n: int, noun: str) -> str:

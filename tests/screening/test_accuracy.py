@@ -9,10 +9,10 @@ def test_mislabeled_reports_recall_and_precision_of_each_kind_of_swap():
     figures = {"recall_at_budget": 0.87, "precision_at_budget": 0.68, "chance": 0.078, "budget": 18}
     (random, albums) = accuracy_sentences("mislabeled", {"share": 0.08, "random": figures, "albums": figures})
     assert random == (
-        "Self-test: with 7.8 % of the labels swapped, the check found 87 % of them, and 68 % of what it flagged "
-        "(the 18 lowest scores) had been swapped (7.8 % expected by chance)."
+        "Self-test: with 8 % of the labels swapped, the check found 87 % of them, and 68 % of what it flagged "
+        "(the 18 lowest scores) had been swapped (8 % expected by chance)."
     )
-    assert "of the labels swapped for whole albums" in albums
+    assert albums == "With whole albums mislabeled: 87 % found, 68 % of what it flagged had been swapped."
 
 
 def test_corrupt_reports_mean_auroc_and_the_hardest_fault():

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from audioae.screening.result import Screened
 
 
+_SHARES = ("recall_at_budget", "precision_at_budget", "chance")
+
+
 class MislabeledConfig(Config):
     """How labels are checked. A track is an issue if at least `precision` of the tracks with such a score are wrong.
 
@@ -42,27 +45,29 @@ def self_test(measured: Mapping[str, Any]) -> list[str]:
     """One sentence per kind of swap.
 
     >>> swaps = {"recall_at_budget": 0.87, "precision_at_budget": 0.68, "chance": 0.08, "budget": 18}
-    >>> print(*self_test({"share": 0.08, "random": swaps}))
+    >>> print(*self_test({"random": swaps, "albums": swaps}), sep="\\n")
     Self-test: with 8 % of the labels swapped, the check found 87 % of them, and 68 % of what it flagged (the 18 \
 lowest scores) had been swapped (8 % expected by chance).
+    With whole albums mislabeled: 87 % found, 68 % of what it flagged had been swapped.
     """
     sentences = []
-    for kind, swapped in (
-        ("random", "labels swapped"),
-        ("confusable", "labels swapped for the one most often confused with them"),
-        ("albums", "labels swapped for whole albums"),
-    ):
-        figures = measured.get(kind)
-        if isinstance(figures, Mapping) and {"recall_at_budget", "precision_at_budget", "chance"} <= figures.keys():
-            share, found, right = (
-                percent(figures[name]) for name in ("chance", "recall_at_budget", "precision_at_budget")
-            )
-            flagged = f" (the {figures['budget']} lowest scores)" if "budget" in figures else ""
-            sentences.append(
-                f"Self-test: with {share} of the {swapped}, the check found {found} of them, and {right} of what it "
-                f"flagged{flagged} had been swapped ({share} expected by chance)."
-            )
+    if figures := _figures(measured, "random"):
+        found, right, chance = (percent(figures[name]) for name in _SHARES)
+        sentences.append(
+            f"Self-test: with {chance} of the labels swapped, the check found {found} of them, and {right} of what it "
+            f"flagged (the {figures['budget']} lowest scores) had been swapped ({chance} expected by chance)."
+        )
+    for kind, situation in (("confusable", "labels swapped for similar ones"), ("albums", "whole albums mislabeled")):
+        if figures := _figures(measured, kind):
+            found, right, _ = (percent(figures[name]) for name in _SHARES)
+            sentences.append(f"With {situation}: {found} found, {right} of what it flagged had been swapped.")
     return sentences
+
+
+def _figures(measured: Mapping[str, Any], kind: str) -> Mapping[str, Any] | None:
+    figures = measured.get(kind)
+    complete = isinstance(figures, Mapping) and all(name in figures for name in (*_SHARES, "budget"))
+    return figures if complete else None
 
 
 CHECK = Check(
