@@ -46,8 +46,8 @@ def interpolate(waypoints: np.ndarray, positions: np.ndarray, path: Literal["sph
     for a, b, steps in zip(waypoints[:-1], waypoints[1:], np.diff(positions), strict=True):
         shares = np.arange(1, steps + 1)[:, None] / steps
         points.append(_arc(a, b, shares) if path == "spherical" else a + shares * (b - a))
-    path = np.concatenate(points).astype(np.float64)
-    return (path / np.maximum(np.linalg.norm(path, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+    line = np.concatenate(points).astype(np.float64)
+    return (line / np.maximum(np.linalg.norm(line, axis=1, keepdims=True), 1e-12)).astype(np.float32)
 
 
 def _arc(a: np.ndarray, b: np.ndarray, shares: np.ndarray) -> np.ndarray:

@@ -72,9 +72,10 @@ class ColdStartScorer:
     """
 
     def __init__(self, features: np.ndarray, plays: csr_array, groups: np.ndarray, hidden: np.ndarray | None = None):
-        if plays.shape[1] != len(features) or len(groups) != len(features):
+        n_tracks = plays.shape[1]  # pyright: ignore[reportOptionalSubscript]
+        if n_tracks != len(features) or len(groups) != len(features):
             raise SearchError(
-                f"got plays of {plays.shape[1]} tracks, features of {len(features)} and groups of {len(groups)}; "
+                f"got plays of {n_tracks} tracks, features of {len(features)} and groups of {len(groups)}; "
                 "wanted the same number of each"
             )
         if not (np.diff(plays.indptr) > 0).all():
@@ -83,7 +84,7 @@ class ColdStartScorer:
         self._was_played = np.bincount(plays.indices, minlength=len(features)) > 0
         self._is_new = ~self._was_played if hidden is None else ~(self._was_played | hidden)
         distance = same_taste_distance(features)
-        self.tastes = [find_tastes(features, *self._history(row), distance) for row in range(plays.shape[0])]
+        self.tastes = [find_tastes(features, *self._history(row), distance) for row in range(len(plays.indptr) - 1)]
         self._background = features[evenly_spaced(len(features), BACKGROUND)]
         self._regression, self._listener_factors = self._learn(groups)
 
@@ -160,7 +161,7 @@ class ColdStartScorer:
     def _learn(self, groups: np.ndarray) -> tuple[FactorRegression | None, np.ndarray]:
         """The regression to CF factors, and the factors of the listeners; None and no factors for a small log."""
         played = np.flatnonzero(self._was_played)
-        n_listeners = self.plays.shape[0]
+        n_listeners = len(self.tastes)
         if n_listeners < MIN_LISTENERS or len(played) < MIN_TRACKS or len(set(groups[played].tolist())) < 2:
             return None, np.zeros((n_listeners, 0), np.float32)
         listeners, tracks = factorize(csr_array(self.plays[:, played]), DIM)

@@ -1,7 +1,7 @@
-"""What hub correction and diversity change, on the store of AUDIOAE_STORE (default: data).
+"""Effect of hub correction and diversity on neighbor lists, on the store of AUDIOAE_STORE (default: data).
 
-Every track is asked about once. Who stands in the top tens: skewness of 10-occurrence (0 is even), the share of tracks
-in none; what it costs: the share of the query's label in its list; how alike a list is: the mean cosine within it.
+Every track is a query once. Exposure: skewness of the 10-occurrence (0: equal) and the share of tracks in no list. Cost:
+the share of neighbors with the query's label. Variety: the mean cosine within a list.
 """
 
 import os
@@ -22,7 +22,7 @@ DIVERSITY = 0.3
 
 
 class Exposure(NamedTuple):
-    """Of one list of ten per track."""
+    """Measures of the lists of ten neighbors of all tracks."""
 
     skewness: float
     never: float

@@ -1,6 +1,6 @@
-"""Is the default model good enough? Two catalogs, two seeds, baselines in the same run, beside the bars that were set.
+"""Quality of the default model: two catalogs, two seeds, baselines in the same run, compared with the bars.
 
-Makes its stores below data/quality, keeps what it trained there, and goes on where it was interrupted: 11 trainings of
+It makes its stores below data/quality, saves its trainings there, and resumes after an interruption: 11 trainings of
 `STEPS` steps, 2 to 3 minutes each on one idle core. The catalog of real recordings (`tests/recordings.py`) is left out
 where there is none. The cited part of its documents is written to results/quality-<catalog>.json.
 """

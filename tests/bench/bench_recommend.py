@@ -1,7 +1,7 @@
-"""Cold start of 1,000 listeners and 10,000 new tracks among 100,000: seconds, and what they are spent on; memory.
+"""Item cold start for 1,000 listeners and 10,000 new tracks among 100,000: seconds by step, and peak memory.
 
-The vectors are synthetic: tracks of 5,000 artists of 50 styles. A listener has played about 100 tracks of three artists
-and their like. Run in a process of its own, so that its peak of memory is its own.
+The vectors are synthetic: tracks of 5,000 artists and 50 styles. A listener has played about 100 tracks that are close
+to three random ones. It runs in a separate process, so that the peak memory is that of the benchmark.
 """
 
 import resource
@@ -24,42 +24,42 @@ N, N_NEW, N_LISTENERS, N_ARTISTS, K = 100_000, 10_000, 1_000, 5_000, 10
 
 def measure() -> list[Row]:
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        found = pool.submit(run, N, N_NEW, N_LISTENERS).result()
-    note = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in found["seconds"].items())
-    total = sum(found["seconds"].values())
+        result = pool.submit(run, N, N_NEW, N_LISTENERS).result()
+    note = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in result["seconds"].items())
+    total = sum(result["seconds"].values())
     return [
         Row("cold start: 10,000 new tracks for 1,000 listeners", total, 30, " s", note, higher_is_better=False),
-        Row("... peak memory, 0.2 GB of it the catalog", found["peak_gb"], 1, " GB", higher_is_better=False),
+        Row("... peak memory, 0.2 GB of it the catalog", result["peak_gb"], 1, " GB", higher_is_better=False),
     ]
 
 
 def run(n: int, n_new: int, n_listeners: int) -> dict[str, Any]:
-    """Seconds by step, and the peak of memory, on one thread."""
+    """Seconds by step and peak memory, on one thread."""
     with threadpool_limits(1):
         vectors = clustered(n, seed=1, n_artists=N_ARTISTS)
         plays = made_plays(vectors, n - n_new, n_listeners)
         artists = np.arange(n) % N_ARTISTS
         start = time.perf_counter()
-        described = item_features(vectors, artists.astype(str), (artists % 50).astype(str))
-        marks = {"describing": time.perf_counter() - start}
+        features = item_features(vectors, artists.astype(str), (artists % 50).astype(str))
+        marks = {"features": time.perf_counter() - start}
         start = time.perf_counter()
-        cold_start = ColdStartScorer(described, plays, artists)
+        scorer = ColdStartScorer(features, plays, artists)
         marks["learning"] = time.perf_counter() - start
         start = time.perf_counter()
         for first in range(0, n_listeners, BLOCK):
             rows = np.arange(first, min(first + BLOCK, n_listeners))
-            best, _ = cold_start.recommend(rows, K)
+            best, _ = scorer.recommend(rows, K)
         marks["ranking"] = time.perf_counter() - start
         start = time.perf_counter()
         for row in rows:
             for track in best[row - first]:
-                cold_start.reason(int(row), described[track])
+                scorer.reason(int(row), features[track])
         marks["reasons"] = (time.perf_counter() - start) * n_listeners / len(rows)
     return {"seconds": marks, "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6}
 
 
 def made_plays(vectors: np.ndarray, n_played: int, n_listeners: int) -> csr_array:
-    """Three tracks by lot and the 97 of 500 others that are closest to one of them, of the first `n_played`."""
+    """Plays of three random tracks, and of the 97 closest to them among 500 others, from the first `n_played` tracks."""
     rng = np.random.default_rng(0)
     columns = []
     for _ in range(n_listeners):

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-HEADER = ("date", "machine", "subject", "n_tracks", "k", "model")
+HEADER = ("date", "machine", "title", "n_tracks", "k", "model")
 ENTRY = ("value", "low", "high", "seeds", "verdict")
 ROBUSTNESS = ("perturbation", "n", "cosine_mean", "cosine_min", "self_retrieval")
 
@@ -40,8 +40,7 @@ def write(path: Path, document: Mapping[str, Any]) -> None:
 
 def _entries(metric: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        subject: {name: _rounded(entry[name]) for name in ENTRY if name in entry}
-        for subject, entry in metric["results"].items()
+        name: {key: _rounded(entry[key]) for key in ENTRY if key in entry} for name, entry in metric["results"].items()
     }
 
 
