@@ -29,8 +29,8 @@ def test_generated_reports_auroc_limits_and_abstentions():
     families = {"mel": {"known": 0.98, "left_out": 0.96}, "own_decoder": {"known": 1.0, "left_out": None}}
     measured = {"known": 0.969, "families": families, "false_positive_rate": 0.006, "abstained": 0.09}
     assert accuracy_sentences("generated", measured) == [
-        "Self-test: excerpts resynthesized by known decoders are told from real ones with an AUROC of 0.97, those of "
-        "decoders left out of the training with 0.96 (0.5 expected by chance).",
+        "Self-test: excerpts resynthesized by known decoders are separated from real ones with an AUROC of 0.97, those "
+        "of decoders left out of the training with 0.96 (0.5 expected by chance).",
         "0.6 % of the tracks are above the limit for generated.",
         "The check cannot tell for 9 % of the tracks.",
     ]

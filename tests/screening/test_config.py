@@ -5,7 +5,7 @@ import pytest
 from audioae.config import parse_config
 from audioae.errors import ConfigError
 from audioae.screening.config import ScreenConfig
-from audioae.screening.corrupt.check import N_FAULTS
+from audioae.screening.corrupt.check import N_FAULTS, CorruptConfig
 from audioae.screening.registry import CHECKS
 
 
@@ -21,7 +21,7 @@ def test_checks_run_by_default_unless_they_are_turned_off():
 
 def test_a_section_has_the_settings_of_its_check():
     config = parse_config(ScreenConfig, {"corrupt": {"n_sample": 5}}, where="test")
-    assert config.checks["corrupt"] == CHECKS["corrupt"].config(n_sample=5)
+    assert config.checks["corrupt"] == CorruptConfig(n_sample=5)
 
 
 @pytest.mark.parametrize(

@@ -117,10 +117,12 @@ def _classify(
     excess = rule_excess(versions.columns, {name: values[versions.track] for name, values in limits.items()})
     excess = np.concatenate([np.full((len(train), excess.shape[1]), -np.inf), excess])
 
-    def badness(values: np.ndarray) -> np.ndarray:
+    def issue_level(values: np.ndarray) -> np.ndarray:
         return 1.0 - _with_rules(to_scores(values, limit, spread), excess)
 
-    with_rules = HeldOutScores(badness(held_out.seen), {kind: badness(v) for kind, v in held_out.left_out.items()})
+    with_rules = HeldOutScores(
+        issue_level(held_out.seen), {kind: issue_level(v) for kind, v in held_out.left_out.items()}
+    )
     types = measure(with_rules, kinds, kinds == CLEAN)
     measured: dict[str, Any] = {"types": types}
     for side in ("seen", "left_out"):

@@ -121,25 +121,23 @@ def _sample_rate(health: Health) -> float | None:
 
 
 RULES = (
-    CopyRule(
-        "clipped", _whole_peaks, 0.5, "%", "{value:.1f} % of its samples are clipped, {best:.1f} % in the kept copy"
-    ),
-    CopyRule("stereo", _stereo, 0.0, "", "it is mono, the kept copy is stereo"),
+    CopyRule("clipped", _whole_peaks, 0.5, "%", "{value:.1f} % of this copy is clipped, {best:.1f} % of the kept one"),
+    CopyRule("stereo", _stereo, 0.0, "", "this copy is mono, the kept one stereo"),
     CopyRule(
         "cutoff_hz",
         _column("cutoff_hz"),
         2000.0,
         "Hz",
-        "its spectrum ends at {value:.0f} Hz, that of the kept copy at {best:.0f} Hz",
+        "the spectrum of this copy ends at {value:,.0f} Hz, that of the kept one at {best:,.0f} Hz",
     ),
-    CopyRule("lossless", _lossless, 0.0, "", "its codec is lossy, that of the kept copy is lossless"),
-    CopyRule("bit_rate", _bit_rate, 0.2, "kb/s", "its bit rate is {value:.0f} kb/s, the kept copy has {best:.0f} kb/s"),
-    CopyRule("duration_s", _column("duration_s"), 0.1, "s", "it lasts {value:.2f} s, the kept copy lasts {best:.2f} s"),
+    CopyRule("lossless", _lossless, 0.0, "", "this copy is lossy, the kept one lossless"),
+    CopyRule("bit_rate", _bit_rate, 0.2, "kb/s", "this copy has {value:.0f} kb/s, the kept one {best:.0f} kb/s"),
+    CopyRule("duration_s", _column("duration_s"), 0.1, "s", "this copy lasts {value:.2f} s, the kept one {best:.2f} s"),
     CopyRule(
         "sample_rate",
         _sample_rate,
         0.0,
         "Hz",
-        "its sample rate is {value:.0f} Hz, that of the kept copy {best:.0f} Hz",
+        "this copy is sampled at {value:,.0f} Hz, the kept one at {best:,.0f} Hz",
     ),
 )

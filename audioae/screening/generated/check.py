@@ -44,11 +44,11 @@ def files(config: GeneratedConfig) -> Sequence[str]:
 
 
 def self_test(measured: Mapping[str, Any]) -> list[str]:
-    """How well resynthesized excerpts are told from real ones, and how often the check abstains.
+    """How well resynthesized excerpts are separated from real ones, and how often the check abstains.
 
     >>> families = {"mel": {"left_out": 0.96}, "upsampler": {"left_out": 0.78}}
     >>> print(*self_test({"known": 0.969, "families": families, "abstained": 0.09}), sep="\\n")
-    Self-test: excerpts resynthesized by known decoders are told from real ones with an AUROC of 0.97, those of \
+    Self-test: excerpts resynthesized by known decoders are separated from real ones with an AUROC of 0.97, those of \
 decoders left out of the training with 0.78 to 0.96 (0.5 expected by chance).
     The check cannot tell for 9 % of the tracks.
     """
@@ -59,7 +59,7 @@ decoders left out of the training with 0.78 to 0.96 (0.5 expected by chance).
         left_out = [value for family in figures if (value := family.get("left_out")) is not None]
         new = f", those of decoders left out of the training with {_range(left_out)}" if left_out else ""
         sentences.append(
-            f"Self-test: excerpts resynthesized by known decoders are told from real ones with an AUROC of "
+            f"Self-test: excerpts resynthesized by known decoders are separated from real ones with an AUROC of "
             f"{measured['known']:.2f}{new} (0.5 expected by chance)."
         )
     if (rate := measured.get("false_positive_rate")) is not None:

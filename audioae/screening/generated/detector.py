@@ -118,7 +118,7 @@ def upper_limit(values: np.ndarray, share: float) -> float:
 
 
 def measure(examples: Examples, held_out: np.ndarray, fold: np.ndarray, rate: float, seed: int) -> dict[str, Any]:
-    """How well held-out examples are told apart.
+    """How well held-out copies are separated from held-out originals.
 
     Parameters
     ----------

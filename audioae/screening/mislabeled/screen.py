@@ -158,7 +158,7 @@ def _evidence(
         rules.append({"rule": rule, "value": float(scores.without_artist[row]), "limit": 0.0, "unit": ""})
     n_claimed, n_other = int((labels == claimed).sum()), int((labels == other).sum())
     return {
-        "why": f"labeled {claimed}, but of its {len(labels)} nearest tracks {n_other} are {other} and {n_claimed} are "
+        "why": f"labeled {claimed}; of its {len(labels)} nearest tracks, {n_other} are {other} and {n_claimed} are "
         f"{claimed}; the classifier gives {probability[0]:.0f} % for {claimed}, {probability[1]:.0f} % for {other}",
         "neighbors": [
             {"track_id": str(tracks.track_ids[voters[i]]), "label": str(labels[i]), "score": float(cosines[i])}

@@ -21,23 +21,23 @@ MP3 = {**GOOD, "codec": "mpeg_layer_iii", "bit_rate": 320_000}
 @pytest.mark.parametrize(
     ("better", "worse", "rule", "why"),
     [
-        (GOOD, MP3, "lossless", "its codec is lossy, that of the kept copy is lossless"),
-        (MP3, {**MP3, "bit_rate": 128_000}, "bit_rate", "its bit rate is 128 kb/s, the kept copy has 320 kb/s"),
+        (GOOD, MP3, "lossless", "this copy is lossy, the kept one lossless"),
+        (MP3, {**MP3, "bit_rate": 128_000}, "bit_rate", "this copy has 128 kb/s, the kept one 320 kb/s"),
         (
             MP3,
             {**GOOD, "cutoff_hz": 16_000.0},
             "cutoff_hz",
-            "its spectrum ends at 16000 Hz, that of the kept copy at 20000 Hz",
+            "ends at 16,000 Hz, that of the kept one at 20,000 Hz",
         ),
-        (MP3, {**GOOD, "channels": 1, "correlation": None}, "stereo", "it is mono"),
-        (MP3, {**GOOD, "correlation": 1.0}, "stereo", "it is mono"),
-        (MP3, {**GOOD, "flat_fraction": 0.03}, "clipped", "3.0 % of its samples are clipped, 0.0 % in the kept copy"),
-        (GOOD, {**GOOD, "duration_s": 199.8}, "duration_s", "it lasts 199.80 s, the kept copy lasts 200.00 s"),
+        (MP3, {**GOOD, "channels": 1, "correlation": None}, "stereo", "this copy is mono"),
+        (MP3, {**GOOD, "correlation": 1.0}, "stereo", "this copy is mono"),
+        (MP3, {**GOOD, "flat_fraction": 0.03}, "clipped", "3.0 % of this copy is clipped, 0.0 % of the kept one"),
+        (GOOD, {**GOOD, "duration_s": 199.8}, "duration_s", "this copy lasts 199.80 s, the kept one 200.00 s"),
         (
             {"cutoff_hz": None, "sample_rate": 44_100},
             {"cutoff_hz": None, "sample_rate": 32_000},
             "sample_rate",
-            "its sample rate is 32000 Hz",
+            "this copy is sampled at 32,000 Hz",
         ),
     ],
 )

@@ -26,7 +26,7 @@ def test_copies_are_one_finding_with_the_copy_to_keep(store):
     evidence = json.loads(rows["t9"]["evidence"])
     assert evidence["why"] == (
         "same recording (similarity 0.90); keep Title t5 (t5): "
-        "its spectrum ends at 11000 Hz, that of the kept copy at 20000 Hz"
+        "the spectrum of this copy ends at 11,000 Hz, that of the kept one at 20,000 Hz"
     )
     assert evidence["rules"] == [{"rule": "cutoff_hz", "value": 11000, "limit": 20000, "unit": "Hz"}]
     assert (sorted(evidence["copies"]), evidence["keep"]) == (["t0", "t1", "t5", "t9"], "t5")

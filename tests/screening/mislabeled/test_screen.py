@@ -69,7 +69,7 @@ def test_a_mislabeled_album_is_one_finding_with_evidence(world):
     assert (screened.suggestion[sorted(wrong)] == "Rock").all()
     assert (screened.confidence[sorted(wrong)] > 0.3).all()
     evidence = screened.evidence[int(rock[4])]
-    assert evidence["why"].startswith("labeled Folk, but of its 10 nearest tracks ")
+    assert evidence["why"].startswith("labeled Folk; of its 10 nearest tracks, ")
     assert {entry["label"] for entry in evidence["neighbors"]} <= {"Rock", "Jazz"}
     assert [rule["rule"] for rule in evidence["rules"]] == [
         "neighbors' votes: Folk against Rock",
