@@ -27,3 +27,10 @@ def run_chain(config: PipelineConfig, model: DatasetRef | None = None) -> Datase
 def run_configured(path: str, overrides: list[str]) -> None:
     """Run `run_chain` with arguments that are strings, for a child process."""
     run_chain(load_config(PipelineConfig, path, overrides))
+
+
+def copy_datasets(source: Store, target: Store, *datasets: str) -> None:
+    """Copy the published versions of `datasets` to a second store."""
+    for dataset in datasets:
+        for key in source.storage.list(dataset):
+            target.storage.write(key, source.storage.read(key))

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc  # its functions are made at import
+import pyarrow.compute as pc  # its functions are generated at import
 
 from audioae.config import fingerprint
 from audioae.errors import StoreError
@@ -103,7 +103,7 @@ def account(tracks: pa.Table, rejects: pa.Table, embeddings: pa.Table) -> Accoun
     n_states = duplicate.astype(int) + rejected + embedded
     if len(rows := np.flatnonzero(n_states > 1)):
         raise StoreError(
-            f"{len(rows)} tracks are in two states at once, for example {ids[int(rows[0])].as_py()}: the datasets "
+            f"tracks in two states at once: {len(rows)}, for example {ids[int(rows[0])].as_py()}; the datasets "
             "tracks, rejects and embeddings are of different versions; run the pipeline again"
         )
     return Accounting(

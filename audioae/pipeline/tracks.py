@@ -14,7 +14,7 @@ import hashlib
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc  # its functions are made at import
+import pyarrow.compute as pc  # its functions are generated at import
 
 from audioae.catalog.scan import CatalogConfig, scan
 from audioae.config import fingerprint

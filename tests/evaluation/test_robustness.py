@@ -19,7 +19,7 @@ from audioae.pipeline.embed import commit_embeddings, compute_embeddings, pendin
 from audioae.pipeline.index import build_index, read_embeddings
 from audioae.spacing import evenly_spaced
 from audioae.store.dataset import Store
-from tests.pipeline.test_embed import copy_datasets
+from tests.chain import copy_datasets
 
 N = 4
 NAMES = [perturbation.name for perturbation in PERTURBATIONS]

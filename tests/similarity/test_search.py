@@ -23,7 +23,7 @@ from audioae.search.factory import IndexConfig
 from audioae.search.index import SearchIndex
 from audioae.similarity.search import Options
 from audioae.store.dataset import Store
-from tests.pipeline.test_embed import copy_datasets
+from tests.chain import copy_datasets
 from tests.search.made import make_table
 
 CODECS = ("mp3 128 kb/s", "mp3 64 kb/s", "aac 96 kb/s", "ogg vorbis", "48 kHz")
