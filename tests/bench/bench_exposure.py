@@ -1,7 +1,7 @@
 """Effect of hub correction and diversity on neighbor lists, on the store of AUDIOAE_STORE (default: data).
 
-Every track is a query once. Exposure: skewness of the 10-occurrence (0: equal) and the share of tracks in no list. Cost:
-the share of neighbors with the query's label. Variety: the mean cosine within a list.
+Every track is a query once. Exposure: skewness of the 10-occurrence (0: equal) and the share of tracks in no list.
+Cost: the share of neighbors with the query's label. Variety: the mean cosine within a list.
 """
 
 import os

@@ -19,7 +19,7 @@ from audioae.audio.perturbations import ORIGINAL
 from audioae.audio.workers import imap_killable
 from audioae.pipeline.config import Workers
 from audioae.screening.generated.catalog_artifacts import measure_artifacts
-from audioae.screening.generated.check import GeneratedConfig
+from audioae.screening.generated.config import GeneratedConfig
 from audioae.screening.generated.detector import N_FOLDS, Examples, VocoderDetector, folds_of
 from audioae.screening.generated.examples import resynthesize
 from audioae.screening.generated.resynthesis import REAL, read_source, resynthesized_artifacts

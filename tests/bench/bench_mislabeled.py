@@ -29,7 +29,7 @@ from audioae.api import Library
 from audioae.config import load_config
 from audioae.pipeline.config import Workers
 from audioae.pipeline.index import read_embeddings
-from audioae.screening.mislabeled.check import MislabeledConfig
+from audioae.screening.mislabeled.config import MislabeledConfig
 from audioae.screening.mislabeled.label_model import LabelScores
 from audioae.screening.mislabeled.label_noise import swap_labels
 from audioae.screening.mislabeled.labels import TrackLabels, read_labels

@@ -34,11 +34,11 @@ class PlainEncoder(Encoder):
 
 def plain(model: ConvAutoencoder) -> ConvAutoencoder:
     """Build a model with the same weights in plain form."""
-    made = build_model(model.config)
-    assert isinstance(made, ConvAutoencoder)
-    made.encoder = PlainEncoder(model.config.channels)
-    made.load_state_dict(model.state_dict())
-    return made
+    copy = build_model(model.config)
+    assert isinstance(copy, ConvAutoencoder)
+    copy.encoder = PlainEncoder(model.config.channels)
+    copy.load_state_dict(model.state_dict())
+    return copy
 
 
 def training_step(model: ConvAutoencoder, codes: np.ndarray, half: bool) -> Callable[[], None]:

@@ -4,7 +4,8 @@ The 100,000 embeddings are synthetic. Half of the time goes into two beam search
 tracks that it is compared with; a third goes into the pool and its angles. If rules cannot be kept, a playlist takes
 2 s, because the wide search runs too. Smoothness is measured on the demo's store (AUDIOAE_STORE; `audioae demo` makes
 it) for `PAIRS` random pairs of tracks. A playlist counts as smoother if neither its mean nor its largest step is larger
-than that of the tracks nearest to the same path, found under the same rules. Tempos are analyzed in a copy of the store.
+than that of the tracks nearest to the same path, found under the same rules. Tempos are analyzed in a copy of the
+store.
 """
 
 import os

@@ -59,7 +59,7 @@ def run(n: int, n_new: int, n_listeners: int) -> dict[str, Any]:
 
 
 def made_plays(vectors: np.ndarray, n_played: int, n_listeners: int) -> csr_array:
-    """Plays of three random tracks, and of the 97 closest to them among 500 others, from the first `n_played` tracks."""
+    """Plays of three random tracks and of the 97 closest to them among 500 others, of the first `n_played` tracks."""
     rng = np.random.default_rng(0)
     columns = []
     for _ in range(n_listeners):

@@ -3,34 +3,15 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
-
-from audioae.config import Config
 from audioae.progress import Progress
 from audioae.screening.check import Check
+from audioae.screening.corrupt.config import CorruptConfig
 from audioae.screening.text import percent
 
 if TYPE_CHECKING:
     from audioae.library.generation import Generation
     from audioae.pipeline.config import Workers
     from audioae.screening.result import Screened
-
-N_FAULTS = 16  # of `faults.FAULTS`, which is not imported here because it loads scipy
-
-
-class CorruptConfig(Config):
-    """How strict the rules are, and how many tracks are decoded again to train the classifier.
-
-    A rule's limit is this `percentile` of the catalog. Each of `n_sample` tracks gets `n_faults` of the faults in
-    `faults.py`, one at a time; 0 tracks: rules only. The classifier may flag `false_positive_rate` of the clean tracks.
-    `leave_out` also measures how well it finds a fault that it was not trained on.
-    """
-
-    percentile: float = Field(default=99.5, gt=50, lt=100)
-    n_sample: int = Field(default=64, ge=0)
-    n_faults: int = Field(default=5, ge=1, le=N_FAULTS)
-    false_positive_rate: float = Field(default=0.005, gt=0, le=0.1)
-    leave_out: bool = True
 
 
 def run(library: "Generation", config: CorruptConfig, workers: "Workers", progress: Progress) -> "Screened":

@@ -23,7 +23,6 @@ import numpy as np
 from audioae.library.generation import Generation
 from audioae.pipeline.config import Workers
 from audioae.progress import Progress
-from audioae.screening.corrupt.check import CorruptConfig
 from audioae.screening.corrupt.classifier import (
     CLEAN,
     FEATURES,
@@ -35,6 +34,7 @@ from audioae.screening.corrupt.classifier import (
     score_held_out,
     to_scores,
 )
+from audioae.screening.corrupt.config import CorruptConfig
 from audioae.screening.corrupt.faults import FAULTS
 from audioae.screening.corrupt.features import Evidence, Versions, make_versions, oddest_clips, read_evidence
 from audioae.screening.corrupt.rules import MARGIN, broken_rules, rule_excess, rule_limits

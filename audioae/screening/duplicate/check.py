@@ -3,21 +3,15 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from audioae.config import Config
 from audioae.progress import Progress
 from audioae.screening.check import Check
+from audioae.screening.duplicate.config import DuplicateConfig
 from audioae.screening.text import count
 
 if TYPE_CHECKING:
     from audioae.library.generation import Generation
     from audioae.pipeline.config import Workers
     from audioae.screening.result import Screened
-
-
-class DuplicateConfig(Config):
-    """Which copies count: with `near: false` only those with the same bytes."""
-
-    near: bool = True
 
 
 def run(library: "Generation", config: DuplicateConfig, workers: "Workers", progress: Progress) -> "Screened":

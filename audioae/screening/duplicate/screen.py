@@ -22,7 +22,7 @@ from audioae.pipeline.config import Workers
 from audioae.pipeline.index_neighbors import read_index_neighbors
 from audioae.progress import Progress
 from audioae.screening.duplicate.best_copy import Loss, choose_copy
-from audioae.screening.duplicate.check import DuplicateConfig
+from audioae.screening.duplicate.config import DuplicateConfig
 from audioae.screening.result import Screened
 from audioae.screening.text import count
 

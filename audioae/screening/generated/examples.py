@@ -12,7 +12,7 @@ from audioae.model.torchscript_decoder import WaveformDecoder
 from audioae.pipeline.config import Workers
 from audioae.progress import Progress
 from audioae.screening.generated.artifacts import EXTENT
-from audioae.screening.generated.check import GeneratedConfig
+from audioae.screening.generated.config import GeneratedConfig
 from audioae.screening.generated.detector import Examples
 from audioae.screening.generated.resynthesis import SourceAudio, at_rate, read_source, resynthesized_artifacts
 from audioae.screening.generated.section_artifacts import FEATURE_NAMES

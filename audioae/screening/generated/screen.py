@@ -25,7 +25,7 @@ from audioae.pipeline.config import Workers
 from audioae.progress import Progress
 from audioae.screening.generated.artifacts import EXTENT, SECTION_S
 from audioae.screening.generated.catalog_artifacts import measure_artifacts
-from audioae.screening.generated.check import GeneratedConfig
+from audioae.screening.generated.config import GeneratedConfig
 from audioae.screening.generated.detector import N_FOLDS
 from audioae.screening.generated.examples import resynthesize
 from audioae.screening.generated.scores import (

@@ -19,7 +19,7 @@ from audioae.library.generation import Generation
 from audioae.pipeline.config import Workers
 from audioae.pipeline.index import read_embeddings
 from audioae.progress import Progress
-from audioae.screening.mislabeled.check import MislabeledConfig
+from audioae.screening.mislabeled.config import MislabeledConfig
 from audioae.screening.mislabeled.label_model import LabelModel, LabelScores
 from audioae.screening.mislabeled.label_noise import inject_label_noise
 from audioae.screening.mislabeled.labels import TrackLabels, find_neighbors, read_labels

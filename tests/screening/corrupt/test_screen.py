@@ -13,7 +13,7 @@ import pytest
 from audioae.api import Library
 from audioae.audio.perturbations import read_whole
 from audioae.pipeline.config import Workers
-from audioae.screening.corrupt.check import CorruptConfig
+from audioae.screening.corrupt.config import CorruptConfig
 from audioae.screening.corrupt.faults import FAULTS, INTACT
 from audioae.screening.corrupt.features import oddest_clips, read_evidence
 from audioae.screening.corrupt.screen import screen_corrupt

@@ -12,7 +12,7 @@ from audioae.errors import ModelError
 from audioae.pipeline.config import Workers
 from audioae.screening.generated.artifacts import ARTIFACT_NAMES
 from audioae.screening.generated.catalog_artifacts import measure_artifacts
-from audioae.screening.generated.check import GeneratedConfig
+from audioae.screening.generated.config import GeneratedConfig
 from audioae.screening.generated.screen import choose_sample, eligible, load_decoders, screen_generated
 from audioae.screening.generated.vocoders import FAMILIES
 from audioae.screening.result import Screened

@@ -9,7 +9,7 @@ import pytest
 
 from audioae.api import Library
 from audioae.pipeline.config import Workers
-from audioae.screening.mislabeled.check import MislabeledConfig
+from audioae.screening.mislabeled.config import MislabeledConfig
 from audioae.screening.mislabeled.labels import TrackLabels, find_neighbors, read_labels
 from audioae.screening.mislabeled.screen import group_issues, score_labels, screen_mislabeled
 from audioae.search.factory import IndexConfig
