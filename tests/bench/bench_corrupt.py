@@ -17,8 +17,8 @@ import numpy as np
 from audioae.api import Library
 from audioae.audio.health import HEALTH_COLUMNS
 from audioae.pipeline.config import Workers
-from audioae.screening.corrupt.config import CorruptConfig
 from audioae.screening.corrupt.classifier import CLEAN, FEATURES, FaultClassifier
+from audioae.screening.corrupt.config import CorruptConfig
 from audioae.screening.corrupt.faults import FAULTS
 from audioae.screening.corrupt.rules import derive, rule_excess, rule_limits
 from audioae.screening.corrupt.screen import screen_corrupt
