@@ -26,8 +26,6 @@ from audioae.model.config import AugmentConfig
 
 EQ_POINTS = 8
 DB_TO_NEPER = 0.2302585  # ln(10) / 10
-
-
 LIGHT = AugmentConfig(roll_mels=0, eq_db=1.0, background_share=0.0, mask_mels=8)
 
 

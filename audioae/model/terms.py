@@ -9,9 +9,8 @@ Conventions
 - A term lists what it `NEEDS` from the bottleneck or the loader; `ModelConfig` checks it.
 - Pairs: the first and the second half of a batch are two clips of the same tracks, in the same order.
 
-Source: KL of diagonal Gaussians: Kingma and Welling 2014, appendix B; free bits: Kingma et al. 2016; sparse KL: Ng
-2011, "Sparse autoencoder"; contractive: Rifai et al. 2011, with Hutchinson's estimate; InfoNCE: Chen et al. 2020
-(SimCLR); VICReg: Bardes et al. 2022.
+Source: free bits: Kingma et al. 2016; contractive: Rifai et al. 2011, with Hutchinson's estimate. `losses.py` names the
+sources of the other terms.
 """
 
 from __future__ import annotations
