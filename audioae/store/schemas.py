@@ -147,7 +147,7 @@ FINDINGS = pa.schema(
     ]
 )
 
-# One row per check of a screening: what it found out about itself.
+# One row per check of a screening: what it measured about itself.
 SCREENINGS = pa.schema(
     [
         _required("check", pa.string()),
@@ -189,7 +189,8 @@ TEMPOS = pa.schema(
 
 RESIDUE_DIM = 83
 
-# What the making of a track left in its waveform. What the numbers mean: `audio/residue.py`; NaN: nothing to measure.
+# Decoder artifacts of a track, as `screening/generated/artifacts.py` defines them; NaN: nothing to measure. The dataset
+# and its column keep the name of older versions.
 RESIDUES = pa.schema(
     [
         _required("track_id", pa.string()),

@@ -31,8 +31,7 @@ def test_generated_reports_auroc_limits_and_abstentions():
     assert accuracy_sentences("generated", measured) == [
         "Self-test: excerpts resynthesized by known decoders are separated from real ones with an AUROC of 0.97, those "
         "of decoders left out of the training with 0.96 (0.5 expected by chance).",
-        "0.6 % of the tracks are above the limit for generated.",
-        "The check cannot tell for 9 % of the tracks.",
+        "0.6 % of the tracks exceed the limit for generated; for 9 % the check cannot tell.",
     ]
 
 
