@@ -4,7 +4,8 @@ Conventions
 -----------
 - A check is a folder `audioae/screening/<name>/` whose `check.py` defines a `Check` called `CHECK`, plus its name in
   `registry.NAMES`. Configuration, verdicts, command, report and page read the registry; no other code names a check.
-- `check.py` is imported with every config, so it imports nothing heavy: `run` imports the module that does the work.
+- `check.py` and its settings, `config.py`, are imported with every config, so they import nothing heavy: `run` imports
+  the module that does the work.
 - All checks run the same way: `run(library, config, workers, progress) -> Screened`.
 """
 

@@ -5,7 +5,7 @@ import pytest
 from audioae.config import parse_config
 from audioae.errors import ConfigError
 from audioae.screening.config import ScreenConfig
-from audioae.screening.corrupt.check import N_FAULTS, CorruptConfig
+from audioae.screening.corrupt.config import N_FAULTS, CorruptConfig
 from audioae.screening.registry import CHECKS
 
 

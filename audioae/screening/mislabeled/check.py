@@ -1,4 +1,4 @@
-"""The check mislabeled: its settings, and how the rest of audioae finds it."""
+"""The check mislabeled: its title, its self-test in words, and where the rest of audioae starts it."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any

@@ -8,7 +8,7 @@ import pytest
 from audioae.audio.config import ClipConfig, DecodeConfig
 from audioae.audio.extract import Extracted
 from audioae.errors import AudioError
-from audioae.screening.corrupt.check import N_FAULTS
+from audioae.screening.corrupt.config import N_FAULTS
 from audioae.screening.corrupt.faults import FAULTS, INTACT, extract_faulty
 from tests.audio.made import music, write
 
