@@ -114,7 +114,7 @@ def _lines(document: dict[str, Any]) -> list[Any]:
     minutes = document["duration_s"] / 60
     rows = [{**entry, "title": f"* {entry['title']}" if entry["waypoint"] else entry["title"]} for entry in entries]
     steps = [{"": name, **values} for name, values in document["smoothness"].items()]
-    gave_way = [f"gave way: {rule}: {what}" for rule, what in document["gave_way"].items()]
+    relaxed = [f"relaxed: {rule}: {how}" for rule, how in document["gave_way"].items()]
     return [
         rows_table(rows, columns, f"{document['name']}: {len(entries)} tracks, {minutes:.1f} minutes"),
         rows_table(
@@ -122,7 +122,7 @@ def _lines(document: dict[str, Any]) -> list[Any]:
             ("", "mean", "largest"),
             "Step size (radians): this playlist and alternatives between the same waypoints",
         ),
-        *(gave_way or ["every rule is kept"]),
+        *(relaxed or ["every rule is kept"]),
         *document["notes"],
     ]
 

@@ -133,6 +133,7 @@ def simulate(
     out: Annotated[str, typer.Argument(help="The Parquet file to write.")],
     truth: Annotated[str, typer.Option(help="CSV or Parquet with track_id or path, true_label or label, and numbers.")],
     listeners: Annotated[int, typer.Option(min=1, help="Number of listeners.")] = 300,
+    unplayed: Annotated[float, typer.Option(min=0, max=0.99, help="Share of the tracks that nobody plays.")] = 0.0,
     seed: Annotated[int, typer.Option(help="Another seed gives other listeners.")] = 0,
     store: StoreOption = "data",
     as_json: JsonOption = False,
@@ -147,7 +148,7 @@ def simulate(
     """
     from audioae.recommend.simulated_log import write_simulated_log
 
-    n_plays = write_simulated_log(open_library(store), truth, out, n_listeners=listeners, seed=seed)
+    n_plays = write_simulated_log(open_library(store), truth, out, n_listeners=listeners, unplayed=unplayed, seed=seed)
     show(
         as_json,
         {"path": out, "plays": n_plays, "listeners": listeners},

@@ -77,7 +77,7 @@ def make_metadata(
 ) -> TrackMetadata:
     """Make metadata from raw columns: None, NaN and "" mean unknown.
 
-    >>> make_facts(["a", "b", "c"], artists=["x", None, "x"]).groups.tolist()
+    >>> make_metadata(["a", "b", "c"], artists=["x", None, "x"]).groups.tolist()
     [1, 0, 1]
     """
     columns = (_column(values, len(ids)) for values in (labels, artists, albums, folds))

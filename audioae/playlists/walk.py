@@ -177,12 +177,13 @@ def _relaxed(problem: Problem, order: np.ndarray) -> dict[str, str]:
             ends = " to ".join(f"{values[i]:.4g}" for i in sorted(problem.fixed))
             largest = np.nanmax(np.abs(np.diff(values)))
             sentences[name] = (
-                f"{int(count[0])} violations in {problem.n - 1} steps; the largest step is {largest:.3g}, and the "
-                f"values at the waypoints are {ends}"
+                f"{_counted(count[0], 'violation')} in {problem.n - 1} steps; the largest step is {largest:.3g}, "
+                f"and the values at the waypoints are {ends}"
             )
         elif name == "artist_window":
             sentences[name] = (
-                f"{int(count[0])} pairs of tracks by one artist within {options.artist_window} consecutive tracks"
+                f"{_counted(count[0], 'pair')} of tracks by one artist within "
+                f"{options.artist_window} consecutive tracks"
             )
         elif name == "max_per_artist":
             most = np.bincount(problem.artist[order]).max()
@@ -191,3 +192,7 @@ def _relaxed(problem: Problem, order: np.ndarray) -> dict[str, str]:
             total = problem.duration_s[order].sum()
             sentences[name] = f"{total:.0f} s, wanted {options.duration_s:.0f} +- {options.tolerance_s:.0f} s"
     return sentences
+
+
+def _counted(n: float, noun: str) -> str:
+    return f"{n:.0f} {noun}{'' if n == 1 else 's'}"

@@ -12,7 +12,7 @@ Conventions
 
 Why both: a listener's own tastes explain a recommendation and need no other listeners, while other listeners' plays
 show which kinds of similarity matter. On simulated listeners (`audioae recommend measure`) both together rank better
-than the own tastes alone (nDCG@10 .609 against .594); `others` alone ranks as well as both, but a log of few listeners
+than the own tastes alone (nDCG@10 .615 against .597); `others` alone ranks as well as both, but a log of few listeners
 has only the own tastes.
 """
 
