@@ -52,8 +52,8 @@ def find_config(name: str, folder: str = "") -> str:
         return str(packaged)
     known = [one.rpartition("/")[2] for one in list_configs() if one.rpartition("/")[0] == folder]
     close = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    raise ConfigError(f"{name}: no such config; {hint}Expected a YAML file, or one of {', '.join(known)}.")
+    hint = f"Did you mean {close[0]!r}? " if close else ""
+    raise ConfigError(f"{name}: no such config. {hint}Expected a YAML file, or one of {', '.join(known)}.")
 
 
 def _first_comment(path: Path) -> str:

@@ -32,9 +32,9 @@ def test_finds_a_config_by_name_and_a_file_wins(tmp_path: Path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "folder", "message"),
     [
-        ("dmeo", "", r"dmeo: no such config; did you mean 'demo'\? Expected a YAML file, or one of demo, pipeline"),
-        ("/nowhere/c.yaml", "", r"/nowhere/c.yaml: no such config; Expected a YAML file, or one of demo"),
-        ("vqae", "model", r"did you mean 'vqvae'\? Expected a YAML file, or one of beta_vae, contractive"),
+        ("dmeo", "", r"dmeo: no such config. Did you mean 'demo'\? Expected a YAML file, or one of demo, pipeline"),
+        ("/nowhere/c.yaml", "", r"/nowhere/c.yaml: no such config. Expected a YAML file, or one of demo"),
+        ("vqae", "model", r"Did you mean 'vqvae'\? Expected a YAML file, or one of beta_vae, contractive"),
     ],
 )
 def test_an_unknown_name_lists_the_names(name: str, folder: str, message: str):

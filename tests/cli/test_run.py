@@ -70,7 +70,7 @@ def test_a_config_without_screening_omits_that_stage_from_the_plan(started: Star
     [
         (("run", "similar"), "ConfigError: audioae run similar: no config; wanted audioae run similar CONFIG"),
         (("run", "smilar", "tiny"), "ConfigError: audioae run smilar: no such stage; wanted one of catalog, mels"),
-        (("run", "dmeo"), "ConfigError: dmeo: no such config; did you mean 'demo'? Expected a YAML file, or one of"),
+        (("run", "dmeo"), "ConfigError: dmeo: no such config. Did you mean 'demo'? Expected a YAML file, or one of"),
         (("run", "tiny", "--set", "trian.steps=3"), "trian: unknown key; did you mean 'train'?"),
         (("demo", "--set", "train.steps"), "ConfigError: --set 'train.steps': wanted key.path=value"),
         (("configs", "dmeo"), "ConfigError: dmeo: no such config"),
