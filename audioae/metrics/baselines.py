@@ -56,7 +56,7 @@ def baselines(
     Parameters
     ----------
     codes : np.ndarray, shape (n_clips, 128, 130), uint8
-        May be a memory map: it is read in blocks.
+        Read in blocks, so a memory map is fine.
     peak_db : np.ndarray, shape (n_clips,), float32
         Absolute level of each clip's maximum, dB.
     track : np.ndarray, shape (n_clips,), int64
@@ -133,7 +133,7 @@ def _features_of_tracks(features: np.ndarray, track: np.ndarray, n: int) -> np.n
         )
     if not np.isfinite(features).all():
         bad = np.flatnonzero(~np.isfinite(features).all(axis=1))
-        raise EvaluationError(f"baselines: features of {len(bad)} rows hold NaN or infinity, the first is {bad[0]}")
+        raise EvaluationError(f"baselines: features of {len(bad)} rows contain NaN or infinity, the first is {bad[0]}")
     return features if len(features) == n else _track_means(lambda rows: features[rows], track, n)
 
 

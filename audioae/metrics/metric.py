@@ -20,7 +20,7 @@ import numpy as np
 
 from audioae.errors import EvaluationError
 
-N_DRAWS = 2000
+N_RESAMPLES = 2000
 LEVEL = 0.95
 
 
@@ -77,21 +77,21 @@ class Metric:
         return int(self.columns.any(axis=1).sum())
 
     @cached_property
-    def draws(self) -> np.ndarray:
-        """Value on each of `N_DRAWS` bootstrap resamples, which all metrics over the same groups share."""
+    def resamples(self) -> np.ndarray:
+        """Value on each of `N_RESAMPLES` bootstrap resamples, which all metrics over the same groups share."""
         scored = self.columns.any(axis=1)
         groups = self.groups if len(set(self.groups[scored])) > 1 else np.arange(len(self.groups))
         present, group = np.unique(groups, return_inverse=True)
         sums = np.stack([np.bincount(group, column, len(present)) for column in self.columns.T], axis=1)
         rng = np.random.default_rng(0)
-        counts = rng.multinomial(len(present), np.full(len(present), 1 / len(present)), size=N_DRAWS)
+        counts = rng.multinomial(len(present), np.full(len(present), 1 / len(present)), size=N_RESAMPLES)
         with np.errstate(invalid="ignore", divide="ignore"):
             return self.reduce(counts @ sums)
 
     @property
     def interval(self) -> tuple[float, float]:
         """Percentile interval at level `LEVEL`."""
-        return _percentiles(self.draws)
+        return _percentiles(self.resamples)
 
 
 def mean_metric(key: str, values: np.ndarray, groups: np.ndarray, higher_is_better: bool | None = True) -> Metric:
@@ -132,7 +132,7 @@ def difference(metric: Metric, other: Metric) -> Difference:
             f"{metric.key} ({len(metric.groups)} tracks) and {other.key} ({len(other.groups)} tracks) cover different "
             "tracks; restrict both to the tracks that they share"
         )
-    return Difference(metric.value - other.value, _percentiles(metric.draws - other.draws))
+    return Difference(metric.value - other.value, _percentiles(metric.resamples - other.resamples))
 
 
 def average(metrics: Sequence[Metric]) -> Metric:
@@ -152,7 +152,7 @@ class MetricSet:
         return MetricSet(self.metrics + other.metrics, self.omitted + other.omitted)
 
 
-def _percentiles(draws: np.ndarray) -> tuple[float, float]:
+def _percentiles(values: np.ndarray) -> tuple[float, float]:
     tail = 100 * (1 - LEVEL) / 2
-    low, high = np.nanpercentile(draws, [tail, 100 - tail])
+    low, high = np.nanpercentile(values, [tail, 100 - tail])
     return float(low), float(high)

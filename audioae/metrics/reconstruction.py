@@ -67,7 +67,7 @@ def measure(
     Parameters
     ----------
     codes : np.ndarray, shape (n_clips, 128, 130), uint8
-        May be a memory map: it is read in blocks.
+        Read in blocks, so a memory map is fine.
     track : np.ndarray, shape (n_clips,), int64
         Row of each clip's track in `metadata`.
     metadata : TrackMetadata

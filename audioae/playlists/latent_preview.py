@@ -29,7 +29,7 @@ class LatentPreview:
 
 
 def preview_path(library: Generation, waypoints: Sequence[Track], n: int = 7) -> LatentPreview:
-    """Decode `n` embeddings evenly between waypoints (rows of `tracks`), and turn them into sound.
+    """Decode `n` evenly spaced points of the path between tracks, and turn them into sound.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def preview_path(library: Generation, waypoints: Sequence[Track], n: int = 7) ->
     pooled = np.stack([library.embedder.embed(of_track)[0].mean(axis=0) for of_track in codes])
     lengths = np.maximum(np.linalg.norm(pooled, axis=1), 1e-12)
     units = pooled / lengths[:, None]
-    places = np.arange(len(waypoints)) * (n - 1)  # n points on every leg, of which every so many are decoded
+    places = np.arange(len(waypoints)) * (n - 1)  # n points on every leg, thinned below to n on the whole path
     path = interpolate(units, places, "spherical") * np.interp(np.arange(places[-1] + 1), places, lengths)[:, None]
     mels = library.embedder.decode(path[:: len(waypoints) - 1].astype(np.float32))
     sound = np.concatenate([mel_waveform(mel) for mel in mels])

@@ -83,7 +83,7 @@ def corridor(tracks: PlaylistTracks, waypoints: Sequence[int], options: Playlist
 
 
 def _off_curve(tracks: PlaylistTracks, waypoints: Sequence[int], options: PlaylistOptions) -> np.ndarray:
-    """Mask (n,) of the tracks that violate a curve for any order of tracks, judged by the waypoints' values."""
+    """Mask (n,) of the tracks whose values violate a curve in every playlist between these waypoints."""
     off = np.zeros(len(tracks.embeddings), bool)
     for name, curve in options.curves.items():
         values = np.asarray(tracks.values[name], np.float64)

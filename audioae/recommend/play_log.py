@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc  # its functions are made at import
+import pyarrow.compute as pc
 from scipy.sparse import csr_array
 
 from audioae.errors import SearchError

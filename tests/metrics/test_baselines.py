@@ -165,7 +165,7 @@ def test_memory_does_not_grow_with_the_number_of_clips(catalog, monkeypatch: pyt
         ({"track": np.array([0, 0, 0, 0, 2, 2, 2, 2])}, "1 of 3 tracks have no clip, the first is row 1"),
         ({"track": np.array([-1, 0, 0, 0, 1, 1, 1, 1])}, "got track -1"),
         ({"features": np.zeros((5, 3))}, "a row for each of 8 clips or 2 tracks"),
-        ({"features": np.full((8, 3), np.nan)}, "features of 8 rows hold NaN or infinity, the first is 0"),
+        ({"features": np.full((8, 3), np.nan)}, "features of 8 rows contain NaN or infinity, the first is 0"),
     ],
 )
 def test_refuses_input_that_does_not_match(change, message: str):

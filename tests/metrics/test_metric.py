@@ -6,7 +6,7 @@ from scipy import stats
 from sklearn.metrics import r2_score
 
 from audioae.errors import EvaluationError
-from audioae.metrics.metric import N_DRAWS, Metric, MetricSet, difference, explained, mean_metric, ratio, skewness
+from audioae.metrics.metric import N_RESAMPLES, Metric, MetricSet, difference, explained, mean_metric, ratio, skewness
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -56,7 +56,7 @@ def test_interval_equals_that_of_a_plain_bootstrap():
     metric = mean_metric("mean", values, np.arange(200))
     rows = np.random.default_rng(3).integers(200, size=(4000, 200))
     plain = np.percentile(values[rows].mean(axis=1), [2.5, 97.5])
-    assert metric.draws.shape == (N_DRAWS,)
+    assert metric.resamples.shape == (N_RESAMPLES,)
     assert metric.interval == pytest.approx(plain, abs=0.02)
     assert metric.interval == mean_metric("mean", values, np.arange(200)).interval, "deterministic"
 
@@ -100,7 +100,7 @@ def test_resamples_without_scored_tracks_are_ignored():
     values = np.full(40, np.nan)
     values[:2] = 0.0, 1.0
     metric = mean_metric("rare", values, np.arange(40))
-    assert np.isnan(metric.draws).any()
+    assert np.isnan(metric.resamples).any()
     assert metric.interval == (0.0, 1.0)
 
 
