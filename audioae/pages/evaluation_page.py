@@ -111,9 +111,9 @@ def _tracks(data: PageData, rows: np.ndarray) -> dict[Key, PageTrack]:
     named |= {row for row, track_id in enumerate(metadata.ids) if track_id in hub_ids}
     return {
         row: PageTrack(
-            data.titles[row] or str(metadata.ids[row]),
-            metadata.artists[row],
-            metadata.labels[row],
+            str(data.titles[row] or metadata.ids[row]),
+            str(metadata.artists[row]),
+            str(metadata.labels[row]),
             data.mels.get(row),
             data.clips.get(row),
         )

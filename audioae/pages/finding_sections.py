@@ -67,11 +67,9 @@ def _with_tracks(entries: Sequence[Entry], tracks: Tracks) -> list[dict[str, Any
 
 
 def _rules(rules: Any) -> list[tuple[str, str, str]]:
-    return [
-        (
-            words(rule.get("rule", "")),
-            *(f"{brief(rule.get(name))} {rule.get('unit') or ''}".strip() for name in ("value", "limit")),
-        )
-        for rule in (rules if isinstance(rules, list) else [])
-        if isinstance(rule, Mapping)
-    ]
+    rows = [rule for rule in rules if isinstance(rule, Mapping)] if isinstance(rules, list) else []
+    return [(words(rule.get("rule", "")), _with_unit(rule, "value"), _with_unit(rule, "limit")) for rule in rows]
+
+
+def _with_unit(rule: Entry, name: str) -> str:
+    return f"{brief(rule.get(name))} {rule.get('unit') or ''}".strip()

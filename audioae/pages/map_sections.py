@@ -69,7 +69,7 @@ def gallery(neighbors: Sequence[NeighborLists], titles: Sequence[str], metadata:
 def confusion(document: Mapping[str, Any]) -> Section:
     """The confusion matrix of true and predicted labels."""
     anchor, title, matrix = "confusion", "Confusion matrix", document.get("confusion")
-    if not matrix or not matrix.get("labels"):
+    if not matrix or not np.any(matrix["counts"]):
         return left_out(anchor, title, "no label could be predicted")
     counts, labels = np.asarray(matrix["counts"]), list(matrix["labels"])
     most = np.sort(np.argsort(-counts.sum(axis=1), kind="stable")[:MAX_CONFUSION])

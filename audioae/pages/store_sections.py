@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 NOT_CHARTED = ("step", "split", "learning_rate", "clips_per_s")
+CHART_NAMES = {"mse": "mean squared error", "info_nce": "InfoNCE", "vicreg": "VICReg", "grad_norm": "gradient norm"}
 SHOWN_ARTISTS = 10
 
 Entry = Mapping[str, Any]
@@ -71,7 +72,8 @@ def training(metrics: Sequence[Entry], why: str) -> Section:
     anchor, title = "training", "Training"
     names = [name for name in dict.fromkeys(key for row in metrics for key in row) if name not in NOT_CHARTED]
     names.sort(key=lambda name: name != "loss")
-    charts = [curves(words(name), series) for name in names if (series := _series(metrics, name))]
+    shown = [(CHART_NAMES.get(name, words(name)), series) for name in names if (series := _series(metrics, name))]
+    charts = [curves(name, series) for name, series in shown]
     if not charts:
         return left_out(anchor, title, why or "the log of the training has no numbers")
     return Section(anchor, title, render("training", charts=charts))

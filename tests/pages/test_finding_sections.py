@@ -24,7 +24,7 @@ def test_group_is_one_card_with_its_number_of_tracks():
     assert html.count("<article") == 1
     assert "9 tracks in one finding" in text
     assert "and 7 more" in text
-    assert "9 of 16 tracks are issues (score below 0.40). The check cannot tell for 2 tracks." in text
+    assert "The check flags 9 of 16 tracks (score below 0.40). It cannot tell for 2." in text
     assert "Shown: the worst 1 of 3 findings." in text
 
 
@@ -33,7 +33,7 @@ def test_check_that_could_not_run_says_why():
     text = text_of(html_of(check))
     assert "No track was checked." in text
     assert "no labels" in text
-    assert "issues" not in text.split("not a verdict.")[1]
+    assert "flags" not in text
 
 
 def test_self_test_is_a_sentence_and_its_figures_are_folded():

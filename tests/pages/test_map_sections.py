@@ -71,6 +71,11 @@ def test_confusion_shows_the_most_frequent_labels():
     assert f"{counts.sum()} of {counts.sum()} predictions are correct" in text
 
 
+def test_confusion_without_predictions_gives_a_reason():
+    document = {"confusion": {"labels": ["a", "b"], "counts": [[0, 0], [0, 0]], "how": "linear probe"}}
+    assert unavailable(map_sections.confusion(document).body) == ["no label could be predicted"]
+
+
 def test_codebook_sums_up_its_groups():
     book = DOCUMENT["codebook"] | {"perplexity": [10.0, 12.0, 14.0, 16.0], "dead": [1, 0, 2, 0]}
     body = map_sections.codebook({"codebook": book}).body

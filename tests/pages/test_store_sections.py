@@ -31,7 +31,7 @@ def test_a_sample_of_rejected_tracks_says_so():
 
 def test_training_has_a_chart_per_logged_number_the_loss_first():
     body = store_sections.training(LOG, "").body
-    assert re.findall(r"<h3>(.*?)</h3>", body) == ["loss", "mse"]
+    assert re.findall(r"<h3>(.*?)</h3>", body) == ["loss", "mean squared error"]
     assert "at the end: training 1.67, held out 1.67" in body
     assert unavailable(store_sections.training([], "for a reason").body) == ["for a reason"]
 
