@@ -63,8 +63,14 @@ def test_a_check_describes_itself(name: str):
     assert check.self_test({"types": None, "families": None, "random": None, "auroc": 0.97}) == []
 
 
-def test_reading_the_registry_loads_nothing_heavy():
-    heavy = ["torch", "faiss", "librosa", "numba", "soundfile", "av", "sklearn", "scipy", "matplotlib", "pyarrow"]
-    code = f"import sys, audioae.screening.config; print([m for m in {heavy!r} if m in sys.modules])"
+HEAVY = ["torch", "faiss", "librosa", "numba", "soundfile", "av", "sklearn", "scipy", "matplotlib"]
+
+
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [("config", [*HEAVY, "numpy", "pyarrow"]), ("findings", HEAVY), ("run", HEAVY)],
+)
+def test_configs_findings_and_the_stage_import_nothing_heavy(module: str, heavy: list[str]):
+    code = f"import sys, audioae.screening.{module}; print([m for m in {heavy!r} if m in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert run.stdout.strip() == "[]", run.stdout + run.stderr
