@@ -1,4 +1,4 @@
-"""Arrays as pictures that stand in the page itself, as base64.
+"""Arrays as pictures that are embedded in the page, in base64.
 
 Convention: matplotlib is imported when the first picture is drawn.
 """

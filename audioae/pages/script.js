@@ -1,5 +1,5 @@
 "use strict";
-// One sound at a time; marks, mels and lists all name a track by its row.
+// Marks, clips and lists name a track by its key, in data-row. One clip plays at a time.
 const data = JSON.parse(document.getElementById("data").textContent);
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const one = (selector, root = document) => root.querySelector(selector);
@@ -20,7 +20,7 @@ function nameOf(row) {
   return artist ? `${title} – ${artist}` : title;
 }
 
-// ---- clips: a mel that plays
+// ---- clips: a spectrogram that plays
 
 function dress(button) {
   const row = button.dataset.row;
@@ -32,7 +32,7 @@ function dress(button) {
   }
   button.disabled = !(row in data.clips);
   button.hidden = button.disabled && !data.mels[row];
-  button.setAttribute("aria-label", (button.disabled ? "No clip of " : "Play ") + nameOf(row));
+  button.setAttribute("aria-label", (button.disabled ? "No audio: " : "Play ") + nameOf(row));
   button.addEventListener("click", () => play(row));
   return button;
 }
@@ -129,9 +129,9 @@ function showPanel(row, near) {
     const go = make("button", "", "go");
     go.type = "button";
     go.addEventListener("click", () => choose(other));
-    const judged = label && otherLabel ? (label === otherLabel ? "✓ " : "≠ ") : "";
+    const sign = label && otherLabel ? (label === otherLabel ? "✓ " : "≠ ") : "";
     const kind = label && otherLabel ? (label === otherLabel ? "match" : "differs") : "";
-    go.append(make("b", otherTitle), make("span", otherArtist), make("small", judged + otherLabel, kind));
+    go.append(make("b", otherTitle), make("span", otherArtist), make("small", sign + otherLabel, kind));
     const item = make("li");
     item.append(clipButton(other, "small"), go, make("small", score.toFixed(3), "score"));
     list.append(item);

@@ -1,6 +1,6 @@
 """The report's sections on a store as a whole: accounting, training, exposure, and the gate of the index.
 
-Convention: each takes plain data as the store has it; if there is none, the section is a sentence.
+Convention: each takes plain data as the store has it; a section without data says why it has none.
 """
 
 from collections.abc import Mapping, Sequence
