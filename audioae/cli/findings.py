@@ -122,7 +122,7 @@ def _show_track(opened: "Findings", query: str, as_json: bool) -> None:
     from audioae.api import Library
 
     track = Library(opened.store, opened.index_ref).find(query)
-    rows = opened.of_track(track["track_id"])
+    rows = opened.of_track(str(track.track_id))
     lines: list[Any] = [f"{track['title']} - {track['artist'] or 'no artist'}: {track['uri']}"]
     for row in rows:
         evidence = {name: value for name, value in row["evidence"].items() if name not in ("why", "rules", "neighbors")}

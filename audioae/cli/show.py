@@ -10,7 +10,7 @@ Conventions
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -71,9 +71,9 @@ def _cell(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def plain(result: dict[str, Any]) -> dict[str, Any]:
+def plain(result: Mapping[str, Any]) -> dict[str, Any]:
     """A copy that JSON can hold: dates become ISO 8601."""
-    return json.loads(json.dumps(result, default=lambda value: getattr(value, "isoformat", lambda: str(value))()))
+    return json.loads(json.dumps(dict(result), default=lambda value: getattr(value, "isoformat", lambda: str(value))()))
 
 
 def open_library(root: str, embeddings: str | None = None) -> "Library":

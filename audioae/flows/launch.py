@@ -79,8 +79,9 @@ def start(flow: str, config_path: str, overrides: Sequence[str] = ()) -> str:
     for name in ("prefect.flow_runs", "prefect.task_runs"):
         logging.getLogger(name).addFilter(_is_not_ours)
     run = getattr(importlib.import_module(f"audioae.flows.{flow}"), flow)
-    settings = {PREFECT_SERVER_ANALYTICS_ENABLED: False, PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: 120}
-    with temporary_settings(settings):
+    with temporary_settings(
+        {PREFECT_SERVER_ANALYTICS_ENABLED: False, PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: 120}
+    ):
         return run(config_path, list(overrides))
 
 
