@@ -1,7 +1,6 @@
 """Compose one track: an artist's sound, a form of sections, and the notes of every part.
 
-Conventions: all that is random comes from the seeds given; times are in beats until
-`Score.seconds` makes seconds of them.
+Conventions: all randomness comes from the generator passed in; times are in beats until `Score.seconds` converts them.
 """
 
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ from audioae.demo.patterns import Hit, melody, play_drums, play_steps
 from audioae.demo.styles import Range, Style, StylePart
 
 VOICE = "voice"
-QUIET = 0.2  # sections that push less are intros and breaks
+QUIET = 0.2  # sections with less push are intros and breaks
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Seat:
 
 @dataclass(frozen=True)
 class Sound:
-    """What makes an artist recognizable: the band, the kit, the room, the tempi and the feel."""
+    """The sound that an artist keeps on every track: the band, the kit, the room, the tempi and the feel."""
 
     seats: tuple[Seat, ...]
     tempo: float
@@ -69,7 +68,7 @@ class Score:
     drums: list[Hit]
 
     def seconds(self, beats: float) -> float:
-        """When a beat sounds, with the swing of the artist."""
+        """The time of a beat, with the artist's swing."""
         grid, swing = self.style.swing_beats, self.sound.swing
         pair, inside = divmod(beats, 2 * grid)
         late = inside * (1 + swing) if inside < grid else grid * (1 + swing) + (inside - grid) * (1 - swing)
@@ -82,16 +81,16 @@ class Score:
 
     @property
     def instrumentalness(self) -> float:
-        """1 minus the share of the track in which somebody sings words."""
+        """1 minus the share of the track that has singing."""
         sung = [hit for line in self.lines if line.seat.instrument == VOICE for hit in line.hits]
         sung_s = sum(hit.beats for hit in sung) * 60 / self.tempo
         return round(1 - min(sung_s / self.duration_s, 1), 3)
 
 
 def make_sound(style: Style, rng: np.random.Generator) -> Sound:
-    """Draw an artist of a style."""
+    """Draw the sound of an artist who plays a style."""
     missing = [part for part in style.parts if rng.random() >= part.chance]
-    missing = missing[: max(len(style.parts) - 3, 0)]  # two is company, three is a band
+    missing = missing[: max(len(style.parts) - 3, 0)]  # at least three parts remain
     seats = []
     for i, part in enumerate(style.parts):
         seat = Seat(
@@ -123,7 +122,7 @@ def make_sound(style: Style, rng: np.random.Generator) -> Sound:
 
 
 def compose(style: Style, sound: Sound, duration_s: float, rng: np.random.Generator) -> Score:
-    """Write one track in an artist's manner."""
+    """Compose one track in an artist's sound."""
     tempo = round(_between(style.tempo, 0.65 * sound.tempo + 0.35 * rng.random()), 1)
     energy = round(_between(style.energy, 0.3 * sound.energy + 0.7 * rng.random()), 3)
     mode = sound.mode if rng.random() < 0.6 else _pick(style.modes, rng)
@@ -144,7 +143,7 @@ def compose(style: Style, sound: Sound, duration_s: float, rng: np.random.Genera
 
 
 def _form(style: Style, bars: float, rng: np.random.Generator) -> list[list[Span]]:
-    """Sections of two or four bars: an intro, verses, lifts and a break; verse and lift have chords of their own."""
+    """Sections of two or four bars: an intro, verses, lifts and a break; verse and lift have different chords."""
     n_bars = int(np.ceil(bars))
     size = 4 if n_bars >= 16 else 2
     chords = {name: _pick(PROGRESSIONS[_pick(style.progressions, rng)], rng) for name in ("verse", "lift")}
@@ -170,7 +169,7 @@ def _form(style: Style, bars: float, rng: np.random.Generator) -> list[list[Span
 
 
 def _cast(seats: Sequence[Seat], progress: float, push: float, rng: np.random.Generator) -> list[Seat]:
-    """Who plays in a section: nearly all who have come in by then, or, where it is quiet, one or two."""
+    """Choose who plays in a section: nearly all who have entered by then, or one or two where it is quiet."""
     entered = [seat for seat in seats if seat.part.after <= progress]
     if push < QUIET:
         pitched = [seat for seat in entered if seat.part.center >= 48]

@@ -1,7 +1,7 @@
-"""Drums and percussion: skins are falling sines, metal is inharmonic partials and noise.
+"""Drums and percussion: skins are sines with a falling pitch, metal is inharmonic partials and noise.
 
 Conventions: a drum is a function of a `Kit` and the sample rate; it returns float32, shape (n,), peak about 1.
-A kit's `tune`, `ring` and `bright` are factors around 1: they make one artist's kit differ from another's.
+A kit's `tune`, `ring` and `bright` are factors around 1 that distinguish one artist's kit from another's.
 """
 
 from collections.abc import Callable
@@ -39,7 +39,7 @@ def _skin(start_hz: float, end_hz: float, glide_s: float, ring_s: float, click: 
 def _rattle(
     body_hz: float, body: float, low_hz: float, high_hz: float, ring_s: float, attack_s: float = 0.0008
 ) -> Callable[[Kit], np.ndarray]:
-    """Band-limited noise, with or without a tuned body: snares, brushes, shakers, claps of rain."""
+    """Band-limited noise, with or without a tuned body: snares, brushes, shakers."""
 
     def hit(kit: Kit) -> np.ndarray:
         n = int(kit.rate * (ring_s * kit.ring * 5 + attack_s))
@@ -85,8 +85,8 @@ def clap(kit: Kit) -> np.ndarray:
 
 def chip_noise(kit: Kit) -> np.ndarray:
     """A shift register's noise: random levels held for several samples."""
-    n, held = int(kit.rate * 0.18), max(int(6 / kit.tune), 1)
-    wave = np.repeat(np.sign(osc.noise(n // held + 1, kit.rng)), held)[:n]
+    n, hold = int(kit.rate * 0.18), max(int(6 / kit.tune), 1)
+    wave = np.repeat(np.sign(osc.noise(n // hold + 1, kit.rng)), hold)[:n]
     return osc.fade(wave * osc.decay(n, 0.04 * kit.ring, kit.rate), 0.0005, 0.005, kit.rate)
 
 

@@ -1,7 +1,10 @@
-"""Encode a mix to the bytes of an audio file, with tags, whole or cut off.
+"""Encode a mix as the bytes of an audio file, with tags.
 
 Conventions: stereo or mono float32, shape (channels, n), in [-1, 1]; tags are a dict of title, artist, album, genre,
-date and tracknumber. Everything stays in memory, so that a file appears on disk whole or not at all.
+date and tracknumber.
+
+Why in memory: Everything stays in memory, so that the caller can write a file
+whole or not at all.
 """
 
 import io
@@ -14,11 +17,10 @@ import soundfile
 from mutagen import File, id3
 from mutagen.wave import WAVE
 
-SOUNDFILE = {
-    "mp3": ("MP3", "MPEG_LAYER_III"),
-    "flac": ("FLAC", "PCM_16"),
-    "ogg": ("OGG", "VORBIS"),
-    "wav": ("WAV", "PCM_16"),
+SOUNDFILE = {"flac": ("FLAC", "PCM_16"), "ogg": ("OGG", "VORBIS"), "wav": ("WAV", "PCM_16")}
+LIBAV = {  # container, codec, and the fast search of each encoder: half of the time of its default
+    "mp3": ("mp3", "libmp3lame", {"compression_level": "7"}),
+    "m4a": ("ipod", "aac", {"aac_coder": "fast"}),
 }
 FRAMES = {
     "title": id3.TIT2,
@@ -42,7 +44,7 @@ def encode(mix: np.ndarray, rate: int, fmt: str, quality: float, tags: Mapping[s
     fmt : str
         "mp3", "flac", "ogg", "wav" or "m4a" (AAC).
     quality : float
-        In [0, 1], of the lossy formats.
+        In [0, 1]: the bit rate of lossy formats; the speed of flac, which is lossless.
     tags : Mapping[str, str]
 
     Returns
@@ -51,8 +53,8 @@ def encode(mix: np.ndarray, rate: int, fmt: str, quality: float, tags: Mapping[s
         The file.
     """
     file = io.BytesIO()
-    if fmt == "m4a":
-        _write_aac(file, mix, rate, int(64_000 * mix.shape[0] * (0.6 + 0.9 * quality)))
+    if fmt in LIBAV:
+        _write_libav(file, mix, rate, fmt, int(64_000 * mix.shape[0] * (0.6 + 0.9 * quality)))
     else:
         container, codec = SOUNDFILE[fmt]
         with soundfile.SoundFile(
@@ -71,10 +73,11 @@ def encode(mix: np.ndarray, rate: int, fmt: str, quality: float, tags: Mapping[s
     return file.getvalue()
 
 
-def _write_aac(file: io.BytesIO, mix: np.ndarray, rate: int, bit_rate: int) -> None:
+def _write_libav(file: io.BytesIO, mix: np.ndarray, rate: int, fmt: str, bit_rate: int) -> None:
+    container_format, codec, options = LIBAV[fmt]
     layout = "stereo" if mix.shape[0] == 2 else "mono"
-    with av.open(file, "w", format="ipod") as container:
-        stream = container.add_stream("aac", rate=rate, layout=layout)
+    with av.open(file, "w", format=container_format) as container:
+        stream = container.add_stream(codec, rate=rate, layout=layout, options=options)
         stream.bit_rate = bit_rate
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(mix), format="fltp", layout=layout)
         frame.sample_rate = rate

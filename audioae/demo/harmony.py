@@ -1,4 +1,4 @@
-"""Keys, chords and where they stand in time.
+"""Keys, chords and chord progressions.
 
 Conventions: pitches are MIDI numbers (69 = 440 Hz); degrees count scale steps from the tonic (0); times are in beats
 (quarter notes) from the start of the track.
@@ -13,7 +13,7 @@ SCALES = {
     "mixolydian": (0, 2, 4, 5, 7, 9, 10),
 }
 KEYS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
-PROGRESSIONS = {  # chords by their degree; a family is picked by the style, one of its members by the track
+PROGRESSIONS = {  # chords by their degree; a style picks a family, a track picks one of its progressions
     "pop": ((0, 4, 5, 3), (5, 3, 0, 4), (0, 5, 3, 4), (0, 3, 4, 3), (0, 3, 5, 4)),
     "minor": ((0, 5, 2, 6), (0, 3, 5, 4), (0, 6, 5, 6), (0, 0, 5, 6), (0, 2, 3, 5)),
     "jazz": ((1, 4, 0, 5), (0, 5, 1, 4), (2, 5, 1, 4), (0, 3, 1, 4), (3, 6, 2, 5)),
@@ -33,7 +33,7 @@ class Key:
         return KEYS[self.tonic]
 
     def pitch(self, degree: int) -> int:
-        """MIDI pitch of a scale degree; degree 0 lies in the octave from middle C.
+        """MIDI pitch of a scale degree; degree 0 is in the octave above middle C.
 
         >>> [Key(9, "minor").pitch(d) for d in (0, 2, 4, 7)]
         [69, 72, 76, 81]
@@ -44,7 +44,7 @@ class Key:
 
 @dataclass(frozen=True)
 class Span:
-    """A stretch of one chord, which starts in bar `bar`. `push` in [0, 1] is how hard the section drives."""
+    """One chord in time, starting in bar `bar`. `push` in [0, 1] is how hard the section drives."""
 
     beat: float
     beats: float
@@ -55,7 +55,7 @@ class Span:
 
 
 def chord_pitches(key: Key, degree: int, kind: str, center: float) -> list[int]:
-    """The chord on `degree`, each tone in the octave nearest to `center`, low to high: smooth voice leading for free.
+    """The chord on `degree`, each tone in the octave nearest to `center`, low to high: this gives smooth voice leading.
 
     >>> chord_pitches(Key(0, "major"), 3, "triad", 64)
     [60, 65, 69]

@@ -3,9 +3,9 @@
 Conventions
 -----------
 - An instrument is a function of a `Note`; it returns float32, shape (n,), peak about 1, and rings on past its end.
-- `Note.bright` in [0, 1] opens the filters; `Note.color` in [0, 1] is an artist's own shade of the instrument.
+- `Note.bright` in [0, 1] opens the filters; `Note.color` in [0, 1] is an artist's shade of the instrument.
 
-Why additive and subtractive instead of samples: nothing to download or license, and every pitch and shade is exact.
+Why additive and subtractive instead of samples: there is nothing to download or license, and every pitch is exact.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from audioae.demo import oscillators as osc
 
 @dataclass(frozen=True)
 class Note:
-    """One note to play. `rng` is only for noise: hammers, breath, bows."""
+    """One note to play. `rng` only draws noise and detuning: hammers, breath, bows."""
 
     hz: float
     seconds: float
@@ -32,7 +32,7 @@ class Note:
 
 
 def _mallet(ratios: tuple[float, ...], ring_s: float, hardness: float) -> Callable[[Note], np.ndarray]:
-    """A struck bar or tine: few inharmonic partials, the higher ones gone sooner."""
+    """A struck bar or tine: a few inharmonic partials, of which the higher ones fade sooner."""
 
     def play(note: Note) -> np.ndarray:
         n = note.samples(min(ring_s, 1.2))
@@ -47,7 +47,7 @@ def _mallet(ratios: tuple[float, ...], ring_s: float, hardness: float) -> Callab
 def _plucked(
     ring_s: float, where: float, roll_off: float, n_partials: int, body_hz: float
 ) -> Callable[[Note], np.ndarray]:
-    """A plucked string: partials by the place of the pluck, damped by frequency, with the knock of a body."""
+    """A plucked string: levels follow from the plucking point, damping from frequency; with the knock of a body."""
 
     def play(note: Note) -> np.ndarray:
         n = note.samples(0.25)
@@ -113,7 +113,7 @@ def organ(note: Note) -> np.ndarray:
 
 
 def _bowed(voices: int, attack_s: float, vibrato: float) -> Callable[[Note], np.ndarray]:
-    """Detuned saws with their own vibrato under a body filter: one fiddle or a whole section."""
+    """Detuned saws with their own vibrato under a body filter: one violin or a whole section."""
 
     def play(note: Note) -> np.ndarray:
         n = note.samples(0.35)

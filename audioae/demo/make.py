@@ -1,6 +1,6 @@
-"""Make the files of the catalog one by one: a track with its copies, or a file without music in it.
+"""Write the files of the catalog: a track with its copies, or a file without music.
 
-Why each asks what is there already: an interrupted catalog is completed by running the same jobs again.
+Why existing files are kept: running the same jobs again completes an interrupted catalog.
 """
 
 import os
@@ -22,16 +22,16 @@ from audioae.demo.styles import load_styles
 
 
 @dataclass
-class Made:
-    """What one job wrote: rows for truth.csv and for planted.json."""
+class Records:
+    """The rows of one job for truth.csv and planted.json."""
 
     truth: list[dict[str, Any]] = field(default_factory=list)
     planted: list[dict[str, Any]] = field(default_factory=list)
 
 
-def make_piece(folder: Path, config: SynthConfig, piece: Piece) -> Made:
-    """Write a track and its copies, those that are not there yet."""
-    score, made = make_score(config, piece), Made()
+def make_piece(folder: Path, config: SynthConfig, piece: Piece) -> Records:
+    """Write a track and its copies, except files that exist."""
+    score, records = make_score(config, piece), Records()
     draw = _rng(config, piece, 4).uniform
     quality, copy_quality, kept_share, gain_db = draw(0.45, 0.9), draw(0.1, 0.4), draw(0.3, 0.6), draw(12, 18)
 
@@ -51,21 +51,21 @@ def make_piece(folder: Path, config: SynthConfig, piece: Piece) -> Made:
     _fill(folder / piece.path, original)
     for copy in piece.copies:
         _fill(folder / copy.path, partial(copied, copy))
-        made.planted.append(_planted(copy.path, copy.kind, of=piece.path, format=copy.format))
+        records.planted.append(_planted(copy.path, copy.kind, of=piece.path, format=copy.format))
     if piece.fault == "mislabeled":
-        made.planted.append(_planted(piece.path, piece.fault, label=piece.label, true_label=piece.true_label))
+        records.planted.append(_planted(piece.path, piece.fault, label=piece.label, true_label=piece.true_label))
     elif piece.fault == "clipped":
-        made.planted.append(_planted(piece.path, piece.fault, gain_db=round(gain_db, 2)))
+        records.planted.append(_planted(piece.path, piece.fault, gain_db=round(gain_db, 2)))
     elif piece.fault == "truncated":
         kept = {"kept_share": round(kept_share, 3), "full_s": piece.duration_s}
-        made.planted.append(_planted(piece.path, piece.fault, format=piece.format, **kept))
+        records.planted.append(_planted(piece.path, piece.fault, format=piece.format, **kept))
     if piece.fault != "truncated":
-        made.truth.append(_truth(piece, score))
-    return made
+        records.truth.append(_truth(piece, score))
+    return records
 
 
-def make_stray(folder: Path, config: SynthConfig, stray: Stray) -> Made:
-    """Write a file without music in it, if it is not there yet."""
+def make_stray(folder: Path, config: SynthConfig, stray: Stray) -> Records:
+    """Write a file without music, unless it exists."""
     rng, n = np.random.default_rng([config.seed, 6]), 20 * 44_100
     artist, album, name = stray.path.split("/")
     title, _, fmt = name[3:].rpartition(".")
@@ -78,7 +78,7 @@ def make_stray(folder: Path, config: SynthConfig, stray: Stray) -> Made:
         "nothing": lambda: b"",
     }[stray.content]
     _fill(folder / stray.path, content)
-    return Made(planted=[_planted(stray.path, stray.kind, content=stray.content)])
+    return Records(planted=[_planted(stray.path, stray.kind, content=stray.content)])
 
 
 def make_score(config: SynthConfig, piece: Piece) -> Score:
@@ -113,8 +113,8 @@ def _planted(path: str, kind: str, **details: Any) -> dict[str, Any]:
 
 
 def _truth(piece: Piece, score: Score) -> dict[str, Any]:
-    filed = ("path", "title", "artist", "album", "label", "true_label", "year")
-    return {name: getattr(piece, name) for name in filed} | {
+    planned = ("path", "title", "artist", "album", "label", "true_label", "year")
+    return {name: getattr(piece, name) for name in planned} | {
         "tempo_bpm": score.tempo,
         "key": score.key.name,
         "mode": score.key.mode,
@@ -127,7 +127,7 @@ def _truth(piece: Piece, score: Score) -> dict[str, Any]:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
+    """Write a file whole or not at all: a reader never sees a part of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     part.write_bytes(content)

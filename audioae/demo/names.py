@@ -1,4 +1,4 @@
-"""Names for people, bands, albums and tracks, from word lists of our own."""
+"""Names of people, bands, albums and tracks, from built-in word lists."""
 
 from collections.abc import Callable, Sequence
 
@@ -39,7 +39,7 @@ PRODUCER = ("House", "Drum and Bass", "Ambient", "Chiptune", "Lo-Fi")
 
 
 def artist_name(label: str, taken: set[str], rng: np.random.Generator) -> str:
-    """A name that fits the style and is not in `taken` yet; it is added there."""
+    """Draw a name that fits the style and is not in `taken`, and add it to `taken`."""
 
     def draw() -> str:
         if label in SOLO:
@@ -53,7 +53,7 @@ def artist_name(label: str, taken: set[str], rng: np.random.Generator) -> str:
 
 
 def title(taken: set[str], rng: np.random.Generator) -> str:
-    """A title for a track or an album that is not in `taken` yet; it is added there."""
+    """Draw a title for a track or an album that is not in `taken`, and add it to `taken`."""
 
     def draw() -> str:
         adjective, noun, other = _pick(ADJECTIVES, rng), _pick(NOUNS, rng), _pick(NOUNS, rng)

@@ -2,6 +2,9 @@
 
 Conventions: frequencies in Hz, times in seconds, `rate` in samples per second; waveforms are float32, shape (n,).
 
+Why blocks: n samples of a geometric sequence are the outer product of one short sequence of block starts and one of
+offsets within a block. Decaying sines then cost a matrix product, a tenth of what sines and exponentials cost.
+
 Source: saws and pulses are smoothed at their steps by PolyBLEP (Välimäki and Huovilainen, IEEE SPM 2007), so that high
 notes do not alias.
 """
@@ -15,6 +18,7 @@ from scipy import signal
 
 Values = Sequence[float] | np.ndarray
 TAU = np.float32(2 * np.pi)
+_BLOCK = 256
 
 
 def phase(
@@ -25,18 +29,29 @@ def phase(
     >>> phase(11025, 4, 44100).tolist()
     [0.0, 0.25, 0.5, 0.75]
     """
-    cycles = np.arange(n) * (hz / rate) + start
+    first, offset = _block_indices(n)
+    first, offset = (np.float32((index * (hz / rate) + shift) % 1) for index, shift in ((first, start), (offset, 0)))
+    cycles = np.add.outer(first, offset).reshape(-1)[:n]
     if vibrato:
-        t = np.arange(n, dtype=np.float32) / np.float32(rate)
         depth = hz * 0.0578 * vibrato / (2 * np.pi * vibrato_hz)
-        cycles += depth * np.minimum(t * 3, 1) * np.sin(TAU * np.float32(vibrato_hz) * t)
+        sway = _damped_sines(n, np.array([2j * np.pi * vibrato_hz / rate]), np.array([depth]))
+        onset = min(n, rate // 3)
+        sway[:onset] *= np.arange(onset, dtype=np.float32) * np.float32(3 / rate)
+        cycles += sway
     cycles -= np.floor(cycles)
-    return cycles.astype(np.float32)
+    return cycles
 
 
 def saw(cycles: np.ndarray, hz: float, rate: int) -> np.ndarray:
     """A band-limited sawtooth from a phase in cycles."""
-    return 2 * cycles - 1 - _blep(cycles, hz / rate)
+    wave = 2 * cycles - 1
+    step = hz / rate
+    after, before = np.flatnonzero(cycles < step), np.flatnonzero(cycles > 1 - step)
+    t = cycles[after] / step
+    wave[after] -= 2 * t - t * t - 1
+    t = (cycles[before] - 1) / step
+    wave[before] -= t * t + 2 * t + 1
+    return wave
 
 
 def pulse(cycles: np.ndarray, hz: float, rate: int, width: float = 0.5) -> np.ndarray:
@@ -46,27 +61,27 @@ def pulse(cycles: np.ndarray, hz: float, rate: int, width: float = 0.5) -> np.nd
     return (saw(cycles, hz, rate) - saw(shifted, hz, rate)) * np.float32(0.7)
 
 
-def _blep(cycles: np.ndarray, step: float) -> np.ndarray:
-    """What to take from a downward step at every wrap of the phase to round it off over two samples."""
-    correction = np.zeros_like(cycles)
-    after, before = np.flatnonzero(cycles < step), np.flatnonzero(cycles > 1 - step)
-    t = cycles[after] / step
-    correction[after] = 2 * t - t * t - 1
-    t = (cycles[before] - 1) / step
-    correction[before] = t * t + 2 * t + 1
-    return correction
-
-
 def partials(hz: float, n: int, rate: int, ratios: Values, levels: Values, decays_s: Values) -> np.ndarray:
-    """A sum of decaying sines at `ratios` times `hz`: strings, bars, bells and drum skins."""
-    t = np.arange(n, dtype=np.float32) / np.float32(rate)
-    out = np.zeros(n, np.float32)
-    for ratio, level, decay_s in zip(ratios, levels, decays_s, strict=True):
-        if hz * ratio < 0.45 * rate:
-            m = min(n, int(7 * decay_s * rate) + 1)
-            wave = np.sin(TAU * phase(hz * ratio, m, rate))
-            out[:m] += wave * np.exp(t[:m] * np.float32(-1 / decay_s)) * np.float32(level)
-    return out
+    """A sum of decaying sines at `ratios` times `hz`: strings, bars, bells and drum skins.
+
+    Parameters
+    ----------
+    hz : float
+    n : int
+        Number of samples.
+    rate : int
+    ratios, levels, decays_s : sequences of float, shape (n_partials,)
+        Frequency as a multiple of `hz`, amplitude, and seconds until it has fallen to 1/e. Partials above 0.45 of the
+        sample rate are left out.
+
+    Returns
+    -------
+    np.ndarray, shape (n,), float32
+    """
+    ratios, levels, decays_s = (np.asarray(values, np.float64) for values in (ratios, levels, decays_s))
+    below = hz * ratios < 0.45 * rate
+    exponents = (2j * np.pi * hz * ratios[below] - 1 / decays_s[below]) / rate
+    return _damped_sines(n, exponents, levels[below])
 
 
 def sweep(start_hz: float, end_hz: float, glide_s: float, n: int, rate: int) -> np.ndarray:
@@ -82,8 +97,13 @@ def noise(n: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def decay(n: int, decay_s: float, rate: int) -> np.ndarray:
-    """An exponential that falls to 1/e in `decay_s`."""
-    return np.exp(np.arange(n, dtype=np.float32) * np.float32(-1 / (decay_s * rate)))
+    """An exponential that falls to 1/e in `decay_s`.
+
+    >>> round(float(decay(1001, 0.5, 1000)[500]), 4)
+    0.3679
+    """
+    first, offset = (np.exp(index * (-1 / (decay_s * rate))).astype(np.float32) for index in _block_indices(n))
+    return np.multiply.outer(first, offset).reshape(-1)[:n]
 
 
 def fade(wave: np.ndarray, attack_s: float, release_s: float, rate: int) -> np.ndarray:
@@ -92,11 +112,6 @@ def fade(wave: np.ndarray, attack_s: float, release_s: float, rate: int) -> np.n
     wave[:rise] *= _half_cosine(rise)
     wave[len(wave) - fall :] *= _half_cosine(fall)[::-1]
     return wave
-
-
-@lru_cache(maxsize=64)
-def _half_cosine(n: int) -> np.ndarray:
-    return (0.5 - 0.5 * np.cos(np.pi * np.arange(n, dtype=np.float32) / n)).astype(np.float32)
 
 
 def low_pass(wave: np.ndarray, hz: float, rate: int) -> np.ndarray:
@@ -112,6 +127,25 @@ def high_pass(wave: np.ndarray, hz: float, rate: int) -> np.ndarray:
 def resonance(wave: np.ndarray, hz: float, q: float, rate: int) -> np.ndarray:
     """A resonant band-pass with unit gain at `hz`: a formant, or a drum's color."""
     return _filter(wave, "peak", min(hz, 0.4 * rate), q, rate)
+
+
+def _block_indices(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of the first samples of the blocks that cover `n` samples, and offsets within a block."""
+    return np.arange(0, n, _BLOCK), np.arange(_BLOCK)
+
+
+def _damped_sines(n: int, exponents: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """The sum over k of levels[k] * imag(exp(exponents[k] * sample)), float32, shape (n,)."""
+    first, offset = (np.exp(np.multiply.outer(index, exponents)) for index in _block_indices(n))
+    first *= levels
+    left = np.concatenate([first.imag, first.real], axis=1).astype(np.float32)
+    right = np.concatenate([offset.real, offset.imag], axis=1).astype(np.float32)
+    return (left @ right.T).reshape(-1)[:n]
+
+
+@lru_cache(maxsize=64)
+def _half_cosine(n: int) -> np.ndarray:
+    return (0.5 - 0.5 * np.cos(np.pi * np.arange(n, dtype=np.float32) / n)).astype(np.float32)
 
 
 def _filter(wave: np.ndarray, kind: str, hz: float, q: float, rate: int) -> np.ndarray:

@@ -1,8 +1,8 @@
-"""From chords to notes: step strings for everything that repeats, motifs for everything that sings.
+"""Turn chords into notes: step strings for patterns that repeat, motifs for melodies.
 
 Conventions
 -----------
-- A step string holds sixteenth notes, a bar of sixteen (or another length, which then drifts against the bar):
+- A step string has one mark per sixteenth note, usually for one bar; another length drifts against the bar:
   `.` rest, `-` hold, `x` the chord, `X` the chord accented, `0` its root, `1` to `7` the chord tones above the lowest
   (beyond the top: an octave higher), `a` a step into the next chord's root. In drums: `x` hit, `X` accent, `o` ghost.
 - A `Hit` is one note: beat, length in beats, MIDI pitch (or a drum's name) and velocity in [0, 1].
@@ -60,7 +60,7 @@ def play_steps(steps: str, spans: Sequence[Span], key: Key, chord: str, center: 
 
 
 def play_drums(layers: dict[str, str], spans: Sequence[Span], energy: float, rng: np.random.Generator) -> list[Hit]:
-    """Play a groove: a calm section drops the last of its layers, a fill breaks the pattern."""
+    """Play a groove: calm sections drop the last layers, fills break the pattern."""
     hits = []
     for span in spans:
         n_layers = max(1, round(len(layers) * (0.3 + 0.45 * energy + 0.4 * span.push)))
@@ -83,7 +83,7 @@ def play_drums(layers: dict[str, str], spans: Sequence[Span], energy: float, rng
 def melody(
     spans: Sequence[Span], key: Key, center: float, density: float, rng: np.random.Generator, legato: bool = False
 ) -> list[Hit]:
-    """A tune in the form A A B A of two-bar phrases: motifs return, strong beats have chord tones, rests to breathe."""
+    """A tune in the form A A B A of two-bar phrases: motifs return, strong beats have chord tones."""
     motifs = [_motif(density, rng) for _ in range(2)]
     hits: list[Hit] = []
     degree = int(rng.integers(-2, 3))
@@ -108,7 +108,7 @@ def melody(
 
 
 def _motif(density: float, rng: np.random.Generator) -> list[tuple[int, int, int]]:
-    """(step, length, move in degrees) over 32 sixteenths; the end is left free to breathe."""
+    """(step, length, move in degrees) over 32 sixteenths; the end is a rest."""
     lengths, weights = (1, 2, 3, 4, 6, 8), np.exp(-np.abs(np.log2((1, 2, 3, 4, 6, 8)) - 3.2 * (1 - density)) * 1.6)
     notes, step = [], int(rng.choice((0, 0, 2, 4)))
     while step < 27:

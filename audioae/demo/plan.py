@@ -1,7 +1,7 @@
-"""Plan the demo catalog: which artist plays what, under which name, in which file, and with which fault.
+"""Plan the demo catalog: which artist plays which track, under which name, in which file, and with which fault.
 
-Why planned whole before a note is played: an interrupted synthesis then goes on where it stopped, and formats, sample
-rates and faults are dealt like cards, independent of style and artist, so that none of them gives a style away.
+Why the plan comes first: an interrupted synthesis can resume, and formats, sample rates and faults are dealt at random,
+independently of style and artist, so that none of them predicts the style.
 """
 
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from audioae.demo.styles import load_styles
 
 TRACKS_PER_ARTIST = 4
 FORMATS = {"mp3": 0.34, "flac": 0.22, "ogg": 0.2, "m4a": 0.14, "wav": 0.1}
-CUTTABLE = ("mp3", "ogg", "wav", "flac")  # formats whose decoders do not refuse a file without its end
+CUTTABLE = ("mp3", "ogg", "wav", "flac")  # formats that still decode without their end
 
 Fault = Literal["", "mislabeled", "clipped", "truncated"]
 CopyKind = Literal["duplicate_exact", "duplicate_reencoded"]
@@ -24,7 +24,7 @@ StrayKind = Literal["silent", "garbage"]
 
 @dataclass(frozen=True)
 class Copy:
-    """A second file with the music of a track."""
+    """A second file of the same track."""
 
     path: str
     kind: CopyKind
@@ -37,7 +37,7 @@ class Copy:
 
 @dataclass(frozen=True)
 class Piece:
-    """One track to be composed, and how it is filed."""
+    """One track to compose, and its place in the catalog."""
 
     style: int
     artist_number: int
@@ -66,7 +66,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Stray:
-    """A file without music in it."""
+    """A file without music."""
 
     path: str
     kind: StrayKind
@@ -101,7 +101,7 @@ def _pieces(config: SynthConfig, rng: np.random.Generator) -> list[Piece]:
             artist, since = names.artist_name(entry.label, artists, rng), int(rng.integers(1978, 2022))
             albums = [names.title(titles, rng) for _ in range(2)]
             n_tracks = n_style // n_artists + (artist_number < n_style % n_artists)
-            n_first = int(rng.integers(n_tracks // 2, n_tracks + 1))  # on the first album; often there is no second
+            n_first = int(rng.integers(n_tracks // 2, n_tracks + 1))  # on the first album; some artists have one album
             for number in range(n_tracks):
                 second = number >= n_first
                 i = len(pieces)
@@ -126,7 +126,7 @@ def _pieces(config: SynthConfig, rng: np.random.Generator) -> list[Piece]:
 
 
 def _with_faults(pieces: list[Piece], rng: np.random.Generator) -> list[Piece]:
-    """Plant wrong labels in 5 %, duplicates of 5 %, clipping in 2 %, and one cut file per format; no track gets two."""
+    """Plant wrong labels (5 %), duplicates (5 %), clipping (2 %) and a truncated file per format; one fault a track."""
     n = len(pieces)
     out, left = list(pieces), [int(i) for i in rng.permutation(n)]
     for fmt in CUTTABLE[: max(1, n // 12)]:
@@ -169,7 +169,7 @@ def _strays(pieces: list[Piece], rng: np.random.Generator) -> list[Stray]:
 
 
 def _deal(shares: dict, n: int, rng: np.random.Generator) -> np.ndarray:
-    """`n` values in the given shares, shuffled; every value occurs if `n` allows it."""
+    """`n` shuffled values in the given shares."""
     bounds = np.cumsum(list(shares.values())) * n
     deck = np.array(list(shares))[np.searchsorted(bounds, np.arange(n) + 0.5).clip(max=len(shares) - 1)]
     return rng.permutation(deck)

@@ -34,23 +34,30 @@ def render(score: Score, rate: int, rng: np.random.Generator) -> np.ndarray:
     n = round(score.duration_s * rate)
     mix, send = np.zeros((2, n), np.float32), np.zeros(n, np.float32)
     kicks = np.array([score.seconds(hit.beat) for hit in score.drums if "kick" in str(hit.sound)])
-    pump = effects.duck(n, kicks, score.style.duck, rate) if score.style.duck else np.float32(1)
+    pump = effects.duck(n, kicks, score.style.duck, rate) if score.style.duck else None
     for line in score.lines:
         if line.hits:
-            bus = _level(_play_line(line, score, n, rate, rng)) * np.float32(line.seat.gain) * pump
+            bus = _play_line(line, score, n, rate, rng)
+            bus *= np.float32(line.seat.gain) / _loudness(bus)
+            if pump is not None:
+                bus *= pump
             mix += _insert(bus, line, score, rate)
             send += bus if line.seat.part.center > 48 else np.float32(0.15) * bus
     if score.drums:
-        bus = _level(_play_drums(score, n, rate, rng)) * np.float32(score.style.drum_gain * (0.7 + 1.1 * score.energy))
+        bus = _play_drums(score, n, rate, rng)
+        bus *= np.float32(score.style.drum_gain * (0.7 + 1.1 * score.energy)) / _loudness(bus)
         mix += effects.pan(bus, 0.0)
         send += np.float32(0.3) * bus
     if score.sound.wet > 0.02:
         room = effects.reverb(send, score.sound.room_s, score.sound.damping_hz, rng, rate)
-        mix += np.float32(1.5 * score.sound.wet) * room
-    mix += _dust(n, score.sound.crackle, rate, rng)
+        room *= np.float32(1.5 * score.sound.wet)
+        mix += room
+    _add_dust(mix, score.sound.crackle, rate, rng)
     mix = effects.tilt(mix, rng.normal(0, 1.5), rng.normal(0, 1.5), rate)
     mix = effects.master(mix, rng.uniform(-20, -13), rate)
-    return np.stack([osc.fade(side, 0.005, min(rng.uniform(0.4, 2), score.duration_s / 8), rate) for side in mix])
+    for side in mix:
+        osc.fade(side, 0.005, min(rng.uniform(0.4, 2), score.duration_s / 8), rate)
+    return mix
 
 
 def _play_line(line: Line, score: Score, n: int, rate: int, rng: np.random.Generator) -> np.ndarray:
@@ -111,21 +118,21 @@ def _add(bus: np.ndarray, note: np.ndarray, at_s: float, gain: float, rate: int)
         bus[first : first + len(note)] += note[:room] * np.float32(gain)
 
 
-def _level(bus: np.ndarray) -> np.ndarray:
-    """Bring a bus to unit loudness where it plays, so that a mix hangs on its gains and not on its instruments."""
+def _loudness(bus: np.ndarray) -> np.float32:
+    """RMS of a bus where it plays: divided by it, a mix depends on its gains and not on its instruments."""
     blocks = bus[: len(bus) // 2048 * 2048].reshape(-1, 2048)
-    power = np.mean(blocks**2, axis=1)
+    power = np.einsum("bi,bi->b", blocks, blocks) / 2048
     sounding = power[power > 0.05 * power.max()]
-    return bus / np.float32(np.sqrt(np.mean(sounding)) + 1e-6) if len(sounding) else bus
+    return np.float32(np.sqrt(np.mean(sounding)) + 1e-6) if len(sounding) else np.float32(1)
 
 
-def _dust(n: int, amount: float, rate: int, rng: np.random.Generator) -> np.ndarray:
-    """Vinyl crackle for those who love it; else the faint hiss that some recordings have."""
-    out = np.zeros((2, n), np.float32)
-    if amount:
-        clicks = rng.integers(0, n, int(amount * 8 * n / rate))
-        out[:, clicks] = rng.standard_normal((2, len(clicks)), dtype=np.float32) * np.float32(2.5 * amount)
-        out = osc.low_pass(out, 3500, rate)
+def _add_dust(mix: np.ndarray, crackle: float, rate: int, rng: np.random.Generator) -> None:
+    """Add vinyl crackle where a style has it, and the faint hiss of some recordings, in place."""
+    n = mix.shape[1]
+    if crackle:
+        clicks = rng.integers(0, n, int(crackle * 8 * n / rate))
+        dust = np.zeros_like(mix)
+        dust[:, clicks] = rng.standard_normal((2, len(clicks)), dtype=np.float32) * np.float32(2.5 * crackle)
+        mix += osc.low_pass(dust, 3500, rate)
     if rng.random() < 0.4:
-        out += osc.noise(n, rng) * np.float32(10 ** (rng.uniform(-60, -40) / 20))
-    return out
+        mix += osc.noise(n, rng) * np.float32(10 ** (rng.uniform(-60, -40) / 20))

@@ -1,6 +1,6 @@
-"""A voice that sings vowels: a buzz through the formants of a vocal tract, gliding from one vowel to the next.
+"""A voice that sings vowels: a buzz filtered by the formants of a vocal tract, gliding from one vowel to another.
 
-Source: formant frequencies are rounded from Peterson and Barney (JASA 1952), as every phonetics table has them.
+Source: formant frequencies are rounded from Peterson and Barney (JASA 1952).
 """
 
 import numpy as np
@@ -33,7 +33,7 @@ def sing(note: Note) -> np.ndarray:
 
 
 def choir(note: Note) -> np.ndarray:
-    """Several singers on one vowel, slow to start."""
+    """Several singers on one vowel with a slow attack."""
     n = note.samples(0.5)
     buzz = np.zeros(n, np.float32)
     for _ in range(4):

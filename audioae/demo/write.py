@@ -1,45 +1,45 @@
-"""Synthesize the demo catalog: a music folder with planted faults, and the truth about it in two files beside it.
+"""Synthesize the demo catalog: a music folder with planted faults, and two files of ground truth in it.
 
-- `truth.csv`: one row per track that holds its music whole (mislabeled and clipped ones too; truncated ones and
-  copies not).
-- `planted.json`: `{"fingerprint", "config", "planted": [{"path", "kind", "details"}]}`, written last: where it
-  stands with the fingerprint of the config, the catalog is complete. The kinds are mislabeled, clipped, truncated,
-  duplicate_exact, duplicate_reencoded, silent and garbage; `details` has what is true instead.
+- `truth.csv`: one row per track, without truncated ones and copies; mislabeled and clipped tracks are included.
+- `planted.json`: `{"fingerprint", "config", "planted": [{"path", "kind", "details"}]}`, written last: a catalog whose
+  file has the fingerprint of the config is complete. The kinds are mislabeled, clipped, truncated, duplicate_exact,
+  duplicate_reencoded, silent and garbage; `details` has the facts behind the fault, such as the true label.
 
-Why processes: a track is half a second of numpy and of an encoder, both of which one thread cannot share.
+Why processes: a track keeps one core busy for a fifth of a second, and most of that cannot use threads.
 """
 
 import csv
 import io
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 from audioae.audio.workers import imap_killable
 from audioae.config import fingerprint
 from audioae.demo.config import SynthConfig
-from audioae.demo.make import Made, make_piece, make_stray, write_whole
+from audioae.demo.make import Records, make_piece, make_stray, write_whole
 from audioae.demo.plan import Piece, Stray, plan_catalog
 from audioae.demo.styles import load_styles
 from audioae.errors import AudioError, ConfigError
+from audioae.progress import Advance
 
-VERSION = 1  # of the code: raise it when a change makes other music of the same config
-MB_PER_TRACK = 1.3
+VERSION = 2  # of the code: increase it when the same config would give other music
+MB_PER_TRACK = 0.8
 PIECE_TIMEOUT_S = 300.0
 PLANTED, TRUTH, BEGUN = "planted.json", "truth.csv", ".synth"
 
 
-def synthesize(folder: Path, config: SynthConfig, on_progress: Callable[[int, int], None] | None = None) -> Path:
-    """Write the catalog to `folder`; a finished one is left alone, an interrupted one is completed.
+def synthesize(folder: Path, config: SynthConfig, progress: Advance | None = None) -> Path:
+    """Write the catalog to `folder`; a finished catalog is kept, an interrupted one is completed.
 
     Parameters
     ----------
     folder : Path
         New, empty, or begun earlier with the same config.
     config : SynthConfig
-    on_progress : callable, optional
-        Called with (files done, files in all).
+    progress : Advance, optional
+        Counts files: tracks, and files without music.
 
     Returns
     -------
@@ -49,15 +49,15 @@ def synthesize(folder: Path, config: SynthConfig, on_progress: Callable[[int, in
     Raises
     ------
     ConfigError
-        If the folder holds something else, or cannot be written.
+        If the folder has other files or the catalog of another config, or cannot be written.
     """
     folder, mark = Path(folder), _mark(config)
     try:
         if _begin(folder, mark):
             return folder
         pieces, strays = plan_catalog(config)
-        made = _run(folder, config, pieces, strays, on_progress or (lambda done, total: None))
-        _write_truth(folder, mark, config, made)
+        records = _write_files(folder, config, pieces, strays, progress)
+        _write_truth(folder, mark, config, records)
     except OSError as error:
         raise ConfigError(
             f"{folder}: the demo catalog cannot be written: {error}; make room ({MB_PER_TRACK:g} MB per track) "
@@ -67,7 +67,7 @@ def synthesize(folder: Path, config: SynthConfig, on_progress: Callable[[int, in
 
 
 def _mark(config: SynthConfig) -> str:
-    """What the music depends on: the code, the styles and the config, but not how many worked on it."""
+    """A fingerprint of all that the music depends on: the code, the styles, and the config except for `workers`."""
     return fingerprint([VERSION, load_styles(), config.model_dump(exclude={"workers"})])
 
 
@@ -75,14 +75,14 @@ def _begin(folder: Path, mark: str) -> bool:
     """Claim the folder for this config; True if the catalog is already complete."""
     planted, begun = folder / PLANTED, folder / BEGUN
     if planted.is_file():
-        found = json.loads(planted.read_text(encoding="utf-8")).get("fingerprint")
+        claimed_by = json.loads(planted.read_text(encoding="utf-8")).get("fingerprint")
     else:
-        found = begun.read_text(encoding="utf-8") if begun.is_file() else None
-    if found is None and folder.is_dir() and any(folder.iterdir()):
-        raise ConfigError(f"{folder}: not empty, and no demo catalog; wanted a new or empty folder: name another one")
-    if found not in (None, mark):
+        claimed_by = begun.read_text(encoding="utf-8") if begun.is_file() else None
+    if claimed_by is None and folder.is_dir() and any(folder.iterdir()):
+        raise ConfigError(f"{folder}: not empty, and not a demo catalog; wanted a new or empty folder")
+    if claimed_by not in (None, mark):
         raise ConfigError(
-            f"{folder}: holds a demo catalog of another config (got {found}, wanted {mark}): "
+            f"{folder}: has a demo catalog of another config or version (got {claimed_by}, wanted {mark}): "
             "delete it or name another folder"
         )
     if planted.is_file():
@@ -92,33 +92,34 @@ def _begin(folder: Path, mark: str) -> bool:
     return False
 
 
-def _run(
-    folder: Path, config: SynthConfig, pieces: list[Piece], strays: list[Stray], on_progress: Callable[[int, int], None]
-) -> list[Made]:
+def _write_files(
+    folder: Path, config: SynthConfig, pieces: list[Piece], strays: list[Stray], progress: Advance | None
+) -> list[Records]:
     total = len(pieces) + len(strays)
-    made: list[Made] = []
+    records: list[Records] = []
 
-    def collect(results: Iterable[Made | AudioError]) -> None:
+    def collect(results: Iterable[Records | AudioError]) -> None:
         for result in results:
             if isinstance(result, AudioError):  # a worker hung or died
                 raise result
-            made.append(result)
-            on_progress(len(made), total)
+            records.append(result)
+            if progress:
+                progress(len(records), total)
 
     workers = min(config.workers or len(os.sched_getaffinity(0)), len(pieces))
     jobs = ((number, (folder, config, piece)) for number, piece in enumerate(pieces))
-    collect(made for _, made in imap_killable(make_piece, jobs, workers=workers, timeout_s=PIECE_TIMEOUT_S))
+    collect(result for _, result in imap_killable(make_piece, jobs, workers=workers, timeout_s=PIECE_TIMEOUT_S))
     collect(make_stray(folder, config, stray) for stray in strays)
-    return made
+    return records
 
 
-def _write_truth(folder: Path, mark: str, config: SynthConfig, made: list[Made]) -> None:
+def _write_truth(folder: Path, mark: str, config: SynthConfig, records: list[Records]) -> None:
     text = io.StringIO()
-    rows = sorted((row for one in made for row in one.truth), key=lambda row: row["path"])
+    rows = sorted((row for record in records for row in record.truth), key=lambda row: row["path"])
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     write_whole(folder / TRUTH, text.getvalue().encode())
-    planted = sorted((row for one in made for row in one.planted), key=lambda row: row["path"])
+    planted = sorted((row for record in records for row in record.planted), key=lambda row: row["path"])
     content = {"fingerprint": mark, "config": config.model_dump(mode="json", exclude={"workers"}), "planted": planted}
     write_whole(folder / PLANTED, (json.dumps(content, indent=1) + "\n").encode())

@@ -1,4 +1,4 @@
-"""The catalog on disk: files, tags, truth, faults; finished once, completed after an interruption, always the same."""
+"""The catalog on disk: files, tags, truth and faults; an interrupted synthesis is completed, and always the same."""
 
 import contextlib
 import csv
@@ -6,7 +6,6 @@ import json
 import multiprocessing
 import signal
 import time
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ import soundfile
 from mutagen import File
 
 from audioae.demo.config import SynthConfig
-from audioae.demo.plan import plan_catalog
 from audioae.demo.write import PLANTED, TRUTH, synthesize
 from audioae.errors import ConfigError
 
@@ -58,7 +56,7 @@ def decode(path: Path) -> tuple[np.ndarray, int]:
         return np.concatenate(frames, axis=1), container.streams.audio[0].rate
 
 
-def test_every_good_track_decodes_to_its_duration(catalog: Path, truth: list[dict[str, str]]):
+def test_every_track_of_the_truth_decodes_to_its_duration(catalog: Path, truth: list[dict[str, str]]):
     for row in truth:
         samples, rate = decode(catalog / row["path"])
         assert rate in (44_100, 48_000), row["path"]
@@ -66,7 +64,7 @@ def test_every_good_track_decodes_to_its_duration(catalog: Path, truth: list[dic
         assert np.sqrt(np.mean(samples**2)) > 0.02, row["path"]
 
 
-def test_every_good_track_is_tagged(catalog: Path, truth: list[dict[str, str]]):
+def test_every_track_of_the_truth_is_tagged(catalog: Path, truth: list[dict[str, str]]):
     for row in truth:
         path = catalog / row["path"]
         tagged: Any = File(path, easy=path.suffix != ".wav")
@@ -90,13 +88,13 @@ def test_every_file_is_in_the_truth_or_planted(
     assert files - {PLANTED, TRUTH, ".synth"} == accounted
 
 
-def test_wrong_labels(truth: list[dict[str, str]], planted: dict[str, list[dict]]):
+def test_planted_wrong_labels_differ_from_the_true_ones(truth: list[dict[str, str]], planted: dict[str, list[dict]]):
     wrong = {row["path"] for row in truth if row["label"] != row["true_label"]}
     assert wrong == {row["path"] for row in planted["mislabeled"]}
     assert wrong
 
 
-def test_duplicates(catalog: Path, planted: dict[str, list[dict]]):
+def test_copies_have_the_bytes_or_the_waveform_of_their_original(catalog: Path, planted: dict[str, list[dict]]):
     for row in planted["duplicate_exact"]:
         assert (catalog / row["path"]).read_bytes() == (catalog / row["details"]["of"]).read_bytes()
     for row in planted["duplicate_reencoded"]:
@@ -116,20 +114,20 @@ def test_clipped_tracks_touch_full_scale(catalog: Path, truth: list[dict[str, st
         assert (share > 0.005) == (row["path"] in clipped), (row["path"], share)
 
 
-def test_truncated_tracks_lack_what_their_header_claims(catalog: Path, planted: dict[str, list[dict]]):
+def test_truncated_tracks_are_shorter_than_their_header_states(catalog: Path, planted: dict[str, list[dict]]):
     for row in planted["truncated"]:
         path, full_s = catalog / row["path"], row["details"]["full_s"]
-        if row["details"]["format"] in ("mp3", "flac"):  # these say in front how long they are
+        if row["details"]["format"] in ("mp3", "flac"):  # their header states the duration
             tagged: Any = File(path)
             assert tagged.info.length == pytest.approx(full_s, abs=0.1)
-        heard = 0
+        n_frames = 0
         with soundfile.SoundFile(path) as file, contextlib.suppress(soundfile.LibsndfileError):  # flac: a torn frame
             while n_read := len(file.read(4096)):
-                heard += n_read
-        assert 0.1 * full_s < heard / file.samplerate < 0.8 * full_s, row["path"]
+                n_frames += n_read
+        assert 0.1 * full_s < n_frames / file.samplerate < 0.8 * full_s, row["path"]
 
 
-def test_silent_and_garbage(catalog: Path, planted: dict[str, list[dict]]):
+def test_files_without_music_are_silent_or_cannot_be_decoded(catalog: Path, planted: dict[str, list[dict]]):
     for row in planted["silent"]:
         assert np.abs(decode(catalog / row["path"])[0]).max() < 1e-3
     content = {row["details"]["content"]: catalog / row["path"] for row in planted["garbage"]}
@@ -139,13 +137,13 @@ def test_silent_and_garbage(catalog: Path, planted: dict[str, list[dict]]):
     assert content["random bytes"].stat().st_size == 200_000
 
 
-def test_a_finished_catalog_is_left_alone(catalog: Path):
+def test_a_finished_catalog_is_kept(catalog: Path):
     before = {path: path.stat().st_mtime_ns for path in catalog.rglob("*")}
     synthesize(catalog, CONFIG)
     assert {path: path.stat().st_mtime_ns for path in catalog.rglob("*")} == before
 
 
-def test_killed_in_the_middle_and_completed_by_several_workers(catalog: Path, tmp_path: Path):
+def test_a_killed_synthesis_is_completed_by_several_workers(catalog: Path, tmp_path: Path):
     folder = tmp_path / "music"
     process = multiprocessing.get_context("spawn").Process(target=synthesize, args=(folder, CONFIG))
     process.start()
@@ -161,13 +159,13 @@ def test_killed_in_the_middle_and_completed_by_several_workers(catalog: Path, tm
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
     for name in (PLANTED, TRUTH):
         assert (folder / name).read_bytes() == (catalog / name).read_bytes()
-    for path in catalog.rglob("*.flac"):  # no random serial numbers in these
+    for path in catalog.rglob("*.flac"):  # ogg files have random serial numbers
         assert (folder / path.relative_to(catalog)).read_bytes() == path.read_bytes()
 
 
-def test_a_folder_of_something_else_is_refused(catalog: Path, tmp_path: Path):
+def test_a_folder_with_other_files_is_refused(catalog: Path, tmp_path: Path):
     (tmp_path / "diary.txt").write_text("dear diary")
-    with pytest.raises(ConfigError, match="not empty, and no demo catalog"):
+    with pytest.raises(ConfigError, match="not empty, and not a demo catalog"):
         synthesize(tmp_path, CONFIG)
     with pytest.raises(ConfigError, match="another config"):
         synthesize(catalog, CONFIG.model_copy(update={"seed": 1}))
@@ -177,32 +175,3 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="cannot be written"):
         synthesize(tmp_path / "file" / "music", CONFIG)
-
-
-def test_the_plan_of_the_demo():
-    pieces, strays = plan_catalog(SynthConfig())
-    faults = Counter(piece.fault for piece in pieces)
-    assert len(pieces) - faults["truncated"] >= 160
-    assert {piece.format for piece in pieces if piece.fault == "truncated"} == {"mp3", "ogg", "wav", "flac"}
-    assert faults["mislabeled"] == 9
-    assert Counter(stray.kind for stray in strays) == {"silent": 2, "garbage": 3}
-    artists = {(piece.true_label, piece.artist) for piece in pieces}
-    assert min(Counter(label for label, _ in artists).values()) >= 3
-    assert len({artist for _, artist in artists}) == len(artists)
-    assert all(20 <= piece.duration_s <= 30 for piece in pieces)
-    paths = [piece.path for piece in pieces] + [copy.path for piece in pieces for copy in piece.copies]
-    assert len(set(paths)) == len(paths)
-    assert {piece.channels for piece in pieces} == {1, 2}
-    assert {piece.sample_rate for piece in pieces} == {44_100, 48_000}
-
-
-def test_without_faults():
-    pieces, strays = plan_catalog(SynthConfig(faults=False))
-    assert not strays
-    assert not any(piece.fault or piece.copies for piece in pieces)
-    assert all(piece.label == piece.true_label for piece in pieces)
-
-
-def test_config_refuses_a_range_turned_around():
-    with pytest.raises(ValueError, match="min_s 40 is above max_s 30"):
-        SynthConfig(min_s=40)
