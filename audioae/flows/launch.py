@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from audioae.catalog.sources import require_source
 from audioae.config import load_config
+from audioae.config_files import find_config
 from audioae.errors import AudioaeError, ConfigError
 from audioae.extras import explain_missing
 from audioae.flows.stages import FLOWS
@@ -38,7 +39,7 @@ def read_settings(flow: str, config_path: str, overrides: Sequence[str] | None) 
     flow : str
         A key of `stages.FLOWS`.
     config_path : str
-        A YAML file.
+        A YAML file, or the name of a packaged config.
     overrides : sequence of str
         `key.path=value`.
 
@@ -47,7 +48,7 @@ def read_settings(flow: str, config_path: str, overrides: Sequence[str] | None) 
     ConfigError
         If the config is wrong, a section that the flow needs is missing, or a path in it does not exist.
     """
-    config = load_config(PipelineConfig, config_path, overrides or ())
+    config = load_config(PipelineConfig, find_config(config_path), overrides or ())
     if flow in ("pipeline", "catalog") and config.synth is None:
         require_source(config.catalog)
     if flow == "screen":
@@ -92,7 +93,9 @@ def main(flow: str) -> None:
         description=FLOWS[flow],
         epilog="With PREFECT_API_URL the run reports to that server; without, it starts a private server.",
     )
-    parser.add_argument("config", help="YAML file, for example configs/pipeline.yaml")
+    parser.add_argument(
+        "config", help="YAML file, such as configs/pipeline.yaml, or the name of a packaged config, such as pipeline"
+    )
     parser.add_argument(
         "--set",
         action="append",

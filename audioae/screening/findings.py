@@ -72,7 +72,7 @@ class Findings:
             return None
         return (
             f"these findings are about {self.index_ref}, but the current index is {current}: "
-            "run python -m flows.screen CONFIG"
+            "run `audioae run screen CONFIG`"
         )
 
     def overview(self) -> list[dict[str, Any]]:
@@ -163,7 +163,7 @@ def open_findings(store: Store) -> Findings:
     ref = store.latest("findings")
     if ref is None:
         raise StoreError(
-            f"{store.storage.locate('')}: the store has no findings yet; run python -m flows.screen CONFIG, "
+            f"{store.storage.locate('')}: the store has no findings yet; run `audioae run screen CONFIG`, "
             "or name another store with --store"
         )
     return Findings(store, ref)

@@ -69,7 +69,7 @@ def test_titles_that_look_like_markup_are_shown_as_they_are(store):
 def test_findings_of_an_older_index_say_so(store):
     embeddings = store.require("embeddings")
     make_index(store, read_embeddings(store, embeddings), embeddings, [], recipe="b")
-    assert shows(audioae(store).stdout, "run python -m flows.screen CONFIG")
+    assert shows(audioae(store).stdout, "run `audioae run screen CONFIG`")
 
 
 @pytest.mark.parametrize(

@@ -115,3 +115,11 @@ def test_deployments_load_and_their_parameters_fit(monkeypatch):
         assert flow.name == deployment["entrypoint"].rpartition(":")[2]
         parameters = flow.validate_parameters(deployment["parameters"])
         assert (ROOT / parameters["config_path"]).is_file()
+
+
+def test_a_deployment_without_a_checkout_names_a_module_and_a_packaged_config(tmp_path: Path, monkeypatch):
+    from prefect.flows import load_flow_from_entrypoint
+
+    monkeypatch.chdir(tmp_path)
+    assert load_flow_from_entrypoint("audioae.flows.pipeline.pipeline", use_placeholder_flow=False).name == "pipeline"
+    assert read_settings("pipeline", "demo", []) == read_settings("pipeline", str(ROOT / "configs" / "demo.yaml"), [])

@@ -89,5 +89,5 @@ def test_a_csv_that_cannot_be_written_is_one_message(store, fake_calls, tmp_path
 
 
 def test_a_store_without_findings_says_how_to_get_them(tmp_path):
-    with pytest.raises(StoreError, match=r"no findings yet; run python -m flows\.screen CONFIG"):
+    with pytest.raises(StoreError, match=r"no findings yet; run `audioae run screen CONFIG`"):
         open_findings(make_store(str(tmp_path), N))
