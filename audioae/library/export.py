@@ -1,7 +1,5 @@
 """Exports: embeddings and metadata in one Parquet file, for whoever does not read the store."""
 
-# pyright: reportAttributeAccessIssue=false
-
 from pathlib import Path
 
 import pyarrow as pa

@@ -7,8 +7,6 @@ Conventions
 - A track whose year, duration or label is unknown does not pass a filter on it.
 """
 
-# pyright: reportAttributeAccessIssue=false
-
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields

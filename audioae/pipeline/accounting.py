@@ -7,8 +7,6 @@ Conventions
 - A run fails and publishes nothing if more than `max_reject_rate` of the decoded tracks are rejected.
 """
 
-# pyright: reportAttributeAccessIssue=false
-
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -8,8 +8,6 @@ Conventions
   `duplicate_of` and are not decoded.
 """
 
-# pyright: reportAttributeAccessIssue=false
-
 import hashlib
 
 import numpy as np

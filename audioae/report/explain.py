@@ -1,7 +1,5 @@
 """Everything that a store knows about one track, stage by stage, with the dataset or file that holds it."""
 
-# pyright: reportAttributeAccessIssue=false
-
 from typing import Any
 
 import pyarrow.compute as pc  # its functions are made at import
