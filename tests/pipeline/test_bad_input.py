@@ -116,7 +116,7 @@ def test_plays_of_unknown_tracks_are_counted_and_an_error_if_no_others_exist(sto
         mixed.for_listener("ben", 3)
     with pytest.raises(SearchError, match="none of its 1 plays"):
         publish_recommendations(store, RecommendConfig(plays=written(tmp_path, "cleo,x")), store.require("embeddings"))
-    assert store.latest("recommendations") is None
+    assert store.latest("coldstart") is None
 
 
 def written(folder: Path, play: str) -> str:
