@@ -115,7 +115,7 @@ def master(mix: np.ndarray, level_db: float, rate: int) -> np.ndarray:
 def _convolve(bus: np.ndarray, room: np.ndarray) -> np.ndarray:
     """The first n samples of a mono bus convolved with a stereo response, in blocks that fit into a CPU's cache."""
     n, m = len(bus), room.shape[1]
-    size = fft.next_fast_len(max(3 * m, _CONVOLVED), real=True)
+    size = int(fft.next_fast_len(max(3 * m, _CONVOLVED), real=True) or 0)
     step = size - m + 1
     response = np.asarray(fft.rfft(room, size))
     out = np.zeros((2, n), np.float32)

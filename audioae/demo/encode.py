@@ -77,7 +77,7 @@ def _write_libav(file: io.BytesIO, mix: np.ndarray, rate: int, fmt: str, bit_rat
     container_format, codec, options = LIBAV[fmt]
     layout = "stereo" if mix.shape[0] == 2 else "mono"
     with av.open(file, "w", format=container_format) as container:
-        stream = container.add_stream(codec, rate=rate, layout=layout, options=options)
+        stream: Any = container.add_stream(codec, rate=rate, layout=layout, options=options)
         stream.bit_rate = bit_rate
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(mix), format="fltp", layout=layout)
         frame.sample_rate = rate

@@ -138,8 +138,8 @@ def _damped_sines(n: int, exponents: np.ndarray, levels: np.ndarray) -> np.ndarr
     """The sum over k of levels[k] * imag(exp(exponents[k] * sample)), float32, shape (n,)."""
     first, offset = (np.exp(np.multiply.outer(index, exponents)) for index in _block_indices(n))
     first *= levels
-    left = np.concatenate([first.imag, first.real], axis=1).astype(np.float32)
-    right = np.concatenate([offset.real, offset.imag], axis=1).astype(np.float32)
+    left = np.concatenate([np.imag(first), np.real(first)], axis=1).astype(np.float32)
+    right = np.concatenate([np.real(offset), np.imag(offset)], axis=1).astype(np.float32)
     return (left @ right.T).reshape(-1)[:n]
 
 

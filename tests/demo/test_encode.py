@@ -16,7 +16,7 @@ TONE = 0.3 * np.sin(2 * np.pi * 440 / RATE * np.arange(2 * RATE)).astype(np.floa
 
 
 def decode(content: bytes) -> np.ndarray:
-    with av.open(io.BytesIO(content)) as container:
+    with av.open(io.BytesIO(content), "r") as container:
         resampler = av.AudioResampler("fltp")
         frames = [out for frame in container.decode(audio=0) for out in resampler.resample(frame)]
         return np.concatenate([frame.to_ndarray() for frame in frames], axis=1)

@@ -13,7 +13,7 @@ def test_average_precision_equals_sklearn():
     rng = np.random.default_rng(2)
     labels = rng.choice(["a", "b", "c", "d"], 50)
     vectors = check_vectors(rng.standard_normal((50, 16)), np.arange(50), "random")
-    metadata = make_metadata([f"t{i}" for i in range(50)], labels=labels)
+    metadata = make_metadata([f"t{i}" for i in range(50)], labels=labels.tolist())
     (metric,) = (m for m in retrieval.measure(vectors, metadata).metrics if m.key == "mAP by label")
     expected = []
     for query in range(50):

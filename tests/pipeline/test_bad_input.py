@@ -27,7 +27,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 def similar(store: Store, *seeds: str, k: int = 3, **filters) -> list[str]:
     answer = Library(store).similar(list(seeds), k, options=Options(Filters(**filters)))
-    return [row["track_id"] for row in answer.neighbors]
+    return [neighbor.track_id for neighbor in answer.neighbors]
 
 
 def playlist(store: Store, *waypoints: str, n: int = 4, **filters) -> list[str]:
@@ -116,7 +116,7 @@ def test_plays_of_unknown_tracks_are_counted_and_an_error_if_no_others_exist(sto
         mixed.for_listener("ben", 3)
     with pytest.raises(SearchError, match="none of its 1 plays"):
         publish_recommendations(store, RecommendConfig(plays=written(tmp_path, "cleo,x")), store.require("embeddings"))
-    assert store.latest("coldstart") is None
+    assert store.latest("recommendations") is None
 
 
 def written(folder: Path, play: str) -> str:
