@@ -47,8 +47,8 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def s3_server() -> Iterator[str]:
-    """The endpoint of an S3 server that runs in another process."""
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The endpoint of an S3 server that runs in another process; files from it are cached in a temporary folder."""
     port = free_port()
     endpoint = f"http://127.0.0.1:{port}"
     server = subprocess.Popen(
@@ -56,14 +56,15 @@ def s3_server() -> Iterator[str]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    credentials = {
+    variables = {
+        "AUDIOAE_CACHE": str(tmp_path_factory.mktemp("cache")),
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_EC2_METADATA_DISABLED": "true",
     }
-    before = {name: os.environ.get(name) for name in credentials}
-    os.environ.update(credentials)
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
     try:
         for _ in range(200):
             with socket.socket() as probe:

@@ -1,4 +1,8 @@
-"""Stage index: embeddings become a FAISS index with their IDs, published only through its gate."""
+"""Stage index: build a FAISS index over embeddings, and publish it with its track IDs if it passes its quality gate.
+
+The index is written to a file in the store before it is measured, and the gate measures it as it will be used: mapped
+from that file.
+"""
 
 import json
 
@@ -8,55 +12,63 @@ from audioae.search.embeddings import EmbeddingTable
 from audioae.search.factory import IndexConfig
 from audioae.search.gate import check_gate, measure_gate
 from audioae.search.index import SearchIndex
-from audioae.store.artifacts import commit_artifact, read_artifact
+from audioae.store.artifacts import artifact_part, artifact_path, commit_artifact, read_artifact, staging
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 
-CODE = 2  # raise it when the same embeddings and settings would give another index
+CODE = 2  # increment when the same embeddings and settings would give an index with other answers
 
 
 def read_embeddings(store: Store, ref: DatasetRef) -> EmbeddingTable:
-    """All embeddings of a version, with the model they came from."""
+    """All embeddings of a version, with the model that made them."""
     return EmbeddingTable.from_arrow(
         store.read(ref, ["track_id", "embedding"]), str(store.manifest(ref).parent("model"))
     )
 
 
 def build_index(store: Store, config: IndexConfig, embeddings: DatasetRef) -> DatasetRef:
-    """Build an index over `embeddings`, measure it, and publish it if it passes its gate.
+    """Build an index over `embeddings`, measure it, and publish it if it passes its quality gate.
 
     Raises
     ------
     SearchError
-        If the index misses its gate, or there is nothing to index; nothing is published then.
+        If the index fails its gate, or there is nothing to index; then nothing is published.
     """
     settings = config.model_dump(mode="json")
     recipe = fingerprint([CODE, settings, str(embeddings)])
-    made = store.find("index", recipe)
-    if made:
-        store.set_latest(made)
-        return made
+    if published := store.find("index", recipe):
+        store.set_latest(published)
+        return published
     table = read_embeddings(store, embeddings)
-    index = SearchIndex.build(table, config)
-    gate = measure_gate(index, table, config)
-    check_gate(gate, config)
-    neighborhood = measure_index_neighbors(store, index, table, embeddings)
-    return commit_artifact(
-        store,
-        "index",
-        index.to_files(),
-        derived={"gate.json": json.dumps(gate, indent=1).encode(), FILE: index_neighbors_bytes(neighborhood)},
-        recipe=recipe,
-        config=settings,
-        parents=[embeddings, store.manifest(embeddings).parent("model")],
-    )
+    with staging(store, "index") as folder:
+        files = SearchIndex.build(table, config).save(folder)
+        index = SearchIndex.load(*files.values())
+        gate = measure_gate(index, table, config)
+        check_gate(gate, config)
+        neighbors = measure_index_neighbors(store, index, table, embeddings)
+        return commit_artifact(
+            store,
+            "index",
+            files,
+            derived={"gate.json": json.dumps(gate, indent=1).encode(), FILE: index_neighbors_bytes(neighbors)},
+            recipe=recipe,
+            config=settings,
+            parents=[embeddings, store.manifest(embeddings).parent("model")],
+        )
 
 
 def load_index(store: Store, ref: DatasetRef) -> SearchIndex:
-    """Load a published index with its IDs; the files are checked against the manifest and against each other."""
-    return SearchIndex.from_files({name: read_artifact(store, ref, name) for name in SearchIndex.FILES})
+    """Map a published index into memory; from S3, download it once first.
+
+    `index.faiss` must have the size and `ids.parquet` the hash that the manifest records, and the IDs must have been
+    written for this `index.faiss`.
+    """
+    vectors, ids = SearchIndex.FILES
+    sha256 = artifact_part(store, ref, vectors).sha256
+    ids_path = artifact_path(store, ref, ids, verify=True)
+    return SearchIndex.load(artifact_path(store, ref, vectors), ids_path, sha256)
 
 
 def read_gate(store: Store, ref: DatasetRef) -> dict:
-    """What the index showed before it was published."""
+    """What the quality gate measured before the index was published."""
     return json.loads(read_artifact(store, ref, "gate.json"))

@@ -17,14 +17,14 @@ from audioae.recommend.config import RecommendConfig
 from audioae.recommend.recommender import Recommender
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
-from audioae.store.schemas import COLDSTART
+from audioae.store.schemas import RECOMMENDATIONS
 
 CODE = 3  # increment when the same plays and embeddings would give other recommendations
 BLOCK = 2000  # listeners per part
 
 
 def publish_recommendations(store: Store, config: RecommendConfig, embeddings: DatasetRef) -> DatasetRef:
-    """Publish the best new tracks of every listener as the dataset `coldstart`.
+    """Publish the best new tracks of every listener as the dataset `recommendations`.
 
     Raises
     ------
@@ -35,18 +35,18 @@ def publish_recommendations(store: Store, config: RecommendConfig, embeddings: D
     copies = known_copies(store, embeddings)
     known = [str(copies.index), sorted(copies.keepers.items())]
     recipe = fingerprint([CODE, settings, _content_hash(config.plays), str(embeddings), known])
-    if published := store.find("coldstart", recipe):
+    if published := store.find("recommendations", recipe):
         store.set_latest(published)
         return published
     recommender = Recommender(Generation(store, embeddings=embeddings), config.plays, config.half_life_days)
     names = []
     for start in range(0, len(recommender.plays.listeners), BLOCK):
         names.append(f"{recipe}-{start // BLOCK:05d}")
-        if not store.has_part("coldstart", names[-1]):
-            store.write_part("coldstart", names[-1], _part(recommender, start, config.k))
+        if not store.has_part("recommendations", names[-1]):
+            store.write_part("recommendations", names[-1], _part(recommender, start, config.k))
     tracks = store.manifest(embeddings).parent("tracks")
     parents = [embeddings, tracks, *([copies.index] if copies.index else [])]
-    return store.commit("coldstart", names, recipe=recipe, config=settings, parents=parents)
+    return store.commit("recommendations", names, recipe=recipe, config=settings, parents=parents)
 
 
 def _part(recommender: Recommender, start: int, k: int) -> pa.Table:
@@ -54,14 +54,14 @@ def _part(recommender: Recommender, start: int, k: int) -> pa.Table:
     listeners = np.arange(start, min(start + BLOCK, len(recommender.plays.listeners)))
     rows = [
         {
-            **{name: row[name] for name in COLDSTART.names if name in row},
+            **{name: row[name] for name in RECOMMENDATIONS.names if name in row},
             "listener_id": str(recommender.plays.listeners[listener]),
             "because": [track["track_id"] for track in row["because"]],
         }
         for listener, recommended in zip(listeners, recommender.for_rows(listeners, k), strict=True)
         for row in recommended
     ]
-    return pa.Table.from_pylist(rows, schema=COLDSTART)
+    return pa.Table.from_pylist(rows, schema=RECOMMENDATIONS)
 
 
 def _content_hash(path: str) -> str:

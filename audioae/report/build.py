@@ -29,7 +29,7 @@ from audioae.pipeline.accounting import account_store
 from audioae.pipeline.config import Workers
 from audioae.pipeline.index import read_gate
 from audioae.progress import Progress
-from audioae.report.examples import example_listeners, example_walks, recommendations_ref
+from audioae.report.examples import example_listeners, example_walks
 from audioae.report.excerpts import PageTracks
 from audioae.report.findings import read_findings
 from audioae.spacing import evenly_spaced
@@ -126,7 +126,7 @@ def _versions(store: Store, library: Generation | None, tracks: DatasetRef) -> d
     refs = [tracks]
     if library:
         refs += [library.model_ref, library.embeddings_ref]
-    refs += [ref for ref in (store.latest("index"), store.latest("findings"), recommendations_ref(store)) if ref]
+    refs += [ref for name in ("index", "findings", "recommendations") if (ref := store.latest(name))]
     return {ref.dataset: str(ref) for ref in refs}
 
 

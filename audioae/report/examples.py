@@ -18,7 +18,6 @@ from audioae.store.manifest import DatasetRef
 N_WALKS, WALK_TRACKS = 2, 10
 MAX_ENDS = 2_000  # tracks among which the ends of a playlist are searched
 N_LISTENERS, N_RECOMMENDED = 4, 5
-RECOMMENDATIONS = ("recommendations", "coldstart")  # the dataset, and its name in older stores
 
 Entry = dict[str, Any]
 
@@ -71,7 +70,7 @@ def far_pairs(vectors: TrackVectors, n_pairs: int) -> list[tuple[int, int]]:
 
 def example_listeners(store: Store, tracks: PageTracks, embeddings: DatasetRef | None) -> tuple[list[Entry], list[str]]:
     """The best new tracks of a few listeners, evenly spaced, and a sentence if they are outdated."""
-    ref = recommendations_ref(store)
+    ref = store.latest("recommendations")
     if ref is None:
         return [], []
     manifest = store.manifest(ref)
@@ -90,11 +89,6 @@ def example_listeners(store: Store, tracks: PageTracks, embeddings: DatasetRef |
         chosen = [names[i] for i in evenly_spaced(len(names), -(-N_LISTENERS // len(parts)))]
         listeners += [{"name": name, "entries": _best(rows[name], tracks)} for name in chosen]
     return listeners[:N_LISTENERS], outdated
-
-
-def recommendations_ref(store: Store) -> DatasetRef | None:
-    """The current recommendations, also of a store that has them by their old name."""
-    return next((ref for name in RECOMMENDATIONS if (ref := store.latest(name))), None)
 
 
 def _best(rows: Sequence[Entry], tracks: PageTracks) -> list[Entry]:

@@ -1,1 +1,1 @@
-"""Embeddings in memory, the index over them, and how good it is against exact search."""
+"""Embeddings in memory, an index over them, and its quality compared with exact search."""

@@ -1,9 +1,9 @@
-"""Embeddings in memory: one unit vector per track, its ID beside it, and the model they all came from.
+"""Embeddings in memory: one unit vector per track, the track IDs, and the model that made the embeddings.
 
 Conventions
 -----------
 - Embeddings are (n, 128) float32, C-contiguous, L2-normalized: a dot product is a cosine.
-- Row i of `embeddings` belongs to `track_ids[i]`. The two travel together, and never with embeddings of another model.
+- Row i of `embeddings` belongs to `track_ids[i]`. All embeddings of a table are from one model.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,21 +20,22 @@ NORM_TOLERANCE = 1e-3
 
 @dataclass(frozen=True, eq=False)
 class EmbeddingTable:
-    """Track embeddings of one model, checked when made.
+    """Track embeddings of one model, validated on construction.
 
     Parameters
     ----------
     track_ids : pa.StringArray or sequence of str, length n
         Unique.
     embeddings : np.ndarray, shape (n, dim), L2-normalized
-        Brought to C-contiguous float32 if it is not; not copied if it is.
+        Converted to C-contiguous float32, and not copied if it already is.
     model : str
         Name of the model, as `str(DatasetRef)` gives it: `model@3f2a91c0`.
 
     Raises
     ------
     SearchError
-        If shapes do not fit, a value is not finite, a norm is not 1, an ID is missing or double, or no model is named.
+        If shapes do not match, a value is not finite, a norm is not 1, an ID is missing or duplicate, or the model has
+        no name.
 
     >>> EmbeddingTable(["a", "b"], np.eye(2, 128), "model@1").row_of("b")
     1
@@ -54,7 +55,7 @@ class EmbeddingTable:
 
     @classmethod
     def from_arrow(cls, table: pa.Table, model: str) -> "EmbeddingTable":
-        """Take the columns `track_id` (string) and `embedding` (fixed_size_list<float32>), without a copy."""
+        """Use the columns `track_id` (string) and `embedding` (fixed_size_list<float32>), without a copy."""
         if missing := {"track_id", "embedding"} - set(table.column_names):
             raise SearchError(f"embeddings table without column {sorted(missing)}; it has {table.column_names}")
         column = table["embedding"]
@@ -68,7 +69,7 @@ class EmbeddingTable:
 
     @classmethod
     def concat(cls, tables: Sequence["EmbeddingTable"]) -> "EmbeddingTable":
-        """Stack tables of one model. Raises `SearchError` if models, dimensions or IDs do not fit together."""
+        """Stack tables of one model. Raises `SearchError` if models or dimensions differ, or an ID occurs twice."""
         if not tables:
             raise SearchError("concat: got no tables, wanted at least one")
         if len(models := sorted({table.model for table in tables})) > 1:
@@ -92,12 +93,12 @@ class EmbeddingTable:
         return int(self.rows_of([track_id])[0])
 
     def rows_of(self, track_ids: pa.StringArray | Sequence[str]) -> np.ndarray:
-        """Rows of many tracks at once, int64. Raises `SearchError` naming those that are not in the table."""
+        """Rows of many tracks at once, int64. Raises `SearchError` naming the tracks that are not in the table."""
         wanted = pa.array(track_ids, pa.string())
         rows = call_function("index_in", [wanted], SetLookupOptions(self.track_ids))
         if rows.null_count:
             raise SearchError(
-                f"no embedding of {_some(wanted.filter(rows.is_null()))} among {len(self)} of {self.model}"
+                f"no embedding of {_some(wanted.filter(rows.is_null()))} among the {len(self)} of {self.model}"
             )
         return rows.to_numpy(zero_copy_only=False).astype(np.int64)
 
@@ -106,7 +107,7 @@ class EmbeddingTable:
         return EmbeddingTable(self.track_ids.take(pa.array(rows)), self.embeddings[rows], self.model)
 
     def without(self, track_ids: pa.StringArray) -> "EmbeddingTable":
-        """The table without the given tracks; itself if it has none of them."""
+        """The table without the given tracks; the table itself if it has none of them."""
         kept = ~call_function("is_in", [self.track_ids], SetLookupOptions(track_ids)).to_numpy(zero_copy_only=False)
         return self if kept.all() else self.take(np.flatnonzero(kept))
 
@@ -123,26 +124,26 @@ class EmbeddingTable:
             raise SearchError(f"embeddings: got shape {shape} for {n_ids} track IDs, wanted ({n_ids}, dim)")
         if not self.model:
             raise SearchError(
-                f"{n_ids} embeddings without the name of their model; give it, for example model@3f2a91c0"
+                f"{n_ids} embeddings without the name of their model; pass it, for example model@3f2a91c0"
             )
         if self.track_ids.null_count:
             raise SearchError(
-                f"track_ids: {self.track_ids.null_count} of {n_ids} are null; every embedding needs its ID"
+                f"track_ids: {self.track_ids.null_count} of {n_ids} are null; every embedding needs an ID"
             )
         counts = self.track_ids.value_counts()
         if len(counts) < n_ids:
             double = counts.field("values").filter(pa.array(counts.field("counts").to_numpy() > 1))
-            raise SearchError(f"track IDs given more than once: {_some(double)}; an ID names one embedding")
+            raise SearchError(f"duplicate track IDs: {_some(double)}; an ID names one embedding")
         norms = np.sqrt(np.einsum("ij,ij->i", self.embeddings, self.embeddings))
         if (bad := ~np.isfinite(norms)).any():
             raise SearchError(
-                f"embeddings with NaN or infinity: {_some(self.track_ids.filter(pa.array(bad)))}; embed again"
+                f"embeddings with NaN or infinity: {_some(self.track_ids.filter(pa.array(bad)))}; embed them again"
             )
         if (bad := np.abs(norms - 1) > NORM_TOLERANCE).any():
             named = _some(self.track_ids.filter(pa.array(bad)))
             raise SearchError(
                 f"embeddings of norm {norms[bad].min():.3g} to {norms[bad].max():.3g}, wanted 1: {named}; "
-                "divide each by its norm, and leave out zeros"
+                "divide each by its norm, and leave out zero vectors"
             )
 
 
@@ -151,6 +152,6 @@ def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
 
 
 def _some(track_ids: pa.Array, most: int = 5) -> str:
-    """At most five IDs, and how many more there are."""
+    """At most five IDs, and the number of the others."""
     names = ", ".join(repr(name) for name in track_ids[:most].to_pylist())
     return names if len(track_ids) <= most else f"{names} and {len(track_ids) - most} more"

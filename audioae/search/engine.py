@@ -1,35 +1,35 @@
-"""FAISS: make, train, fill, search and store an index by its factory string. The only door to faiss.
+"""FAISS: make, train, fill, search and store an index by its factory string.
 
 Conventions
 -----------
 - Embeddings and queries are unit vectors; a score is their cosine, higher = closer.
-- Where a search finds fewer than there are, it is done again over everything: row -1 means that k is more than n.
+- A search that finds too few neighbors is repeated over the whole index, so row -1 only means that k is above n.
+- A finished index is never changed: any number of threads may search it at once.
 
-Why: everything but Flat uses the L2 metric, which orders unit vectors as the cosine does and is what quantizers are
-fitted to. An HNSW graph is built on one thread: several make another graph every time. FAISS is imported when it is
-first used, as whoever only reads a config does not need it. It scans 4-bit codes with a kernel made for large batches;
-for up to 64 queries another is faster. The two may keep different ones of candidates that look equally close, at the
-same recall.
+Why: every index but Flat uses the L2 metric, which orders unit vectors as the cosine does, and which quantizers are
+fitted to. An HNSW graph is built on one thread, because several threads build a different graph each time. FAISS can
+return embeddings from codes only after it has built a table of where each row is; `finish` builds that table once,
+because FAISS would otherwise build it during the first search that needs it, in front of all other threads.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from audioae.errors import SearchError
 from audioae.search.factory import n_lists
+from audioae.search.lazy_faiss import load_faiss
 from audioae.search.recall import exact_neighbors
 from audioae.search.tuning import Parameters
 
-FEW = 64
-FEW_KERNEL = 11  # FAISS's number of the kernel that takes one query after the other and keeps candidates in a reservoir
 Searcher = Callable[[np.ndarray, int], tuple[np.ndarray, np.ndarray]]
 
 
 def empty_index(factory: str, dim: int) -> Any:
     """An untrained index. Raises `SearchError` if FAISS cannot make it for `dim` dimensions."""
-    faiss = _faiss()
+    faiss = load_faiss()
     metric = faiss.METRIC_INNER_PRODUCT if factory == "Flat" else faiss.METRIC_L2
     try:
         return faiss.index_factory(dim, factory, metric)
@@ -40,7 +40,7 @@ def empty_index(factory: str, dim: int) -> Any:
 def train(index: Any, embeddings: np.ndarray, factory: str) -> None:
     """Learn lists and codes. Raises `SearchError` if there are too few embeddings for them."""
     if n_lists(factory):
-        _faiss().extract_index_ivf(index).cp.min_points_per_centroid = 1  # else it warns on stderr about small samples
+        load_faiss().extract_index_ivf(index).cp.min_points_per_centroid = 1  # or else it warns about small samples
     try:
         index.train(embeddings)
     except RuntimeError as error:
@@ -51,7 +51,7 @@ def train(index: Any, embeddings: np.ndarray, factory: str) -> None:
 
 def add(index: Any, embeddings: np.ndarray) -> None:
     """Append rows; the same rows make the same index."""
-    faiss = _faiss()
+    faiss = load_faiss()
     n_threads = faiss.omp_get_max_threads()
     if isinstance(faiss.downcast_index(index), faiss.IndexHNSW):
         faiss.omp_set_num_threads(1)
@@ -61,21 +61,33 @@ def add(index: Any, embeddings: np.ndarray) -> None:
         faiss.omp_set_num_threads(n_threads)
 
 
+def finish(index: Any) -> None:
+    """Prepare an index for `vectors`, once all rows are added or it was read.
+
+    An index that has only the codes in its lists gets a table of the place of each row: 8 bytes a row, stored with it.
+    """
+    faiss = load_faiss()
+    inner = faiss.downcast_index(index)
+    if isinstance(inner, faiss.IndexPreTransform):
+        inner = faiss.downcast_index(inner.index)
+    if not isinstance(inner, faiss.IndexIVF):
+        return
+    if isinstance(inner, faiss.IndexIVFPQFastScan) and inner.fine_quantizer is None:
+        inner.fine_quantizer = inner.pq  # `read_index` of FAISS 1.15 does not set it, and decoding then crashes
+    if inner.direct_map.no():
+        inner.make_direct_map(True)
+
+
 def searcher(index: Any, parameters: Parameters) -> Searcher:
-    """Search `index` as it is now, prepared once: making FAISS's parameter objects takes a tenth of a short search."""
+    """Search `index` as it is now. FAISS's parameter objects are made once: that takes a tenth of a short search."""
     prepared = search_parameters(index, parameters)
-    scanner, n = _four_bit_scanner(index), index.ntotal
+    n = index.ntotal
 
     def search(queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         if prepared is None:
             return exact_neighbors(_stored_vectors(index), queries, k)
         present = min(k, n)
-        if scanner is not None and len(queries) <= FEW:
-            scanner.implem = FEW_KERNEL
-            distances, rows = index.search(queries, present, params=prepared)
-            scanner.implem = 0
-        else:
-            distances, rows = index.search(queries, present, params=prepared)
+        distances, rows = index.search(queries, present, params=prepared)
         scores = 1 - distances / 2
         if (rows[:, -1] < 0).any():
             short = (rows < 0).any(axis=1)
@@ -89,43 +101,56 @@ def searcher(index: Any, parameters: Parameters) -> Searcher:
 
 
 def vectors(index: Any, rows: np.ndarray) -> np.ndarray:
-    """The embeddings of some rows, (n, dim) float32: as they were added where it keeps them, else as its codes say."""
+    """Embeddings of some rows of a finished index, (n, dim) float32: as added if it keeps them, or else decoded."""
     flat = flat_part(index)
     if flat is not None:
         return _stored_vectors(flat)[rows]
-    lists = _faiss().try_extract_index_ivf(index)
-    if lists.direct_map.no():
-        lists.make_direct_map(True)
     return index.reconstruct_batch(np.ascontiguousarray(rows, np.int64))
 
 
-def to_bytes(index: Any) -> bytes:
-    """The index as FAISS stores it."""
-    lists = _faiss().try_extract_index_ivf(index)
-    if lists is not None:
-        lists.make_direct_map(False)  # that of `vectors`, which is not stored
-    return _faiss().serialize_index(index).tobytes()
+def write(index: Any, path: Path) -> None:
+    """Write an index to a file, without a copy in memory. Raises `SearchError` if it cannot be written."""
+    try:
+        load_faiss().write_index(index, str(path))
+    except RuntimeError as error:
+        raise SearchError(f"{path}: the index cannot be written ({error}); free space and run again") from None
 
 
-def from_bytes(content: bytes) -> Any:
-    """The index that `to_bytes` gave."""
-    return _faiss().deserialize_index(np.frombuffer(content, np.uint8))
+def read(path: Path) -> Any:
+    """Map the index in a file into memory: searches read from the file what they need, when they need it.
+
+    FAISS copies 4-bit codes, because it needs them aligned: half a byte per dimension and embedding.
+
+    Raises
+    ------
+    SearchError
+        If the file is no FAISS index, or is truncated.
+    """
+    faiss = load_faiss()
+    try:
+        index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
+    except (RuntimeError, MemoryError) as error:
+        raise SearchError(f"{path}: not a readable FAISS index ({error}); build the index again") from None
+    finish(index)  # old versions of audioae stored indexes unfinished
+    return index
 
 
-def _search_everything(
-    index: Any, queries: np.ndarray, k: int, parameters: Parameters
-) -> tuple[np.ndarray, np.ndarray]:
-    """For queries of which a search found too few: all lists, or past the graph all embeddings. k <= n."""
-    if "ef_search" in parameters:
-        return exact_neighbors(_stored_vectors(index), queries, k)
-    lists = _faiss().extract_index_ivf(index).nlist
-    distances, rows = index.search(queries, k, params=search_parameters(index, {**parameters, "nprobe": lists}))
-    return 1 - distances / 2, rows
+def n_bytes(index: Any) -> int:
+    """The size of the file that `write` would make, without making one."""
+    total = 0
+
+    def count(block: bytes) -> None:
+        nonlocal total
+        total += len(block)
+
+    faiss = load_faiss()
+    faiss.write_index(index, faiss.PyCallbackIOWriter(count))
+    return total
 
 
 def search_parameters(index: Any, parameters: Parameters, selector: Any = None) -> Any:
-    """FAISS's parameter objects, nested as the index is, with the rows to look at; None for Flat, which has none."""
-    faiss = _faiss()
+    """FAISS's parameter objects, nested like the index, with the rows to search among; None for Flat, without any."""
+    faiss = load_faiss()
     index = faiss.downcast_index(index)
     if isinstance(index, faiss.IndexFlat):
         return None
@@ -141,7 +166,7 @@ def search_parameters(index: Any, parameters: Parameters, selector: Any = None) 
 
 def flat_part(index: Any) -> Any:
     """The part of an index that keeps the embeddings themselves, an IndexFlat; None if none does."""
-    faiss = _faiss()
+    faiss = load_faiss()
     index = faiss.downcast_index(index)
     if isinstance(index, faiss.IndexHNSW):
         index = faiss.downcast_index(index.storage)
@@ -150,21 +175,18 @@ def flat_part(index: Any) -> Any:
     return index if isinstance(index, faiss.IndexFlat) else None
 
 
-def _four_bit_scanner(index: Any) -> Any:
-    """The part of an index that scans 4-bit codes by SIMD; None if it has none."""
-    faiss = _faiss()
-    lists = faiss.try_extract_index_ivf(index)
-    lists = lists and faiss.downcast_index(lists)
-    return lists if isinstance(lists, faiss.IndexIVFFastScan) else None
+def _search_everything(
+    index: Any, queries: np.ndarray, k: int, parameters: Parameters
+) -> tuple[np.ndarray, np.ndarray]:
+    """For queries with too few neighbors: search all lists, or without the graph all embeddings. k <= n."""
+    if "ef_search" in parameters:
+        return exact_neighbors(_stored_vectors(index), queries, k)
+    lists = load_faiss().extract_index_ivf(index).nlist
+    distances, rows = index.search(queries, k, params=search_parameters(index, {**parameters, "nprobe": lists}))
+    return 1 - distances / 2, rows
 
 
 def _stored_vectors(index: Any) -> np.ndarray:
     """The float32 embeddings that an index keeps, (n, dim), without copying."""
     flat = flat_part(index)
-    return _faiss().rev_swig_ptr(flat.get_xb(), flat.ntotal * flat.d).reshape(flat.ntotal, flat.d)
-
-
-def _faiss() -> Any:
-    import faiss
-
-    return faiss
+    return load_faiss().rev_swig_ptr(flat.get_xb(), flat.ntotal * flat.d).reshape(flat.ntotal, flat.d)

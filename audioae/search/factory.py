@@ -1,17 +1,18 @@
-"""Which index: from the number of embeddings, the memory there is and the recall wanted to a FAISS factory string.
+"""The choice of an index: a FAISS factory string from the number of embeddings, the memory and the recall wanted.
 
 Conventions
 -----------
-- `bytes_per_vector` is what the index takes in memory and on disk for each embedding, IDs of tracks not counted.
-- A factory string may say `IVF` without a number of lists: it is then filled in from the number of embeddings.
+- `bytes_per_vector` is the size of the index per embedding, in memory and on disk, without the track IDs.
+- A factory string may say `IVF` without a number of lists; the number then follows from the number of embeddings.
 
-Why: below 50,000 embeddings comparing with every one takes a millisecond or two and is exact, so nothing else pays.
-Above, what scans 4-bit codes by SIMD and looks again at the best is the fastest at equal recall: with the embeddings
-themselves while memory allows it, else with 8-bit codes. 8-bit codes alone come next, 5-bit RaBitQ is the smallest that
-reaches a recall of .95 (4 bits stop at .93). HNSW32 is not chosen: at 100,000 it takes 1.7 times as long for one query
-and 3 times in batches, more memory, one thread to build (several make another graph every time), and in clusters it now
-and then walks into the wrong one: at recall .96 it does not find 2 % of its own embeddings. sqrt(n) lists take .7 to .9
-of the time of the usual 4 sqrt(n). All of this is printed by `python -m tests.bench.bench_search`.
+Why: up to 50,000 embeddings, comparing a query with all of them takes a millisecond or two and is exact, so nothing
+else pays. Above that, an index that scans 4-bit codes by SIMD and compares the best candidates again is the fastest at
+equal recall: with the embeddings themselves if memory allows it, or else with 8-bit codes. Next come 8-bit codes alone.
+5-bit RaBitQ is the smallest index that reaches a recall of 0.95 (4 bits reach 0.93). HNSW32 is never chosen: at 100,000
+embeddings it takes 1.7 times as long for one query and 3 times as long for batches, it needs more memory, and it is
+built on one thread (several build a different graph each time). Among clusters its walk can end in the wrong one: at a
+recall of 0.96 it misses 2 % of its own embeddings. sqrt(n) lists take 0.7 to 0.9 of the time of the usual 4 sqrt(n).
+`python -m tests.bench.bench_search` prints all of this.
 """
 
 import math
@@ -26,7 +27,8 @@ from audioae.errors import SearchError
 
 FLAT_UP_TO = 50_000
 POINTS_PER_LIST = 40  # k-means wants 39 at least
-LIST_ROW = 8  # bytes of the row number that an inverted list keeps beside each code
+LIST_ROW = 8  # bytes of the row number that an inverted list keeps with each code
+MAP_ROW = 8  # bytes of the place of each row in the lists, which an index that has only codes needs to decode a row
 INF = float("inf")
 SUPPORTED = re.compile(
     r"auto|Flat|HNSW\d+|(RR,|OPQ\d+,)?IVF\d*,(Flat|SQ[48]|PQ\d+(x4fs)?|RaBitQ[1-9]?)(,(RFlat|Refine\((Flat|SQ8)\)))?"
@@ -36,10 +38,10 @@ Tunable = Annotated[int, Field(ge=1)] | Literal["auto"]
 
 
 class IndexConfig(Config):
-    """How to build an index, and what it has to show before it is published.
+    """How to build an index, and the limits that it must meet to be published.
 
     `factory` is a FAISS factory string, or "auto". Search parameters that are "auto" are tuned to reach `recall_target`
-    at `k`. Of `n_queries` held-out tracks one half tunes, the other half measures.
+    at `k`. One half of the `n_queries` held-out tracks serves for tuning, the other half for measuring.
     """
 
     factory: str = "auto"
@@ -65,13 +67,13 @@ class IndexConfig(Config):
         return factory
 
     def fixed(self) -> dict[str, int]:
-        """The search parameters that are not to be tuned."""
+        """The search parameters that are set, not tuned."""
         values = {"nprobe": self.nprobe, "ef_search": self.ef_search, "k_factor": self.k_factor}
         return {name: value for name, value in values.items() if isinstance(value, int)}
 
 
 class FactoryChoice(NamedTuple):
-    """A factory string, what it costs, and why it was taken."""
+    """A factory string, its size, and why it was chosen."""
 
     factory: str
     bytes_per_vector: float
@@ -79,7 +81,7 @@ class FactoryChoice(NamedTuple):
 
 
 class Family(NamedTuple):
-    """A kind of index: bytes of an embedding of `dim` floats, the recall it can be tuned to, the largest n."""
+    """A kind of index: its bytes per embedding of `dim` floats, the best recall it can reach, and the largest n."""
 
     template: str
     code_bytes: Callable[[int], float]
@@ -100,8 +102,8 @@ FAMILIES = [
     Family(
         "IVF,PQ{dim}x4fs,Refine(SQ8)", lambda dim: dim / 2 + dim + LIST_ROW, 0.98, INF, "fastest that fits the memory"
     ),
-    Family("IVF,SQ8", lambda dim: dim + LIST_ROW, 0.98, INF, "fastest that fits the memory"),
-    Family("RR,IVF,RaBitQ5", lambda dim: dim * 5 / 8 + 20 + LIST_ROW, 0.95, INF, "smallest"),
+    Family("IVF,SQ8", lambda dim: dim + LIST_ROW + MAP_ROW, 0.98, INF, "fastest that fits the memory"),
+    Family("RR,IVF,RaBitQ5", lambda dim: dim * 5 / 8 + 20 + LIST_ROW + MAP_ROW, 0.95, INF, "smallest"),
 ]
 
 
@@ -112,14 +114,14 @@ def choose_factory(n: int, dim: int, memory_bytes: int | None, recall_target: fl
     ----------
     n, dim : int
     memory_bytes : int or None
-        What the index may take; None is no limit.
+        The largest size of the index; None means no limit.
     recall_target : float
-        The recall@k that is wanted, 0 to 1.
+        The recall@k wanted, 0 to 1.
 
     Raises
     ------
     SearchError
-        If even the smallest index that reaches the recall is larger than `memory_bytes`.
+        If even the smallest index with that recall is larger than `memory_bytes`.
 
     >>> choose_factory(1_000, 128, None, 0.95).factory
     'Flat'
@@ -140,7 +142,7 @@ def choose_factory(n: int, dim: int, memory_bytes: int | None, recall_target: fl
 
 
 def fill_in(factory: str, n: int) -> str:
-    """Give an `IVF` without a number of lists the power of two nearest to sqrt(n), at least 40 points a list.
+    """Give an `IVF` without a number of lists the power of two nearest to sqrt(n), with at least 40 points per list.
 
     >>> fill_in("IVF,SQ8", 1_000_000)
     'IVF1024,SQ8'
@@ -150,12 +152,12 @@ def fill_in(factory: str, n: int) -> str:
 
 
 def n_lists(factory: str) -> int:
-    """Number of inverted lists that a factory string names; 0 if it has none."""
-    found = re.search(r"\bIVF(\d+)", factory)
-    return int(found.group(1)) if found else 0
+    """Number of inverted lists in a factory string; 0 if it has none."""
+    match = re.search(r"\bIVF(\d+)", factory)
+    return int(match.group(1)) if match else 0
 
 
 def fixed_bytes(factory: str, dim: int) -> int:
-    """What an index takes whatever n is: centroids, with 4-bit codes half an empty block a list, a rotation."""
+    """The size of an index that does not depend on n: centroids, half a block per list of 4-bit codes, a rotation."""
     per_list = 4 * dim + (16 * dim // 2 if "fs" in factory else 0)
     return n_lists(factory) * per_list + (4 * dim * dim if factory.startswith("RR") else 0)

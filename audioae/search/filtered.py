@@ -1,14 +1,14 @@
-"""Search among some rows only: filters inside the search, so that k neighbors come back wherever there are k.
+"""Search among some rows only. The filter works inside the search, so k neighbors come back wherever there are k.
 
 Conventions
 -----------
 - Embeddings and queries are unit vectors; a score is their cosine, higher = closer.
 
-Why: up to `EXACT_UP_TO` rows, each is compared with the query, by its embedding where the index keeps them and by its
-codes where not: that takes a millisecond or two, and a filter may select what lies far from the query, where walking
-lists or a graph from the query outward would not get. Above, twice as many more lists are read (nodes of a graph
-kept) as rows are left out, so that at least as many candidates are seen as without a filter. Recall against the exact
-answer at 1, 10 and 50 %: `python -m tests.bench similar`.
+Why: up to `EXACT_UP_TO` allowed rows, each is compared with the query, by its embedding if the index keeps embeddings,
+or else by its code. That takes a millisecond or two, and a filter may select tracks far from the query, which a walk
+through lists or a graph, starting at the query, would not reach. Above that number, the search reads more lists (or
+keeps more nodes of the graph) in proportion to the rows left out, and twice that, so that it sees at least as many
+candidates as without a filter. `python -m tests.bench similar` measures the recall with 1, 10 and 50 % of all rows.
 """
 
 import math
@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 
 from audioae.search import engine
+from audioae.search.lazy_faiss import load_faiss
 from audioae.search.tuning import Parameters
 
 EXACT_UP_TO = 25_000
-REFINED = 8  # times as many candidates are looked at again, where few are allowed: 4-bit codes misjudge what is far
+REFINED = 8  # times as many candidates are compared again if few rows are allowed: 4-bit codes misjudge distant rows
 
 
 def search_among(
@@ -40,9 +41,9 @@ def search_among(
     Returns
     -------
     scores, rows : np.ndarray, each of shape (n_queries, k)
-        Where k is more than n_allowed, the rest is row -1, score -inf.
+        Where k is above n_allowed, the remaining rows are -1 and the remaining scores -inf.
     """
-    faiss = _faiss()
+    faiss = load_faiss()
     mask = np.zeros(index.ntotal, bool)
     mask[allowed] = True
     n_allowed = int(mask.sum())
@@ -56,33 +57,27 @@ def search_among(
     n_lists = lists.nlist if lists is not None else 1
 
     def walk(setting: Parameters) -> tuple[np.ndarray, np.ndarray]:
-        distances, found = index.search(queries, present, params=engine.search_parameters(index, setting, selector))
-        return 1 - distances / 2, found
+        distances, hits = index.search(queries, present, params=engine.search_parameters(index, setting, selector))
+        return 1 - distances / 2, hits
 
-    found = None
+    answer = None
     if parameters and n_allowed > EXACT_UP_TO:
-        found = walk(_widened(parameters, index.ntotal / n_allowed, n_lists))
-    if found is None or (found[1] < 0).any():
+        answer = walk(_widened(parameters, index.ntotal / n_allowed, n_lists))
+    if answer is None or (answer[1] < 0).any():
         everything = {**parameters, "nprobe": n_lists, "k_factor": REFINED * parameters.get("k_factor", 1)}
-        found = _compare_all(flat, queries, present, selector) if flat else walk(everything)
-    scores[:, :present], rows[:, :present] = found
+        answer = _compare_all(flat, queries, present, selector) if flat else walk(everything)
+    scores[:, :present], rows[:, :present] = answer
     return scores, rows
 
 
 def _compare_all(flat: Any, queries: np.ndarray, k: int, selector: Any) -> tuple[np.ndarray, np.ndarray]:
-    faiss = _faiss()
-    found, rows = flat.search(queries, k, params=faiss.SearchParameters(sel=selector))
-    return found if flat.metric_type == faiss.METRIC_INNER_PRODUCT else 1 - found / 2, rows
+    faiss = load_faiss()
+    values, rows = flat.search(queries, k, params=faiss.SearchParameters(sel=selector))
+    return values if flat.metric_type == faiss.METRIC_INNER_PRODUCT else 1 - values / 2, rows
 
 
 def _widened(parameters: Parameters, factor: float, n_lists: int) -> Parameters:
-    """Twice as much more of the index as rows are left out: what is allowed may lie to one side of the query."""
+    """Search `2 * factor` times as much of the index: the allowed rows may all be on one side of the query."""
     factors = {"k_factor": 2.0}
     wider = {name: math.ceil(value * factors.get(name, 2 * factor)) for name, value in parameters.items()}
     return {**wider, "nprobe": min(wider.get("nprobe", 1), n_lists)}
-
-
-def _faiss() -> Any:
-    import faiss
-
-    return faiss

@@ -1,12 +1,12 @@
-"""The gate: what an index has to show before it is published.
+"""The quality gate that an index must pass before it is published.
 
 Metrics
 -------
-- `recall`, `recall_se`: recall@k on held-out queries and its standard error, measured while building (see index.py).
-- `self_retrieval`: how often the nearest of a track of the index is itself, or another of the same embedding. It goes
-  through the IDs, so that IDs out of step with the vectors show here.
-- `p50_ms`, `p99_ms`: time of a search for one query, asked one after the other.
-- `bytes_per_vector`: size of the stored FAISS index by the number of its rows.
+- `recall`, `recall_se`: recall@k on held-out queries and its standard error, measured while building (see build.py).
+- `self_retrieval`: share of tracks whose nearest neighbor is the track itself, or another with the same embedding. The
+  measurement uses the IDs, so it also detects IDs that do not match the vectors.
+- `p50_ms`, `p99_ms`: median and 99th percentile of the time of a search for one query, one after the other.
+- `bytes_per_vector`: size of the stored FAISS index divided by the number of its rows.
 """
 
 import os
@@ -26,22 +26,22 @@ SAMPLE = 500
 
 
 def measure_gate(index: SearchIndex, table: EmbeddingTable, config: IndexConfig) -> dict[str, Any]:
-    """Measure an index against the embeddings it was built from; the result is `gate.json`.
+    """Measure an index against the embeddings that it was built from; the result is `gate.json`.
 
     Raises
     ------
     SearchError
-        If index and embeddings are of different models or different tracks.
+        If index and embeddings have different models or different numbers of tracks.
     """
     index.check_model(table.model)
     if len(index) != len(table):
         raise SearchError(
-            f"the index holds {len(index)} tracks, the embeddings are of {len(table)}; build it from them"
+            f"the index holds {len(index)} tracks, but there are {len(table)} embeddings; build the index from them"
         )
     rows = np.random.default_rng(config.seed + 1).choice(len(table), min(SAMPLE, len(table)), replace=False)
     queries = table.embeddings[rows]
-    found = index.search(queries, 1)[1][:, 0]
-    nearest = table.embeddings[table.rows_of(index.ids.take(found))]
+    hits = index.search(queries, 1)[1][:, 0]
+    nearest = table.embeddings[table.rows_of(index.ids.take(hits))]
     cosines = np.einsum("ij,ij->i", nearest, queries)
     seconds = []
     for query in queries:
@@ -65,7 +65,7 @@ def measure_gate(index: SearchIndex, table: EmbeddingTable, config: IndexConfig)
 
 
 def check_gate(gate: dict[str, Any], config: IndexConfig) -> None:
-    """Raise `SearchError` naming every limit that the index missed, by how much, and what to do."""
+    """Raise `SearchError` if the index misses a limit: which limits, by how much, and what to do."""
     missed = []
     for name in ("recall", "self_retrieval"):
         if gate[name] < config.min_recall:
@@ -76,7 +76,7 @@ def check_gate(gate: dict[str, Any], config: IndexConfig) -> None:
         )
     if missed:
         raise SearchError(
-            f"index {gate['factory']} of {gate['n']} embeddings missed its gate and is not published: "
+            f"index {gate['factory']} of {gate['n']} embeddings failed its quality gate and is not published: "
             f"{'; '.join(missed)}. Raise index.memory_bytes or index.recall_target, set another index.factory, "
-            "or lower the limit"
+            "or relax the limit"
         )

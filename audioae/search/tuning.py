@@ -1,12 +1,13 @@
-"""Search parameters: the cheapest that find enough of the exact neighbors of queries kept out of the index.
+"""Search parameters: the cheapest setting that finds enough of the exact neighbors of held-out queries.
 
 Conventions
 -----------
-- `nprobe` inverted lists are read; `ef_search` nodes are kept while walking an HNSW graph; `k_factor` times k
-  candidates are looked at again by the better codes of a `Refine`. The factory string says which of them there are.
+- A search reads `nprobe` inverted lists, or keeps `ef_search` nodes while it walks an HNSW graph. An index with a
+  `Refine` compares `k_factor` times k candidates again by its better codes. The factory string determines which of the
+  three parameters exist.
 
 Why: cost is counted in code comparisons, not measured, so that the same embeddings always get the same parameters.
-Measured at 1M embeddings, looking at a candidate again costs about as much as scanning 20 four-bit codes.
+At 1M embeddings, comparing a candidate again costs about as much as scanning 20 four-bit codes.
 """
 
 import math
@@ -26,7 +27,7 @@ Parameters = dict[str, int]
 
 
 def parameter_grid(factory: str, n: int, k: int, fixed: Mapping[str, int]) -> list[Parameters]:
-    """Every setting of what `factory` can be tuned by, cheapest first; what is in `fixed` stays as it is.
+    """Every setting of the parameters that `factory` has, cheapest first; the values in `fixed` are kept.
 
     >>> parameter_grid("Flat", 1000, 10, {})
     [{}]
@@ -43,7 +44,7 @@ def parameter_grid(factory: str, n: int, k: int, fixed: Mapping[str, int]) -> li
     ]
     if foreign := sorted(set(fixed) - set(names)):
         raise SearchError(
-            f"index.{foreign[0]}={fixed[foreign[0]]}: {factory} has no such parameter, it has {names or 'none'}"
+            f"index.{foreign[0]}={fixed[foreign[0]]}: {factory} has no such parameter; it has {names or 'none'}"
         )
     choices = {name: [fixed[name]] if name in fixed else _steps(*TRIED[name]) for name in names}
     if "nprobe" in names and "nprobe" not in fixed:
@@ -58,25 +59,25 @@ def parameter_grid(factory: str, n: int, k: int, fixed: Mapping[str, int]) -> li
 
 def tune(
     settings: Iterable[Parameters],
-    found: Callable[[Parameters], np.ndarray],
+    search: Callable[[Parameters], np.ndarray],
     truth: tuple[np.ndarray, np.ndarray],
     target: float,
 ) -> Parameters:
-    """The first setting whose recall, less two standard errors, reaches `target`; else the one that finds most.
+    """The first setting whose recall minus two standard errors reaches `target`, or else the one with the best recall.
 
     Parameters
     ----------
     settings : iterable of dict
         Cheapest first.
-    found : callable
-        Searches with a setting; returns the rows found, shape (n_queries, k).
+    search : callable
+        Searches with a setting and returns rows, shape (n_queries, k).
     truth : (np.ndarray, np.ndarray), each of shape (n_queries, depth)
         Scores and rows of the exact neighbors.
     target : float
     """
     best: tuple[float, Parameters] = (-1.0, {})
     for setting in settings:
-        recall, error = recall_at_k(found(setting), truth)
+        recall, error = recall_at_k(search(setting), truth)
         if recall - 2 * error >= target:
             return setting
         if recall > best[0]:

@@ -1,1 +1,1 @@
-"""Datasets and artifacts: parts first, manifest last, on a local folder or an object store."""
+"""Datasets and artifacts in a local folder or an object store: parts are written first, the manifest last."""

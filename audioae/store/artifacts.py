@@ -1,19 +1,25 @@
-"""Artifacts: versions whose parts are files (a model's weights, an index) instead of tables; and their checkpoints.
+"""Artifacts: versions that consist of files (the weights of a model, an index) instead of tables; and checkpoints.
 
 Conventions
 -----------
-- The files of one artifact lie together in one folder below `parts/`, in the same kind of manifest as a
-  dataset's parts.
-- Derived files (metrics with timings, plots, gate.json) belong to the version but do not name it: on one machine a
-  rerun gives the same weights, hence the same version, though its clock ran differently.
+- The files of an artifact are in one folder below `parts/`. Their manifest has the format of a dataset's manifest.
+- Derived files (metrics with timings, plots, gate.json) belong to the version, but do not change its name. A rerun on
+  the same machine gives the same weights, and so the same version, although the timings differ.
+
+Why `artifact_path` checks only the size by default: an index is mapped, not read, and hashing 10 GB at each start would
+cost more than the queries that follow. The hash is computed when the artifact is committed, when a file is downloaded
+from S3, and by `audioae versions --verify`.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from audioae.config import fingerprint
 from audioae.errors import StoreError
+from audioae.store.cache import cache_folder, cached_file
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef, Manifest, Part
 
@@ -21,20 +27,27 @@ from audioae.store.manifest import DatasetRef, Manifest, Part
 def commit_artifact(
     store: Store,
     name: str,
-    files: Mapping[str, bytes],
+    files: Mapping[str, bytes | Path],
     *,
-    derived: Mapping[str, bytes],
+    derived: Mapping[str, bytes | Path],
     recipe: str,
     config: Mapping[str, Any],
     parents: Iterable[DatasetRef],
 ) -> DatasetRef:
-    """Write `files` and `derived` files and publish them as one version of `name`; one that is there stays."""
+    """Write files and publish them as one version of `name`; a version that exists is not written again.
+
+    Parameters
+    ----------
+    files, derived : mapping of file name to bytes or Path
+        Contents, or files that are moved into the store without being read into memory; `staging` is the folder for
+        them.
+    """
     contents = {**files, **derived}
-    digests = {file_name: hashlib.sha256(content).hexdigest() for file_name, content in contents.items()}
-    folder = f"{recipe}-{fingerprint([digests[file_name] for file_name in files])[:8]}"
+    described = {file_name: _describe(content) for file_name, content in contents.items()}
+    folder = f"{recipe}-{fingerprint([described[file_name][0] for file_name in files])[:8]}"
     parts = [
-        Part(name=f"{folder}/{file_name}", sha256=digests[file_name], bytes=len(content), derived=file_name in derived)
-        for file_name, content in contents.items()
+        Part(name=f"{folder}/{file_name}", sha256=sha256, bytes=size, derived=file_name in derived)
+        for file_name, (sha256, size) in described.items()
     ]
     manifest = Manifest(
         dataset=name,
@@ -46,12 +59,23 @@ def commit_artifact(
     )
     if not store.has_version(manifest.ref):
         for part, content in zip(parts, contents.values(), strict=True):
-            store.storage.write(f"{name}/parts/{part.name}", content)
+            key = store.part_key(name, part.name)
+            if isinstance(content, Path):
+                store.storage.move_file(key, content)
+            else:
+                store.storage.write(key, content)
     return store.publish(manifest)
 
 
+@contextmanager
+def staging(store: Store, name: str) -> Iterator[Path]:
+    """An empty local folder for the files of a new artifact; it is deleted with all that was not committed."""
+    with store.storage.staging(f"{name}/parts", cache_folder()) as folder:
+        yield folder
+
+
 def read_artifact(store: Store, ref: DatasetRef, file_name: str) -> bytes:
-    """One file of an artifact, checked against its manifest.
+    """The content of one file of an artifact, after its hash was verified.
 
     Raises
     ------
@@ -59,23 +83,63 @@ def read_artifact(store: Store, ref: DatasetRef, file_name: str) -> bytes:
         If the artifact has no such file, or its content is not what was published.
     """
     part = artifact_part(store, ref, file_name)
-    content = store.storage.read(f"{ref.dataset}/parts/{part.name}")
+    key = store.part_key(ref.dataset, part.name)
+    content = store.storage.read(key)
     if hashlib.sha256(content).hexdigest() != part.sha256:
-        where = store.storage.locate(f"{ref.dataset}/parts/{part.name}")
-        raise StoreError(f"{where}: content differs from the manifest of {ref}; roll back, or delete it and run again")
+        raise _damaged(store.storage.locate(key), ref)
     return content
 
 
+def artifact_path(store: Store, ref: DatasetRef, file_name: str, *, verify: bool = False) -> Path:
+    """One file of an artifact as a local file: the file itself, or a cached copy of an object on S3.
+
+    Parameters
+    ----------
+    verify : bool
+        Also hash the file, in blocks: for files that the caller reads completely.
+
+    Raises
+    ------
+    StoreError
+        If the artifact has no such file, or its size or its hash is not that in the manifest.
+    """
+    part = artifact_part(store, ref, file_name)
+    key = store.part_key(ref.dataset, part.name)
+    local = store.storage.is_local
+    path = Path(store.storage.path(key)) if local else cached_file(store.storage, key, part.sha256)
+    size = store.storage.size(key) if local else path.stat().st_size
+    if size != part.bytes:
+        raise StoreError(
+            f"{path}: {'no such file' if size is None else f'{size} bytes'}, the manifest of {ref} says {part.bytes} "
+            "bytes; roll back, or delete it and run again"
+        )
+    if verify and _describe(path)[0] != part.sha256:
+        raise _damaged(path, ref)
+    return path
+
+
 def artifact_part(store: Store, ref: DatasetRef, file_name: str) -> Part:
-    """The manifest's entry of one file of an artifact."""
+    """The manifest's entry for one file of an artifact."""
     parts = {part.name.rsplit("/", 1)[1]: part for part in store.manifest(ref).parts}
     if file_name not in parts:
         raise StoreError(f"{ref} has no file {file_name!r}; it has {', '.join(sorted(parts))}")
     return parts[file_name]
 
 
+def _damaged(where: str | Path, ref: DatasetRef) -> StoreError:
+    return StoreError(f"{where}: content differs from the manifest of {ref}; roll back, or delete it and run again")
+
+
+def _describe(content: bytes | Path) -> tuple[str, int]:
+    """SHA-256 and size; a file is read in blocks."""
+    if isinstance(content, bytes):
+        return hashlib.sha256(content).hexdigest(), len(content)
+    with content.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest(), content.stat().st_size
+
+
 class CheckpointFile:
-    """Where a training run of one recipe keeps its latest checkpoint, until its model is published."""
+    """The latest checkpoint of the training run with one recipe, until its model is published."""
 
     def __init__(self, store: Store, recipe: str):
         self._storage = store.storage

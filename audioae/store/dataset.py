@@ -1,4 +1,4 @@
-"""Datasets in a store: parts are written once, a manifest publishes them, LATEST says which version is current.
+"""Datasets in a store: parts are written once, a manifest publishes them, and LATEST names the current version.
 
     <root>/<dataset>/parts/<name>                immutable
     <root>/<dataset>/versions/<version>.json     written last, and only if absent
@@ -6,15 +6,15 @@
 
 Conventions
 -----------
-- A part's name begins with the fingerprint of what it was computed from. If the part is there, the work is done:
-  that is how a rerun, a retry, a run after a crash and tomorrow's run on a grown catalog are all the same.
-- Readers go by a manifest, never by listing parts. Parts that no manifest names are invisible until `prune`.
+- A part is named by the fingerprint of what it was computed from. If the part exists, the work is done. A rerun, a
+  retry, a run after a crash and a run on a larger catalog therefore all do the same: they compute missing parts.
+- Readers follow a manifest and never list parts. Parts that are in no manifest are invisible; `prune` deletes them.
+- A dataset that was renamed is written under its new name. What exists only under a former name is read from there.
 """
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,11 +22,15 @@ from pydantic import ValidationError
 
 from audioae.errors import StoreError
 from audioae.store.manifest import FORMAT, DatasetRef, Manifest, Part
-from audioae.store.schemas import check_schema, schema_of, with_added, without_added
+from audioae.store.schemas import check_schema, names_of, schema_of, with_added, without_added
 from audioae.store.storage import Storage
 
-# zstd for what compresses; embeddings do not, and plain pages read four times faster.
+if TYPE_CHECKING:
+    import pyarrow.dataset
+
+# Everything compresses with zstd but embeddings, which do not compress and read four times faster without it.
 COMPRESSION = {"embeddings": "none"}
+ARTIFACTS = ("model", "index")
 
 
 class Store:
@@ -39,15 +43,16 @@ class Store:
     # Parts
 
     def has_part(self, dataset: str, fingerprint: str) -> bool:
-        return self.storage.exists(_part_key(dataset, f"{fingerprint}.parquet"))
+        return self.storage.exists(self.part_key(dataset, f"{fingerprint}.parquet"))
 
     def part_fingerprints(self, dataset: str) -> set[str]:
-        """Fingerprints of every part there is, published or not, in one listing."""
-        return {key.rsplit("/", 1)[1].removesuffix(".parquet") for key in self.storage.list(f"{dataset}/parts")}
+        """Fingerprints of all existing parts, published or not, in one listing."""
+        keys = self._list(dataset, "parts")
+        return {key.rsplit("/", 1)[1].removesuffix(".parquet") for key in keys}
 
     def write_part(self, dataset: str, fingerprint: str, table: pa.Table) -> None:
-        """Write one part; one that is there stays as it is. Raises `StoreError` if `table` breaks the contract."""
-        key = _part_key(dataset, f"{fingerprint}.parquet")
+        """Write one part, unless it exists. Raises `StoreError` if `table` breaks the contract of the dataset."""
+        key = self.part_key(dataset, f"{fingerprint}.parquet")
         check_schema(dataset, table, self.storage.locate(key))
         if self.storage.exists(key):
             return
@@ -75,7 +80,7 @@ class Store:
         config: Mapping[str, Any],
         parents: Iterable[DatasetRef] = (),
     ) -> DatasetRef:
-        """Publish parts that are there as one version, and make it LATEST."""
+        """Publish existing parts as one version, and make it the current one."""
         known = self._known_parts(dataset)
         parts = [known.get(f"{f}.parquet") or self._describe(dataset, f"{f}.parquet") for f in fingerprints]
         return self.publish(
@@ -90,45 +95,45 @@ class Store:
         )
 
     def publish(self, manifest: Manifest) -> DatasetRef:
-        """Write the manifest (if absent), then point LATEST at it."""
+        """Write the manifest, unless it exists, then point LATEST at it."""
         ref = manifest.ref
         if not self.has_version(ref):
-            self.storage.write(
-                _version_key(ref), json.dumps(manifest.model_dump(mode="json"), indent=1, sort_keys=True).encode()
-            )
+            content = json.dumps(manifest.model_dump(mode="json"), indent=1, sort_keys=True)
+            self.storage.write(self.version_key(ref), content.encode())
         self.set_latest(ref)
         return ref
 
     def has_version(self, ref: DatasetRef) -> bool:
-        return self.storage.exists(_version_key(ref))
+        return self.storage.exists(self.version_key(ref))
 
     def latest(self, dataset: str) -> DatasetRef | None:
-        """The current version of `dataset`, or None if nothing was ever published."""
-        key = f"{dataset}/LATEST"
+        """The current version of `dataset`, or None if none was ever published."""
+        key = self._key(dataset, "LATEST")
         if not self.storage.exists(key):
             return None
         return DatasetRef(dataset, self.storage.read(key).decode().strip())
 
     def set_latest(self, ref: DatasetRef) -> None:
+        """Make `ref` the current version of its dataset."""
         if self.latest(ref.dataset) != ref:
             self.storage.write(f"{ref.dataset}/LATEST", f"{ref.version}\n".encode())
 
     def require(self, dataset: str) -> DatasetRef:
-        """The current version of `dataset`. Raises `StoreError` if there is none."""
+        """The current version of `dataset`. Raises `StoreError` if none was ever published."""
         ref = self.latest(dataset)
         if ref is None:
             raise StoreError(
                 f"{self.storage.locate('')}: the store has no {dataset} yet; run the pipeline first "
-                "(python -m flows.pipeline CONFIG), or name the store with --store"
+                "(`audioae run CONFIG`), or name the store with --store"
             )
         return ref
 
     def manifest(self, ref: DatasetRef) -> Manifest:
-        """What is written down about `ref`. Raises `StoreError` if it is unknown, damaged, or of a newer format."""
-        key = _version_key(ref)
+        """The manifest of `ref`. Raises `StoreError` if it does not exist, is damaged, or has a newer format."""
+        key = self.version_key(ref)
         where = self.storage.locate(key)
-        if not self.has_version(ref):
-            raise StoreError(f"{where}: no version {ref}; `audioae versions` lists those there are")
+        if not self.storage.exists(key):
+            raise StoreError(f"{where}: no version {ref}; `audioae versions` lists all versions")
         try:
             content = json.loads(self.storage.read(key))
             if content["format"] > FORMAT:
@@ -139,17 +144,17 @@ class Store:
             manifest = Manifest.model_validate(content)
         except (ValueError, KeyError, TypeError, ValidationError) as error:
             raise StoreError(f"{where}: the manifest is damaged ({error}); restore it, or roll back") from error
-        if manifest.dataset in ("model", "index"):
+        if ref.dataset in ARTIFACTS:
             return manifest
-        if manifest.schema_version > schema_of(manifest.dataset).version:
+        if manifest.schema_version > schema_of(ref.dataset).version:
             raise StoreError(
-                f"{where}: {manifest.dataset} has schema version {manifest.schema_version}, this audioae reads up to "
-                f"{schema_of(manifest.dataset).version}; upgrade audioae"
+                f"{where}: {ref.dataset} has schema version {manifest.schema_version}, this audioae reads up to "
+                f"{schema_of(ref.dataset).version}; upgrade audioae"
             )
         return manifest
 
     def find(self, dataset: str, recipe: str) -> DatasetRef | None:
-        """A version that was made by `recipe`; LATEST is looked at first."""
+        """A version made by `recipe`, or None; the current version comes first."""
         latest = self.latest(dataset)
         others = [ref for ref, _ in self.versions(dataset) if ref != latest]
         refs = ([latest] if latest else []) + others
@@ -157,8 +162,8 @@ class Store:
 
     def versions(self, dataset: str) -> list[tuple[DatasetRef, Any]]:
         """Every published version with its time of writing, newest first."""
-        found = self.storage.list(f"{dataset}/versions").items()
-        dated = [(DatasetRef(dataset, key.rsplit("/", 1)[1].removesuffix(".json")), time) for key, time in found]
+        keys = self._list(dataset, "versions").items()
+        dated = [(DatasetRef(dataset, key.rsplit("/", 1)[1].removesuffix(".json")), time) for key, time in keys]
         return sorted(dated, key=lambda entry: (entry[1], entry[0]), reverse=True)
 
     # Reading
@@ -174,17 +179,47 @@ class Store:
         empty = (schema if columns is None else pa.schema([schema.field(c) for c in columns])).empty_table()
         return pa.concat_tables([empty, *self.iter_parts(ref, columns)])
 
+    def files(self, dataset: str | DatasetRef) -> list[str]:
+        """Where the parts of a version are, in the order of its manifest: paths, or `s3://` addresses.
+
+        Parameters
+        ----------
+        dataset : str or DatasetRef
+            A version, or the name of a dataset or artifact, which means its current version.
+        """
+        ref = self._resolve(dataset)
+        return [self.storage.locate(self.part_key(ref.dataset, part.name)) for part in self.manifest(ref).parts]
+
+    def dataset(self, dataset: str | DatasetRef) -> "pyarrow.dataset.Dataset":
+        """A version as a `pyarrow.dataset.Dataset`: exactly the parts of its manifest, in their order, read lazily.
+
+        Parameters
+        ----------
+        dataset : str or DatasetRef
+            A version, or the name of a dataset, which means its current version.
+        """
+        import pyarrow.dataset
+
+        ref = self._resolve(dataset)
+        paths = [self.storage.path(self.part_key(ref.dataset, part.name)) for part in self.manifest(ref).parts]
+        return pyarrow.dataset.FileSystemDataset.from_paths(
+            paths,
+            schema=schema_of(ref.dataset).schema,
+            format=pyarrow.dataset.ParquetFileFormat(),
+            filesystem=self.storage.filesystem,
+        )
+
     def verify(self, ref: DatasetRef) -> None:
-        """Hash every part of `ref` against its manifest. Raises `StoreError` naming the first that differs."""
+        """Hash every part of `ref`, in blocks. Raises `StoreError` naming the first that its manifest contradicts."""
         for part in self.manifest(ref).parts:
-            key = _part_key(ref.dataset, part.name)
-            if hashlib.sha256(self.storage.read(key)).hexdigest() != part.sha256:
+            key = self.part_key(ref.dataset, part.name)
+            if self.storage.sha256(key) != part.sha256:
                 raise StoreError(
                     f"{self.storage.locate(key)}: content differs from the manifest of {ref}; recompute it"
                 )
 
     def _read(self, dataset: str, name: str, columns: Sequence[str] | None, part: Part | None = None) -> pa.Table:
-        key = _part_key(dataset, name)
+        key = self.part_key(dataset, name)
         where = self.storage.locate(key)
         with self.storage.open(key) as stream:
             if part and stream.size() != part.bytes:
@@ -202,20 +237,37 @@ class Store:
         return table
 
     def _describe(self, dataset: str, name: str) -> Part:
-        key = _part_key(dataset, name)
-        content = self.storage.read(key)
-        rows = pq.read_metadata(pa.BufferReader(content)).num_rows
-        return Part(name=name, sha256=hashlib.sha256(content).hexdigest(), bytes=len(content), rows=rows)
+        key = self.part_key(dataset, name)
+        with self.storage.open(key) as stream:
+            size, rows = stream.size(), pq.read_metadata(stream).num_rows
+        return Part(name=name, sha256=self.storage.sha256(key), bytes=size, rows=rows)
 
     def _known_parts(self, dataset: str) -> dict[str, Part]:
-        """Parts of the current version: what is described there need not be hashed again."""
+        """Parts of the current version: their hashes are in its manifest and need not be computed again."""
         latest = self.latest(dataset)
         return {part.name: part for part in self.manifest(latest).parts} if latest else {}
 
+    # Keys
 
-def _part_key(dataset: str, name: str) -> str:
-    return f"{dataset}/parts/{name}"
+    def part_key(self, dataset: str, name: str) -> str:
+        """The key of a part, by its name in a manifest."""
+        return self._key(dataset, f"parts/{name}")
 
+    def version_key(self, ref: DatasetRef) -> str:
+        """The key of a manifest."""
+        return self._key(ref.dataset, f"versions/{ref.version}.json")
 
-def _version_key(ref: DatasetRef) -> str:
-    return f"{ref.dataset}/versions/{ref.version}.json"
+    def _key(self, dataset: str, path: str) -> str:
+        """The key of an object of `dataset`; under a former name of the dataset if it exists only there."""
+        name, *former = names_of(dataset)
+        key = f"{name}/{path}"
+        if not former or self.storage.exists(key):
+            return key
+        return next((old for one in former if self.storage.exists(old := f"{one}/{path}")), key)
+
+    def _list(self, dataset: str, folder: str) -> dict[str, Any]:
+        """Keys and times of writing in a folder of `dataset`, under all of its names."""
+        return {key: time for name in names_of(dataset) for key, time in self.storage.list(f"{name}/{folder}").items()}
+
+    def _resolve(self, dataset: str | DatasetRef) -> DatasetRef:
+        return dataset if isinstance(dataset, DatasetRef) else self.require(dataset)

@@ -1,11 +1,11 @@
-"""What is written down about a version: refs, parts, manifests.
+"""Refs, parts and manifests: how a version is named, and what is recorded about it.
 
 Conventions
 -----------
-- A ref is `dataset@version`: the only thing that travels between stages, tasks, processes and machines.
-- A version is the hash of its manifest's content, so the same parts from the same parents have the same name wherever
-  and however often they are made. No clock stands in a manifest; when it was written is the object's own time.
-- A `derived` part (timings, plots) belongs to the version but does not name it.
+- A ref is `dataset@version`. Stages, tasks, processes and machines pass nothing else to each other.
+- A version is the hash of its manifest's content, so the same parts from the same parents always have the same name, on
+  every machine. A manifest contains no time; the time of writing is that of the object itself.
+- A `derived` part (timings, plots) belongs to the version, but its content does not change the version's name.
 """
 
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class DatasetRef:
 
 
 class Part(Config):
-    """One immutable object of a version: its file name below `parts/`, and what must be found there."""
+    """One immutable object of a version: its file name below `parts/`, its hash, its size and its number of rows."""
 
     name: str
     sha256: str
@@ -52,10 +52,10 @@ class Part(Config):
 
 
 class Manifest(Config):
-    """Everything a reader needs to know of one version.
+    """Everything that a reader needs to know about one version.
 
-    `recipe` is the fingerprint of what the version was made from (config, parents, code): a stage that would cook the
-    same again looks it up instead.
+    `recipe` is the fingerprint of what the version was made from (config, parents, code). A stage that would make the
+    same version again finds it by this fingerprint.
     """
 
     format: int = FORMAT
@@ -83,5 +83,5 @@ class Manifest(Config):
     def parent(self, dataset: str) -> DatasetRef:
         """The version of `dataset` that this one was made from."""
         if dataset not in self.parents:
-            raise StoreError(f"{self.ref} names no {dataset} among its parents ({', '.join(self.parents) or 'none'})")
+            raise StoreError(f"{self.ref} has no parent {dataset}; its parents are {', '.join(self.parents) or 'none'}")
         return DatasetRef(dataset, self.parents[dataset])

@@ -1,11 +1,12 @@
-"""Every dataset's contract: its columns, their types, its version. Checked when a part is written and when it is read.
+"""The contract of every dataset: its columns, their types and its version. Writing and reading a part both check it.
 
 Conventions
 -----------
-- A column may be null only where its field says so.
-- A schema changes by raising its version, and `Store` then has to read the old one as well: every version ever
-  written must load for ever (`tests/golden` holds a sample of each). Columns that were `added` read as null where a
-  part is older.
+- A column may be null only if its field says so.
+- To change a schema, raise its version and keep `Store` able to read the old one: every version ever written must load
+  forever (`tests/golden` holds a sample of each). `added` columns are null when an older part is read.
+- To rename a dataset, add its old name to `former_names`: it is written under its new name, and what an older version
+  of audioae wrote is read under the old one.
 """
 
 from collections.abc import Sequence
@@ -19,11 +20,23 @@ from audioae.errors import StoreError
 
 @dataclass(frozen=True)
 class Dataset:
-    """The contract of one dataset: `version` of its schema, the schema, and the columns that version 1 has not."""
+    """The contract of one dataset.
+
+    Parameters
+    ----------
+    version : int
+        Of the schema.
+    schema : pa.Schema
+    added : tuple of str
+        Columns that version 1 did not have.
+    former_names : tuple of str
+        Names under which older versions of audioae wrote this dataset.
+    """
 
     version: int
     schema: pa.Schema
     added: tuple[str, ...] = ()
+    former_names: tuple[str, ...] = ()
 
 
 def _required(name: str, kind: pa.DataType) -> pa.Field:
@@ -40,8 +53,8 @@ TRACKS = pa.schema(
         pa.field("label", pa.string()),
         pa.field("split", pa.string()),
         pa.field("year", pa.int32()),
-        pa.field("duration_s", pa.float64()),  # as the container claims; null where it does not say
-        pa.field("content_hash", pa.string()),  # null where the file cannot be read
+        pa.field("duration_s", pa.float64()),  # according to the container; null if it does not say
+        pa.field("content_hash", pa.string()),  # null if the file cannot be read
         pa.field("size_bytes", pa.int64()),
         pa.field("modified_ns", pa.int64()),
         _required("shard", pa.int32()),
@@ -62,7 +75,7 @@ MELS = pa.schema(
     ]
 )
 
-# What the columns mean, and in which units: `audio/health.py`. Null where a value has no meaning or is not known.
+# `audio/health.py` defines the columns and their units. Null: unknown, or without meaning for this track.
 HEALTH = pa.schema(
     [
         _required("track_id", pa.string()),
@@ -115,12 +128,13 @@ EMBEDDINGS = pa.schema(
         _required("n_clips", pa.int16()),
         _required("padded", pa.bool_()),
         _required("reconstruction_error", pa.float32()),  # mean squared error per input bin, normalized units
-        _required("spread", pa.float32()),  # how far the clips lie from their mean: 0 all alike
+        _required("spread", pa.float32()),  # distance of the clips from their mean; 0: all clips are equal
     ]
 )
 
-# New tracks for each listener, best first. Scores: see `apps/coldstart.py`; `others` is null for logs of few listeners.
-COLDSTART = pa.schema(
+# New tracks for each listener, best first. `recommend/scorer.py` defines the scores; `others` is null if the log has
+# too few listeners.
+RECOMMENDATIONS = pa.schema(
     [
         _required("listener_id", pa.string()),
         _required("rank", pa.int32()),  # from 1
@@ -133,7 +147,7 @@ COLDSTART = pa.schema(
     ]
 )
 
-# One row per track and check that looked at it. What the columns mean: `apps/findings.py`.
+# One row per track and check that examined it. `screening/findings.py` defines the columns.
 FINDINGS = pa.schema(
     [
         _required("track_id", pa.string()),
@@ -147,12 +161,12 @@ FINDINGS = pa.schema(
     ]
 )
 
-# One row per check of a screening: what it measured about itself.
+# One row per check of a screening: its threshold, its self-test, and what it left out.
 SCREENINGS = pa.schema(
     [
         _required("check", pa.string()),
         _required("threshold", pa.float32()),
-        _required("measured", pa.string()),  # JSON
+        _required("measured", pa.string()),  # JSON: results of the self-test
         _required("omitted", pa.list_(pa.field("element", pa.string(), nullable=False))),
     ]
 )
@@ -167,30 +181,30 @@ SIMILAR = pa.schema(
     ]
 )
 
-# The playlists of a config, in their order.
+# The playlists of a config, in the order of the config.
 PLAYLISTS = pa.schema(
     [
         _required("playlist", pa.string()),
         _required("position", pa.int32()),  # from 1
         _required("track_id", pa.string()),
-        pa.field("step", pa.float32()),  # angle to the track before, radians; null for the first
+        pa.field("step", pa.float32()),  # angle to the previous track, radians; null for the first
         _required("waypoint", pa.bool_()),
-        _required("gave_way", pa.list_(pa.field("element", pa.string(), nullable=False))),  # rules, of the playlist
+        _required("gave_way", pa.list_(pa.field("element", pa.string(), nullable=False))),  # rules it could not keep
     ]
 )
 
-# Tempos by librosa's estimate, of what was listened to: see `stages/tempos.py`.
+# Tempos of the tracks that playlists needed, estimated by librosa: see `playlists/tempos.py`.
 TEMPOS = pa.schema(
     [
         _required("content_hash", pa.string()),
-        pa.field("tempo", pa.float64()),  # BPM; null where there is no onset
+        pa.field("tempo", pa.float64()),  # BPM; null if there is no onset
     ]
 )
 
 RESIDUE_DIM = 83
 
-# Decoder artifacts of a track, as `screening/generated/artifacts.py` defines them; NaN: nothing to measure. The dataset
-# and its column keep the name of older versions.
+# Decoder artifacts of a track, as `screening/generated/artifacts.py` defines them; NaN: not measurable. The dataset and
+# its column keep the name of older versions.
 RESIDUES = pa.schema(
     [
         _required("track_id", pa.string()),
@@ -204,7 +218,7 @@ DATASETS: dict[str, Dataset] = {
     "health": Dataset(2, HEALTH, added=tuple(HEALTH.names[HEALTH.names.index("hum_db") + 1 :])),
     "rejects": Dataset(1, REJECTS),
     "embeddings": Dataset(1, EMBEDDINGS),
-    "coldstart": Dataset(1, COLDSTART),
+    "recommendations": Dataset(1, RECOMMENDATIONS, former_names=("coldstart",)),
     "findings": Dataset(1, FINDINGS),
     "screenings": Dataset(1, SCREENINGS),
     "similar": Dataset(1, SIMILAR),
@@ -215,20 +229,29 @@ DATASETS: dict[str, Dataset] = {
 
 
 def schema_of(dataset: str) -> Dataset:
-    """The contract of `dataset`. Raises `StoreError` if there is none."""
+    """The contract of `dataset`. Raises `StoreError` if the dataset is unknown."""
     if dataset not in DATASETS:
-        raise StoreError(f"no dataset {dataset!r}; there are: {', '.join(DATASETS)}")
+        raise StoreError(f"no dataset {dataset!r}; wanted one of: {', '.join(DATASETS)}")
     return DATASETS[dataset]
 
 
-def without_added(dataset: str, columns: Sequence[str] | None, there: Sequence[str]) -> list[str] | None:
-    """The columns to ask a part for that has those which are `there`; None is all."""
+def names_of(dataset: str) -> tuple[str, ...]:
+    """The name of a dataset or artifact, and the names that it had before.
+
+    >>> names_of("recommendations"), names_of("model")
+    (('recommendations', 'coldstart'), ('model',))
+    """
+    return (dataset, *(DATASETS[dataset].former_names if dataset in DATASETS else ()))
+
+
+def without_added(dataset: str, columns: Sequence[str] | None, stored: Sequence[str]) -> list[str] | None:
+    """Those of the wanted `columns` that can be read from a part with the columns `stored`; None means all."""
     added = schema_of(dataset).added
-    return None if columns is None else [name for name in columns if name in there or name not in added]
+    return None if columns is None else [name for name in columns if name in stored or name not in added]
 
 
 def with_added(dataset: str, table: pa.Table, columns: Sequence[str] | None = None) -> pa.Table:
-    """A table of any version with the columns of today (or those of them that are wanted), null where it is older.
+    """A table of any version upgraded to the current schema (or its wanted `columns`); missing columns are null.
 
     >>> with_added("health", pa.table({"track_id": ["a"]}), ["track_id", "fall_db"])["fall_db"].to_pylist()
     [None]
@@ -241,11 +264,11 @@ def with_added(dataset: str, table: pa.Table, columns: Sequence[str] | None = No
 
 
 def check_schema(dataset: str, table: pa.Table, where: str) -> None:
-    """Raise `StoreError`, naming the first column that differs, unless `table` keeps the contract of `dataset`."""
+    """Raise `StoreError`, naming the first wrong column, if `table` breaks the contract of `dataset`."""
     wanted, got = schema_of(dataset).schema, table.schema
     if got.names != wanted.names:
         missing, extra = sorted(set(wanted.names) - set(got.names)), sorted(set(got.names) - set(wanted.names))
-        raise StoreError(f"{where}: columns of {dataset} are wrong: missing {missing}, not wanted {extra}")
+        raise StoreError(f"{where}: wrong columns in {dataset}: missing {missing}, unknown {extra}")
     for field in wanted:
         if got.field(field.name).type != field.type:
             raise StoreError(f"{where}: {dataset}.{field.name} is {got.field(field.name).type}, wanted {field.type}")

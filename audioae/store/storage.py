@@ -1,20 +1,24 @@
-"""Bytes under keys, in a local folder or in an S3 bucket: the one protocol that the store stands on.
+"""Bytes under keys, in a local folder or in an S3 bucket: everything that the store needs of a medium.
 
 Conventions
 -----------
-- A key is a relative path with `/`. A reader sees a key's old bytes or its new bytes, never a part of them:
-  locally by a temporary file, fsync and rename in the same folder; on S3 by one upload, visible when complete.
-- The root is a path, or `s3://bucket/prefix`; credentials, region and endpoint come from the usual `AWS_*`
-  variables, or from the URI's query (`?endpoint_override=127.0.0.1:9000&scheme=http`).
+- A key is a relative path with `/`. A reader sees a key's old bytes or its new bytes, never a mixture. Locally, content
+  is written to a temporary file, synced to disk and renamed. On S3 an upload becomes visible when it is complete.
+- A file or folder whose name starts with `.tmp-` is unfinished, and never listed as content.
+- The root is a path, or `s3://bucket/prefix`. Credentials, region and endpoint come from the usual `AWS_*` variables,
+  or from the query of the URI (`?endpoint_override=127.0.0.1:9000&scheme=http`).
 
-Why pyarrow's filesystems: they come with the package that reads the Parquet, and the store asks nothing of an object
-store beyond put, get, list and delete. No conditional put is needed: a manifest's name is the hash of its content.
+Why pyarrow's filesystems: they come with the package that reads Parquet, and the store needs no operation of an object
+store but put, get, list and delete. It needs no conditional put: a manifest is named by the hash of its content.
 """
 
 import contextlib
 import errno
+import hashlib
 import os
 import secrets
+import shutil
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +28,9 @@ from pyarrow import fs as pafs
 
 from audioae.errors import StoreError
 
+BLOCK = 1 << 24  # bytes read at once from a file of any size; on S3 each read is a request
+UNFINISHED = ".tmp-"
+
 
 class Storage:
     """Atomic reads and writes of whole objects under one root.
@@ -31,40 +38,66 @@ class Storage:
     Parameters
     ----------
     root : str or Path
-        A folder (made on the first write) or `s3://bucket/prefix`.
+        A folder (created by the first write) or `s3://bucket/prefix`.
 
     Raises
     ------
     StoreError
-        From every method, naming the object and what to do, when the medium refuses.
+        From every method, if the medium fails; the message names the object and says what to do.
     """
 
     def __init__(self, root: str | Path):
         self.root = str(root)
         self.is_local = "://" not in self.root
         if self.is_local:
-            self._fs: pafs.FileSystem = pafs.LocalFileSystem(use_mmap=True)
+            self.filesystem: pafs.FileSystem = pafs.LocalFileSystem(use_mmap=True)
             self._base = str(Path(self.root).expanduser().absolute())
             return
-        with _explained(self.root):
-            self._fs, self._base = pafs.FileSystem.from_uri(self.root)
+        with explained(self.root):
+            self.filesystem, self._base = pafs.FileSystem.from_uri(self.root)
 
     def path(self, key: str) -> str:
-        """Where `key` lies, as a path of the underlying filesystem."""
+        """The path of `key` in the underlying filesystem."""
         return f"{self._base}/{key}" if key else self._base
 
     def locate(self, key: str) -> str:
-        """Where `key` lies, for a person."""
+        """The path or `s3://` address of `key`, for messages and for other tools."""
         return self.path(key) if self.is_local else f"{self.root.partition('?')[0].rstrip('/')}/{key}"
 
     def write(self, key: str, content: bytes | pa.Buffer) -> None:
-        """Store `content` under `key`, replacing what was there, all or nothing."""
-        with _explained(self.locate(key)):
+        """Store `content` under `key`, all or nothing; it replaces earlier content."""
+        with explained(self.locate(key)):
             if self.is_local:
                 _write_local(Path(self.path(key)), content)
             else:
-                with self._fs.open_output_stream(self.path(key)) as stream:
+                with self.filesystem.open_output_stream(self.path(key)) as stream:
                     stream.write(content)
+
+    def move_file(self, key: str, source: Path) -> None:
+        """Store a local file under `key`, all or nothing, without reading it into memory. The file itself is moved."""
+        with explained(self.locate(key)):
+            if self.is_local:
+                _move_local(Path(self.path(key)), source)
+                return
+            with source.open("rb") as stream, self.filesystem.open_output_stream(self.path(key)) as target:
+                while block := stream.read(BLOCK):
+                    target.write(block)
+            source.unlink()
+
+    @contextlib.contextmanager
+    def staging(self, prefix: str, remote: Path) -> Iterator[Path]:
+        """A new local folder for files that `move_file` will store below `prefix`; deleted on exit.
+
+        It is on the same disk as a local store, so that moving costs nothing; for a remote store it is in `remote`.
+        """
+        parent = Path(self.path(prefix)) if self.is_local else remote
+        with explained(str(parent)):
+            parent.mkdir(parents=True, exist_ok=True)
+            folder = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=parent))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def read(self, key: str) -> bytes:
         """The bytes under `key`."""
@@ -73,14 +106,22 @@ class Storage:
 
     @contextlib.contextmanager
     def open(self, key: str) -> Iterator[pa.NativeFile]:
-        """A random-access file on `key` (memory-mapped where it is local)."""
-        with _explained(self.locate(key)), self._fs.open_input_file(self.path(key)) as stream:
+        """A random-access file on `key`, memory-mapped if it is local."""
+        with explained(self.locate(key)), self.filesystem.open_input_file(self.path(key)) as stream:
             yield stream
 
+    def sha256(self, key: str) -> str:
+        """SHA-256 of the bytes under `key`, read in blocks."""
+        digest = hashlib.sha256()
+        with self.open(key) as stream:
+            while block := stream.read(BLOCK):
+                digest.update(block)
+        return digest.hexdigest()
+
     def size(self, key: str) -> int | None:
-        """Bytes under `key`, or None if there is no such object."""
-        with _explained(self.locate(key)):
-            info = self._fs.get_file_info(self.path(key))
+        """Number of bytes under `key`, or None if there is no such object."""
+        with explained(self.locate(key)):
+            info = self.filesystem.get_file_info(self.path(key))
         return info.size if info.type == pafs.FileType.File else None
 
     def exists(self, key: str) -> bool:
@@ -88,25 +129,32 @@ class Storage:
 
     def list(self, prefix: str) -> dict[str, datetime]:
         """Keys below the folder `prefix`, at any depth, with their time of writing; without unfinished files."""
+        return self._list(prefix, unfinished=False)
+
+    def list_unfinished(self, prefix: str) -> dict[str, datetime]:
+        """Keys of the unfinished files below `prefix`: of writes in progress, and of writes that were killed."""
+        return self._list(prefix, unfinished=True)
+
+    def _list(self, prefix: str, unfinished: bool) -> dict[str, datetime]:
         selector = pafs.FileSelector(self.path(prefix), allow_not_found=True, recursive=True)
-        with _explained(self.locate(prefix)):
-            infos = self._fs.get_file_info(selector)
+        with explained(self.locate(prefix)):
+            infos = self.filesystem.get_file_info(selector)
         start = len(self._base) + 1
         return {
             info.path[start:]: info.mtime or datetime.fromtimestamp(0, UTC)
             for info in infos
-            if info.type == pafs.FileType.File and not info.base_name.startswith(".tmp-")
+            if info.type == pafs.FileType.File and (f"/{UNFINISHED}" in info.path[start - 1 :]) == unfinished
         }
 
     def delete(self, key: str) -> None:
-        """Remove `key`; no error if it is gone already."""
-        with _explained(self.locate(key)), contextlib.suppress(FileNotFoundError):
-            self._fs.delete_file(self.path(key))
+        """Remove `key`; no error if there is no such object."""
+        with explained(self.locate(key)), contextlib.suppress(FileNotFoundError):
+            self.filesystem.delete_file(self.path(key))
 
 
 def _write_local(path: Path, content: bytes | pa.Buffer) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".tmp-{secrets.token_hex(6)}"
+    temporary = path.parent / f"{UNFINISHED}{secrets.token_hex(6)}"
     try:
         with temporary.open("wb") as stream:
             stream.write(content)
@@ -116,21 +164,33 @@ def _write_local(path: Path, content: bytes | pa.Buffer) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
+    _sync(path.parent)
+
+
+def _move_local(path: Path, source: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _sync(source)
+    source.replace(path)
+    _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file, or the entries of a folder, are on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(descriptor)
     finally:
-        os.close(folder)
+        os.close(descriptor)
 
 
 @contextlib.contextmanager
-def _explained(where: str) -> Iterator[None]:
-    """Turn what a filesystem raises into a `StoreError` that says where and what to do."""
+def explained(where: str) -> Iterator[None]:
+    """Turn the errors of a filesystem into a `StoreError` that says where and what to do."""
     try:
         yield
     except FileNotFoundError as error:
         raise StoreError(
-            f"{where}: no such object in the store; was it pruned, or is the store's root wrong?"
+            f"{where}: no such object in the store; it may have been pruned, or the root of the store may be wrong"
         ) from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
@@ -138,6 +198,6 @@ def _explained(where: str) -> Iterator[None]:
                 f"{where}: no space left ({error.strerror}); nothing was published. Free space and run again: "
                 "finished shards are kept"
             ) from error
-        raise StoreError(f"{where}: {error}; check that the root exists and may be read and written") from error
+        raise StoreError(f"{where}: {error}; check that the root exists and can be read and written") from error
     except pa.ArrowInvalid as error:
         raise StoreError(f"{where}: {error}; wanted a folder or s3://bucket/prefix") from error

@@ -1,4 +1,4 @@
-"""Looking after a store: rolling back to an earlier version, pruning what nobody can reach any more."""
+"""Upkeep of a store: roll back to an earlier version, and delete what no version needs any more."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -6,26 +6,26 @@ from datetime import UTC, datetime, timedelta
 from audioae.errors import StoreError
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
-from audioae.store.schemas import DATASETS
+from audioae.store.schemas import DATASETS, names_of
 
 PUBLISHED = ("tracks", "mels", "health", "rejects", "model", "embeddings", "index")
-ON_REQUEST = tuple(name for name in DATASETS if name not in PUBLISHED)  # by stages that may be left out
+ON_REQUEST = tuple(name for name in DATASETS if name not in PUBLISHED)  # published by optional stages
 
 
 def rollback(store: Store, dataset: str, version: str | None = None) -> DatasetRef:
-    """Point LATEST of `dataset` at `version`, or at the one published before the current one.
+    """Make `version` of `dataset` current, by default the one published before the current one.
 
     Raises
     ------
     StoreError
-        If there is no such version, or none before the current one.
+        If the version does not exist, or the current version is the oldest.
     """
     current = store.require(dataset)
     if version is None:
         refs = [ref for ref, _ in store.versions(dataset)]
         older = refs[refs.index(current) + 1 :] if current in refs else []
         if not older:
-            raise StoreError(f"{current} is the oldest version of {dataset}; there is none to roll back to")
+            raise StoreError(f"{current} is the oldest version of {dataset}, so there is nothing to roll back to")
         target = older[0]
     else:
         target = DatasetRef(dataset, version)
@@ -36,7 +36,7 @@ def rollback(store: Store, dataset: str, version: str | None = None) -> DatasetR
 
 @dataclass(frozen=True)
 class Pruned:
-    """What `prune` removed (or would remove): versions and objects, and their bytes."""
+    """What `prune` deleted (or would delete): versions, objects, and the total size of the objects."""
 
     versions: list[DatasetRef]
     objects: list[str]
@@ -44,35 +44,35 @@ class Pruned:
 
 
 def prune(store: Store, *, keep: int = 3, grace: timedelta = timedelta(days=1), dry_run: bool = False) -> Pruned:
-    """Remove versions beyond the newest `keep` of each dataset, and every part that no remaining version names.
+    """Delete all but the newest `keep` versions of each dataset, and every part that no kept version needs.
 
-    The current version, and every version that a kept one was made from, stay. Objects younger than `grace` stay too:
-    they may belong to a run that has not published yet.
+    The current version is kept, and so is every version that a kept one was made from. Objects younger than `grace` are
+    kept too: they may belong to a run that has not published yet. A process that has mapped a deleted file keeps it.
     """
     if keep < 1:
-        raise StoreError(f"keep={keep}: at least one version of each dataset must stay")
+        raise StoreError(f"keep={keep}: wanted at least 1, because the current version of each dataset is kept")
     kept = _reachable(store, keep)
-    named = {f"{ref.dataset}/parts/{part.name}" for ref in kept for part in store.manifest(ref).parts} | {
-        f"{ref.dataset}/versions/{ref.version}.json" for ref in kept
-    }
+    needed = {store.part_key(ref.dataset, part.name) for ref in kept for part in store.manifest(ref).parts}
+    needed |= {store.version_key(ref) for ref in kept}
     oldest = datetime.now(UTC) - grace
-    doomed = [
-        key
-        for dataset in (*PUBLISHED, *ON_REQUEST)
-        for folder in ("versions", "parts", "checkpoints")  # manifests first: a reader never sees one without its parts
-        for key, time in store.storage.list(f"{dataset}/{folder}").items()
-        if key not in named and time < oldest
-    ]
-    n_bytes = sum(store.storage.size(key) or 0 for key in doomed)
+    versions, unneeded = [], []
+    for dataset in (*PUBLISHED, *ON_REQUEST):
+        for name in names_of(dataset):
+            for folder in ("versions", "parts", "checkpoints"):  # manifests first: their parts always exist for readers
+                keys = store.storage.list(f"{name}/{folder}") | store.storage.list_unfinished(f"{name}/{folder}")
+                old = [key for key, time in keys.items() if key not in needed and time < oldest]
+                unneeded += old
+                if folder == "versions":
+                    versions += [
+                        DatasetRef(dataset, key.rsplit("/", 1)[1].removesuffix(".json"))
+                        for key in old
+                        if key.endswith(".json")
+                    ]
+    n_bytes = sum(store.storage.size(key) or 0 for key in unneeded)
     if not dry_run:
-        for key in doomed:
+        for key in unneeded:
             store.storage.delete(key)
-    versions = [
-        DatasetRef(key.split("/")[0], key.rsplit("/", 1)[1].removesuffix(".json"))
-        for key in doomed
-        if "/versions/" in key
-    ]
-    return Pruned(versions, doomed, n_bytes)
+    return Pruned(versions, unneeded, n_bytes)
 
 
 def _reachable(store: Store, keep: int) -> set[DatasetRef]:

@@ -119,7 +119,7 @@ def test_recommend_publishes_and_requires_a_play_log(finished, server, tmp_path)
     settings = [*overrides, f"store={store}"]
     run = run_flow("recommend", "configs/tiny.yaml", [*settings, f"recommend.plays={plays}", "recommend.k=5"], **server)
     assert run.returncode == 0, run.stderr[-3000:]
-    rows = opened.read(opened.require("coldstart")).to_pylist()
+    rows = opened.read(opened.require("recommendations")).to_pylist()
     assert [row["rank"] for row in rows] == [1, 2, 3, 4, 5]
     assert not {row["track_id"] for row in rows} & set(ids[:9])
     run = run_flow("recommend", "configs/tiny.yaml", settings, **server)

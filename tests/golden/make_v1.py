@@ -1,6 +1,6 @@
 """Write the golden sample of store format v1: `python -m tests.golden.make_v1`. What it wrote must load forever.
 
-A later format gets a script and a folder of its own; this one is never run again on a changed format.
+A later format gets another script and another folder. This script is never run again after a change of format.
 """
 
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from audioae.pipeline.embed import embed_tracks
 from audioae.search.embeddings import EmbeddingTable
 from audioae.search.factory import IndexConfig
 from audioae.search.index import SearchIndex
-from audioae.store.artifacts import commit_artifact
+from audioae.store.artifacts import commit_artifact, staging
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 from audioae.store.schemas import DATASETS
@@ -29,7 +29,7 @@ TRACK_IDS = ["00000000000000aa", "00000000000000ab", "00000000000000ac"]
 
 def main() -> None:
     if FOLDER.exists():
-        raise SystemExit(f"{FOLDER} is there already; a golden sample is written once")
+        raise SystemExit(f"{FOLDER} exists; a golden sample is written once")
     store = Store(str(FOLDER))
 
     def commit(dataset: str, rows: list[dict], *parents: DatasetRef) -> DatasetRef:
@@ -71,9 +71,9 @@ def main() -> None:
         "embeddings", ["000000-golden"], recipe="golden", config={}, parents=[tracks, model, health, rejects]
     )
     index = SearchIndex.build(EmbeddingTable.from_arrow(table, str(model)), IndexConfig())
-    commit_artifact(
-        store, "index", index.to_files(), derived={}, recipe="golden", config={}, parents=[embeddings, model]
-    )
+    with staging(store, "index") as folder:
+        files = index.save(folder)
+        commit_artifact(store, "index", files, derived={}, recipe="golden", config={}, parents=[embeddings, model])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Add the datasets of the jobs to the golden sample of store format v1: `python -m tests.golden.make_v1_jobs`.
 
-What stands there already stays as it is, and must load forever: only datasets that are missing are written.
+Existing datasets are kept, because they must load forever; only missing ones are written. The sample of the dataset
+`recommendations` was written under its former name, `coldstart`.
 """
 
 import json
@@ -17,8 +18,8 @@ def main() -> None:
     store = Store(str(FOLDER))
 
     def commit(dataset: str, rows: list[dict], *parents: DatasetRef) -> DatasetRef:
-        if there := store.latest(dataset):
-            return there
+        if existing := store.latest(dataset):
+            return existing
         store.write_part(dataset, "golden", pa.Table.from_pylist(rows, schema=DATASETS[dataset].schema))
         return store.commit(dataset, ["golden"], recipe="golden", config={"golden": 1}, parents=parents)
 
@@ -28,9 +29,9 @@ def main() -> None:
         {**recommended, "rank": rank, "track_id": t, "others": others}
         for rank, t, others in ((1, TRACK_IDS[0], None), (2, TRACK_IDS[2], 0.5))
     ]
-    commit("coldstart", rows, embeddings, tracks)
-    told = {"check": "corrupt", "threshold": 0.5, "measured": json.dumps({"auroc": 0.97}), "omitted": ["a sentence"]}
-    screenings = commit("screenings", [told], index, embeddings, tracks)
+    commit("recommendations", rows, embeddings, tracks)
+    result = {"check": "corrupt", "threshold": 0.5, "measured": json.dumps({"auroc": 0.97}), "omitted": ["a sentence"]}
+    screenings = commit("screenings", [result], index, embeddings, tracks)
     evidence = json.dumps({"why": "hum of 12 dB", "listen_s": 1.5, "rules": [{"rule": "hum_db", "value": 12.0}]})
     sure = {"score": 0.25, "group": "album: C", "suggestion": "mend it", "confidence": 0.75, "evidence": evidence}
     rows = [

@@ -10,7 +10,7 @@ from audioae.pipeline.embed import embed_tracks, load_embedder
 from audioae.pipeline.index import load_index
 from audioae.screening.findings import open_findings
 from audioae.store.dataset import Store
-from audioae.store.schemas import DATASETS
+from audioae.store.schemas import DATASETS, names_of
 from audioae.store.upkeep import PUBLISHED
 
 V1 = Path(__file__).parent / "v1"
@@ -45,10 +45,11 @@ def test_v1_loads():
 
 def test_v1_of_the_jobs_loads():
     store = Store(str(V1))
-    refs = {dataset: store.require(dataset) for dataset in ("coldstart", "findings", "screenings")}
+    refs = {dataset: store.require(dataset) for dataset in ("recommendations", "findings", "screenings")}
     for ref in refs.values():
         store.verify(ref)
-    recommended = store.read(refs["coldstart"]).to_pylist()
+    assert not (V1 / "recommendations").exists(), "the sample was written under the former name, coldstart"
+    recommended = store.read(refs["recommendations"]).to_pylist()
     assert [(row["listener_id"], row["rank"], row["others"]) for row in recommended] == [
         ("anna", 1, None),
         ("anna", 2, 0.5),
@@ -77,4 +78,5 @@ def test_v1_of_the_tables_loads():
     assert [row["tempo"] for row in rows["tempos"]] == [120.5, None]
     assert rows["residues"][0]["residue"][1:] == [i / 4 for i in range(1, 83)]
     assert np.isnan(rows["residues"][0]["residue"][0])
-    assert {*DATASETS} <= {path.name for path in V1.iterdir()}, "every dataset of the contract has its sample"
+    folders = {path.name for path in V1.iterdir()}
+    assert [name for name in DATASETS if not folders & {*names_of(name)}] == [], "every dataset has a sample"

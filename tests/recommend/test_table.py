@@ -22,13 +22,13 @@ def test_publishes_once_per_log_and_embeddings(store, plays, tmp_path):
     assert all(row["score"] == pytest.approx((row["fit"] + row["others"]) / 2, abs=1e-5) for row in rows)
     assert store.manifest(ref).parent("embeddings") == embeddings
 
-    parts = store.part_fingerprints("coldstart")
+    parts = store.part_fingerprints("recommendations")
     assert publish_recommendations(store, RecommendConfig(plays=plays, k=4), embeddings) == ref
-    assert store.part_fingerprints("coldstart") == parts
+    assert store.part_fingerprints("recommendations") == parts
     fewer = tmp_path / "fewer.parquet"
     pq.write_table(played.slice(0, 500), fewer)
     assert publish_recommendations(store, RecommendConfig(plays=str(fewer), k=4), embeddings) != ref
-    assert store.latest("coldstart") != ref
+    assert store.latest("recommendations") != ref
     assert ref not in prune(store, dry_run=True).versions
 
 

@@ -24,7 +24,7 @@ def store(chain, tmp_path_factory: pytest.TempPathFactory) -> Store:
     shutil.copytree(chain[1].store, root)
     store = Store(str(root))
     embeddings = store.require("embeddings")
-    publish_recommendations(store, "coldstart", embeddings, publish_findings(store, embeddings))
+    publish_recommendations(store, embeddings, publish_findings(store, embeddings))
     return store
 
 

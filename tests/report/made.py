@@ -8,7 +8,7 @@ import pyarrow as pa
 from audioae.api import Library
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
-from audioae.store.schemas import FINDINGS, SCREENINGS, schema_of
+from audioae.store.schemas import FINDINGS, RECOMMENDATIONS, SCREENINGS
 from tests.pages.made import EVIL
 
 MEASURED = {"planted": {"random": {"precision": 0.91}, "confusable": {"precision": 0.72}}}
@@ -43,7 +43,7 @@ def publish_findings(store: Store, embeddings: DatasetRef) -> list[str]:
     return ids
 
 
-def publish_recommendations(store: Store, dataset: str, embeddings: DatasetRef, ids: list[str]) -> None:
+def publish_recommendations(store: Store, embeddings: DatasetRef, ids: list[str]) -> None:
     """Seven new tracks for each of nine listeners."""
     common = {"score": 0.5, "fit": 0.5, "others": None, "taste": 1, "because": [ids[1]]}
     rows = [
@@ -51,7 +51,7 @@ def publish_recommendations(store: Store, dataset: str, embeddings: DatasetRef, 
         for i in range(9)
         for rank in range(1, 8)
     ]
-    publish(store, dataset, rows, schema_of(dataset).schema, embeddings)
+    publish(store, "recommendations", rows, RECOMMENDATIONS, embeddings)
 
 
 def _finding(track_id: str, check: str, score: float | None, issue: bool = False, **more: Any) -> dict[str, Any]:

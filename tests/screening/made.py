@@ -21,7 +21,7 @@ from audioae.screening.run import screen_store
 from audioae.search.embeddings import EmbeddingTable
 from audioae.search.factory import IndexConfig
 from audioae.search.index import SearchIndex
-from audioae.store.artifacts import commit_artifact
+from audioae.store.artifacts import commit_artifact, staging
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 from audioae.store.schemas import DATASETS, EMBEDDINGS
@@ -113,9 +113,10 @@ def make_index(
         schema=SCHEMA,
     )
     derived = {} if near is None else {FILE: index_neighbors_bytes(neighborhood)}
-    files = SearchIndex.build(table, IndexConfig(factory="Flat")).to_files()
     parents = [embeddings, store.manifest(embeddings).parent("model")]
-    return commit_artifact(store, "index", files, derived=derived, recipe=recipe, config={}, parents=parents)
+    with staging(store, "index") as folder:
+        files = SearchIndex.build(table, IndexConfig(factory="Flat")).save(folder)
+        return commit_artifact(store, "index", files, derived=derived, recipe=recipe, config={}, parents=parents)
 
 
 def store_with_copies(root: str) -> Store:

@@ -1,4 +1,4 @@
-"""The embeddings that most tests of search look into."""
+"""The embeddings that most tests of search use."""
 
 import pytest
 

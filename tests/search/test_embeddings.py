@@ -1,4 +1,4 @@
-"""EmbeddingTable: what it takes, what it refuses, and with which words."""
+"""EmbeddingTable: what it accepts, what it rejects, and its messages."""
 
 import numpy as np
 import pyarrow as pa
@@ -33,11 +33,11 @@ def test_from_arrow_reads_slices_and_chunks():
     assert np.array_equal(EmbeddingTable.from_arrow(chunked, "model@1").embeddings, UNIT[[2, 3, 0, 1]])
 
 
-def test_from_arrow_of_an_empty_table():
+def test_from_arrow_reads_an_empty_table():
     assert len(EmbeddingTable.from_arrow(arrow_table(UNIT, IDS).slice(0, 0), "model@1")) == 0
 
 
-def test_from_arrow_names_what_is_missing():
+def test_from_arrow_names_missing_and_wrong_columns():
     with pytest.raises(SearchError, match=r"without column \['embedding'\]"):
         EmbeddingTable.from_arrow(pa.table({"track_id": IDS}), "model@1")
     with pytest.raises(SearchError, match="wanted fixed_size_list"):
@@ -50,11 +50,11 @@ def test_float64_and_strided_input_become_contiguous_float32():
     assert table.embeddings.flags.c_contiguous
 
 
-def test_rows_of_finds_rows_and_names_strangers():
+def test_rows_of_finds_rows_and_names_unknown_tracks():
     table = EmbeddingTable(np.array(IDS), UNIT, "model@1")
     assert table.row_of("c") == 2
     assert table.rows_of(["d", "a", "d"]).tolist() == [3, 0, 3]
-    with pytest.raises(SearchError, match=r"no embedding of 'x' among 4 of model@1"):
+    with pytest.raises(SearchError, match=r"no embedding of 'x' among the 4 of model@1"):
         table.rows_of(["a", "x"])
 
 
@@ -69,11 +69,11 @@ def test_take_without_and_blocks_keep_ids_and_embeddings_together():
     assert np.array_equal(EmbeddingTable.concat(blocks).embeddings, UNIT)
 
 
-def test_concat_refuses_other_models_and_double_ids():
+def test_concat_rejects_other_models_and_duplicate_ids():
     one, other = EmbeddingTable(["a"], UNIT[:1], "model@1"), EmbeddingTable(["b"], UNIT[1:2], "model@2")
     with pytest.raises(SearchError, match="different models cannot be compared: model@1, model@2"):
         EmbeddingTable.concat([one, other])
-    with pytest.raises(SearchError, match="more than once: 'a'"):
+    with pytest.raises(SearchError, match="duplicate track IDs: 'a'"):
         EmbeddingTable.concat([one, one])
     with pytest.raises(SearchError, match="no tables"):
         EmbeddingTable.concat([])
@@ -83,14 +83,14 @@ def test_concat_refuses_other_models_and_double_ids():
     ("value", "message"),
     [(np.nan, "NaN or infinity: 'c'"), (np.inf, "NaN or infinity: 'c'"), (0.0, "norm 0 to 0, wanted 1: 'c'")],
 )
-def test_bad_values_are_refused_naming_the_tracks(value: float, message: str):
+def test_bad_values_are_rejected_and_the_tracks_named(value: float, message: str):
     embeddings = UNIT.copy()
     embeddings[2] = value
     with pytest.raises(SearchError, match=message):
         EmbeddingTable(IDS, embeddings, "model@1")
 
 
-def test_many_bad_tracks_are_counted_not_listed():
+def test_only_the_first_bad_tracks_are_listed():
     with pytest.raises(SearchError, match=r"'e' and 15 more"):
         EmbeddingTable([*"abcdefghijklmnopqrst"], np.zeros((20, 128)), "model@1")
 
@@ -100,11 +100,11 @@ def test_many_bad_tracks_are_counted_not_listed():
     [
         (["a", "b"], UNIT, "model@1", r"shape \(4, 128\) for 2 track IDs"),
         (IDS, UNIT[0], "model@1", r"shape \(128,\)"),
-        (["a", "b", "b", "a"], UNIT, "model@1", "more than once: 'a', 'b'"),
+        (["a", "b", "b", "a"], UNIT, "model@1", "duplicate track IDs: 'a', 'b'"),
         (["a", None, "b", "c"], UNIT, "model@1", "1 of 4 are null"),
         (IDS, UNIT, "", "without the name of their model"),
     ],
 )
-def test_bad_tables_are_refused(ids: list, embeddings: np.ndarray, model: str, message: str):
+def test_bad_tables_are_rejected(ids: list, embeddings: np.ndarray, model: str, message: str):
     with pytest.raises(SearchError, match=message):
         EmbeddingTable(ids, embeddings, model)

@@ -1,4 +1,6 @@
-"""A search among some rows finds them only, as many as there are, and nearly all that are nearest."""
+"""A filtered search returns allowed rows only, as many as exist, and nearly all of the nearest."""
+
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +21,7 @@ def index(request, table) -> SearchIndex:
 
 @pytest.mark.parametrize("share", [0.01, 0.1, 0.5])
 @pytest.mark.parametrize("limit", [filtered.EXACT_UP_TO, 0])
-def test_recall_among_any_tracks(index: SearchIndex, table, share: float, limit: int, monkeypatch):
+def test_recall_among_random_tracks(index: SearchIndex, table, share: float, limit: int, monkeypatch):
     monkeypatch.setattr(filtered, "EXACT_UP_TO", limit)
     allowed = np.sort(np.random.default_rng(0).choice(len(index), int(share * len(index)), replace=False))
     embeddings, queries = table.embeddings[table.rows_of(index.ids.take(allowed))], clustered(100, seed=9)
@@ -32,7 +34,7 @@ def test_recall_among_any_tracks(index: SearchIndex, table, share: float, limit:
 
 
 def test_recall_far_from_the_queries(index: SearchIndex, table):
-    """A filter may leave just what sounds different: the tenth of all that is farthest."""
+    """A filter may select distant tracks only: here the most distant tenth."""
     queries = clustered(100, seed=9)
     embeddings = table.embeddings[table.rows_of(index.ids)]
     allowed = np.sort(np.argsort(embeddings @ queries.mean(axis=0))[: len(index) // 10])
@@ -42,17 +44,17 @@ def test_recall_far_from_the_queries(index: SearchIndex, table):
 
 
 @pytest.mark.parametrize("limit", [filtered.EXACT_UP_TO, 0])
-def test_as_many_come_back_as_there_are(index: SearchIndex, limit: int, monkeypatch):
+def test_all_allowed_rows_come_back_if_k_is_larger(index: SearchIndex, limit: int, monkeypatch):
     monkeypatch.setattr(filtered, "EXACT_UP_TO", limit)
     for allowed in (np.array([5]), np.array([7, 3, 7_999]), np.arange(0, 8_000, 300), np.array([], np.int64)):
         scores, rows = index.search(clustered(2, seed=8), 30, allowed)
         assert rows.shape == scores.shape == (2, 30)
-        for found in rows:
-            assert sorted(found[found >= 0]) == sorted(allowed)
+        for hits in rows:
+            assert sorted(hits[hits >= 0]) == sorted(allowed)
         assert np.isneginf(scores[rows < 0]).all()
 
 
-def test_embeddings_come_back(index: SearchIndex, table):
+def test_embeddings_are_those_that_were_added(index: SearchIndex, table):
     rows = np.array([0, 17, 7_999, 17])
     embeddings = index.embeddings(rows)
     wanted = table.embeddings[table.rows_of(index.ids.take(rows))]
@@ -61,7 +63,12 @@ def test_embeddings_come_back(index: SearchIndex, table):
     assert np.array_equal(embeddings, wanted) == index.keeps_embeddings
 
 
-def test_asking_for_embeddings_does_not_change_what_is_stored(index: SearchIndex):
-    before = index.to_files()
-    index.embeddings(np.array([1]))
-    assert index.to_files() == before
+def test_saving_changes_neither_the_file_nor_later_answers(index: SearchIndex, tmp_path: Path):
+    """An index used to drop its table of rows when it was saved, while another thread might need it."""
+    before = index.embeddings(np.array([1]))
+    contents = []
+    for number in range(2):
+        (tmp_path / str(number)).mkdir()
+        contents.append([path.read_bytes() for path in index.save(tmp_path / str(number)).values()])
+        assert np.array_equal(index.embeddings(np.array([1])), before)
+    assert contents[0] == contents[1]

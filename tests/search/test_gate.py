@@ -1,4 +1,4 @@
-"""The gate: what it measures, and that it stops what must not be published."""
+"""The quality gate: what it measures, and which indexes it rejects."""
 
 import json
 
@@ -13,7 +13,7 @@ from audioae.search.index import SearchIndex
 from tests.search.made import make_table
 
 
-def test_a_flat_index_passes_with_everything_measured(table):
+def test_a_flat_index_passes_and_everything_is_measured(table):
     config = IndexConfig(factory="Flat", n_queries=200)
     gate = measure_gate(SearchIndex.build(table, config), table, config)
     check_gate(gate, config)
@@ -24,7 +24,7 @@ def test_a_flat_index_passes_with_everything_measured(table):
     assert json.loads(json.dumps(gate)) == gate
 
 
-def test_an_index_that_looks_at_too_little_is_stopped(table):
+def test_an_index_with_too_few_probes_is_rejected(table):
     config = IndexConfig(factory="IVF256,SQ8", nprobe=1, n_queries=400, train_size=8_000)
     gate = measure_gate(SearchIndex.build(table, config), table, config)
     assert gate["recall"] < 0.9
@@ -32,15 +32,15 @@ def test_an_index_that_looks_at_too_little_is_stopped(table):
         check_gate(gate, config)
 
 
-def test_recall_is_measured_on_tracks_that_were_not_in_the_index(table):
-    """With one list per few tracks, tracks in the index find themselves at once and new ones must not look as good."""
+def test_recall_is_measured_on_held_out_tracks(table):
+    """With few tracks per list, indexed tracks find themselves at once. That must not raise the measured recall."""
     config = IndexConfig(factory="IVF256,SQ8", nprobe=1, n_queries=400, train_size=8_000)
     gate = measure_gate(SearchIndex.build(table, config), table, config)
     assert gate["held_out"]
     assert gate["self_retrieval"] > 0.99
 
 
-def test_ids_out_of_step_with_the_embeddings_are_stopped(table):
+def test_ids_that_do_not_match_the_embeddings_are_rejected(table):
     config = IndexConfig(factory="Flat", n_queries=200)
     index = SearchIndex.build(table, config)
     index.ids = index.ids.take(pa.array(np.roll(np.arange(len(index)), 1)))
@@ -50,29 +50,29 @@ def test_ids_out_of_step_with_the_embeddings_are_stopped(table):
         check_gate(gate, config)
 
 
-def test_a_slow_index_is_stopped(table):
+def test_a_slow_index_is_rejected(table):
     config = IndexConfig(factory="Flat", n_queries=200, max_p99_ms=1e-6)
     gate = measure_gate(SearchIndex.build(table, config), table, config)
     with pytest.raises(SearchError, match=r"p99 \d+\.\d\d ms is \d+\.\d\d ms above 1e-06"):
         check_gate(gate, config)
 
 
-def test_duplicates_count_as_found(table):
+def test_a_duplicate_counts_as_the_track_itself(table):
     twice = make_table(np.repeat(table.embeddings[:500], 2, axis=0))
     config = IndexConfig()
     assert measure_gate(SearchIndex.build(twice, config), twice, config)["self_retrieval"] == 1.0
 
 
-def test_the_gate_asks_for_the_embeddings_that_the_index_was_built_from(table):
+def test_embeddings_that_the_index_was_not_built_from_are_rejected(table):
     config = IndexConfig(factory="Flat", n_queries=200)
     index = SearchIndex.build(table, config)
     with pytest.raises(SearchError, match="this index is of model@0123abcd"):
         measure_gate(index, make_table(table.embeddings, model="model@other"), config)
-    with pytest.raises(SearchError, match="holds 8000 tracks, the embeddings are of 100"):
+    with pytest.raises(SearchError, match="holds 8000 tracks, but there are 100 embeddings"):
         measure_gate(index, table.take(np.arange(100)), config)
 
 
-def test_one_track_has_a_gate_too(table):
+def test_an_index_of_one_track_passes(table):
     one, config = table.take(np.arange(1)), IndexConfig()
     gate = measure_gate(SearchIndex.build(one, config), one, config)
     check_gate(gate, config)

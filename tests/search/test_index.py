@@ -1,6 +1,6 @@
-"""Every kind of index against exact search; the artifact; corner cases."""
+"""Every kind of index against exact search; its files; corner cases."""
 
-import io
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +10,11 @@ import pytest
 
 from audioae.config import load_config
 from audioae.errors import SearchError
+from audioae.search import engine
 from audioae.search.factory import FAMILIES, Family, IndexConfig
 from audioae.search.index import SearchIndex
 from audioae.search.recall import exact_neighbors, recall_at_k
-from tests.search.made import clustered, make_table
+from tests.search.made import clustered, make_table, save_and_load
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs" / "index").glob("*.yaml"))
 QUICK = {"n_queries": 400, "train_size": 6_000}
@@ -40,7 +41,7 @@ def test_every_config_finds_the_neighbors_of_new_tracks(built, table):
     assert np.quantile(np.abs(scores - cosines), 0.99) < 0.01
 
 
-def test_every_config_holds_every_track_once_and_says_what_it_is(built, table):
+def test_every_config_holds_every_track_once_and_describes_itself(built, table):
     index, config = built
     assert sorted(index.ids.to_pylist()) == sorted(table.track_ids.to_pylist())
     assert len(index) == len(table)
@@ -50,21 +51,26 @@ def test_every_config_holds_every_track_once_and_says_what_it_is(built, table):
     assert index.reason
 
 
-def test_every_config_survives_storing(built, table):
+def test_every_config_answers_the_same_after_saving_and_loading(built, table, tmp_path: Path):
     index, _ = built
-    loaded = SearchIndex.from_files(index.to_files())
+    loaded = save_and_load(index, tmp_path / "index")
     queries = table.embeddings[:50]
     assert all(np.array_equal(a, b) for a, b in zip(loaded.search(queries, 10), index.search(queries, 10), strict=True))
     assert loaded.ids.equals(index.ids)
     assert (loaded.parameters, loaded.measured, loaded.factory) == (index.parameters, index.measured, index.factory)
+    assert loaded.n_bytes() == index.n_bytes() == (tmp_path / "index" / "index.faiss").stat().st_size
 
 
-def test_every_config_builds_the_same_bytes_again(built, table):
+def test_every_config_builds_the_same_bytes_again(built, table, tmp_path: Path):
     index, config = built
-    assert SearchIndex.build(table, config).to_files() == index.to_files()
+    contents = []
+    for number, one in enumerate((index, SearchIndex.build(table, config))):
+        (tmp_path / str(number)).mkdir()
+        contents.append([path.read_bytes() for path in one.save(tmp_path / str(number)).values()])
+    assert contents[0] == contents[1]
 
 
-def test_one_query_at_a_time_is_as_all_at_once(built, table):
+def test_single_queries_give_the_scores_of_a_batch(built, table):
     index, _ = built
     queries = table.embeddings[:20]
     together = index.search(queries, 5)[0]
@@ -73,45 +79,72 @@ def test_one_query_at_a_time_is_as_all_at_once(built, table):
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.template)
-def test_the_stated_bytes_per_vector_are_those_of_the_index(family: Family, table):
+def test_the_stated_bytes_per_vector_match_the_index(family: Family, table):
     stated = family.at(len(table), table.dim)
     index = SearchIndex.build(table, IndexConfig(factory=stated.factory, **QUICK))
     assert index.n_bytes() / len(index) == pytest.approx(stated.bytes_per_vector, rel=0.05)
 
 
-def test_a_build_from_blocks_needs_no_table_and_finds_the_same(table):
+def test_an_index_built_from_blocks_holds_every_track(table):
     config = IndexConfig(factory="IVF64,SQ8", **QUICK)
     sample = table.take(np.random.default_rng(5).permutation(len(table))[:3_000])
     index = SearchIndex.build_blocks(table.blocks(1_500), sample, len(table), config)
     assert sorted(index.ids.to_pylist()) == table.track_ids.to_pylist()
-    found = index.search(table.embeddings[:200], 1)[1][:, 0]
-    assert np.mean(table.rows_of(index.ids.take(pa.array(found))) == np.arange(200)) > 0.95
+    nearest = index.search(table.embeddings[:200], 1)[1][:, 0]
+    assert np.mean(table.rows_of(index.ids.take(pa.array(nearest))) == np.arange(200)) > 0.95
 
 
-def test_blocks_must_be_of_one_model_and_name_each_track_once(table):
+def test_blocks_of_another_model_or_with_duplicate_tracks_are_rejected(table):
     config, sample = IndexConfig(factory="Flat"), table.take(np.arange(100))
     other = make_table(table.embeddings[:100], model="model@other")
     with pytest.raises(SearchError, match="of model@other and of model@0123abcd cannot share an index"):
         SearchIndex.build_blocks([other], sample, 100, config)
     with pytest.raises(SearchError, match="got 150 embeddings of 100 tracks, wanted 200"):
         SearchIndex.build_blocks([sample, sample], sample, 200, config)
-    with pytest.raises(SearchError, match="sample: got 100 tracks, wanted 2000 to ask for and more to train on"):
+    with pytest.raises(SearchError, match="sample: got 100 tracks, wanted 2000 for queries and more for training"):
         SearchIndex.build_blocks([table], sample, len(table), config)
 
 
-def test_an_index_with_the_ids_of_another_is_refused(table):
-    files = SearchIndex.build(table, IndexConfig(factory="Flat", seed=0, n_queries=10)).to_files()
-    others = SearchIndex.build(table, IndexConfig(factory="Flat", seed=1, n_queries=10)).to_files()
-    with pytest.raises(SearchError, match=r"is not the one that ids.parquet was written with"):
-        SearchIndex.from_files({"index.faiss": files["index.faiss"], "ids.parquet": others["ids.parquet"]})
-    with pytest.raises(SearchError, match="is not the one"):
-        SearchIndex.from_files({**files, "index.faiss": files["index.faiss"][:-1]})
+def test_an_index_with_the_ids_of_another_is_rejected(table, tmp_path: Path):
+    files = []
+    for seed in (0, 1):
+        (tmp_path / str(seed)).mkdir()
+        index = SearchIndex.build(table, IndexConfig(factory="Flat", seed=seed, n_queries=10))
+        files.append([*index.save(tmp_path / str(seed)).values()])
+    (vectors, ids), (_, other_ids) = files
+    with pytest.raises(SearchError, match=r"is not the file that ids.parquet was written with"):
+        SearchIndex.load(vectors, other_ids)
+    with pytest.raises(SearchError, match="is not the file"):
+        SearchIndex.load(vectors, ids, sha256="0" * 64)
+
+
+def test_damaged_files_are_named(table, tmp_path: Path):
+    vectors, ids = SearchIndex.build(table, IndexConfig(factory="IVF8,SQ8", **QUICK)).save(tmp_path).values()
+    about = pq.read_schema(ids).metadata or {}
+    content = vectors.read_bytes()
+    vectors.write_bytes(content[:-1])
+    with pytest.raises(SearchError, match=r"index.faiss .* is not the file that ids.parquet was written with"):
+        SearchIndex.load(vectors, ids)
+    vectors.write_bytes(content[: len(content) // 2])
+    with pytest.raises(SearchError, match=r"index.faiss: not a readable FAISS index"):
+        SearchIndex.load(vectors, ids, json.loads(about[b"audioae"])["sha256"])
+    vectors.write_bytes(content)
+    pq.write_table(pq.read_table(ids).slice(1), ids)
+    with pytest.raises(SearchError, match=r"ids.parquet: 7999 IDs for 8000 rows of .*index.faiss"):
+        SearchIndex.load(vectors, ids)
+    for table_of_ids in (b"garbage", None):
+        ids.write_bytes(table_of_ids) if table_of_ids else pq.write_table(pa.table({"track_id": ["a"]}), ids)
+        with pytest.raises(SearchError, match="not the IDs of an index"):
+            SearchIndex.load(vectors, ids)
+    ids.unlink()
     with pytest.raises(SearchError, match="not the IDs of an index"):
-        SearchIndex.from_files({**files, "ids.parquet": b"garbage"})
-    plain = io.BytesIO()
-    pq.write_table(pa.table({"track_id": ["a"]}), plain)
-    with pytest.raises(SearchError, match="not the IDs of an index"):
-        SearchIndex.from_files({**files, "ids.parquet": plain.getvalue()})
+        SearchIndex.load(vectors, ids)
+
+
+def test_a_full_disk_is_reported(table):
+    index = SearchIndex.build(table.take(np.arange(100)), IndexConfig())
+    with pytest.raises(SearchError, match=r"/dev/full: the index cannot be written .*No space left.*free space"):
+        engine.write(index._index, Path("/dev/full"))
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 9, 70])
@@ -127,7 +160,7 @@ def test_small_tables_and_k_beyond_n(n: int):
 
 
 @pytest.mark.parametrize("factory", ["Flat", "HNSW32", "IVF16,SQ8", "IVF16,PQ128x4fs,Refine(SQ8)", "RR,IVF16,RaBitQ5"])
-def test_identical_embeddings_are_all_found(factory: str):
+def test_search_finds_all_identical_embeddings(factory: str):
     index = SearchIndex.build(make_table(np.eye(1, 128).repeat(900, 0)), IndexConfig(factory=factory))
     scores, rows = index.search(np.eye(1, 128), 10)
     assert len(set(rows[0].tolist())) == 10
@@ -138,14 +171,14 @@ def test_identical_embeddings_are_all_found(factory: str):
 
 @pytest.mark.parametrize("factory", ["HNSW16", "IVF64,SQ8", "IVF64,PQ128x4fs,RFlat", "RR,IVF64,RaBitQ5"])
 def test_a_search_that_comes_up_short_is_completed(factory: str, table):
-    """k of all rows: one list or a short walk does not hold that many."""
+    """k is the number of rows: one list, or a short walk, does not contain that many."""
     fixed = {"ef_search": 10} if "HNSW" in factory else {"nprobe": 1}
     index = SearchIndex.build(table.take(np.arange(2_000)), IndexConfig(factory=factory, **fixed, **QUICK))
     rows = index.search(table.embeddings[:2], 2_000)[1]
     assert (np.sort(rows, axis=1) == np.arange(2_000)).all()
 
 
-def test_queries_may_be_of_any_length_and_layout(table):
+def test_length_and_memory_layout_of_queries_make_no_difference(table):
     index = SearchIndex.build(table, IndexConfig(factory="IVF64,SQ8", **QUICK))
     queries = table.embeddings[:4]
     scores, rows = index.search(queries, 3)
@@ -154,7 +187,7 @@ def test_queries_may_be_of_any_length_and_layout(table):
         assert np.allclose(index.search(same, 3)[0], scores, atol=1e-6)
 
 
-def test_bad_queries_are_refused(table):
+def test_bad_queries_are_rejected(table):
     index = SearchIndex.build(table.take(np.arange(50)), IndexConfig())
     with pytest.raises(SearchError, match=r"got shape \(128,\), wanted \(n_queries, 128\)"):
         index.search(table.embeddings[0], 3)
@@ -168,14 +201,14 @@ def test_bad_queries_are_refused(table):
         index.search(table.embeddings[:1], 0)
 
 
-def test_an_index_belongs_to_one_model(table):
+def test_embeddings_of_another_model_are_rejected(table):
     index = SearchIndex.build(table.take(np.arange(50)), IndexConfig())
     index.check_model(table.model)
     with pytest.raises(SearchError, match="this index is of model@0123abcd, the embeddings are of model@other"):
         index.check_model("model@other")
 
 
-def test_nothing_and_too_little_to_build_from(table):
+def test_too_few_embeddings_and_impossible_factories_are_rejected(table):
     with pytest.raises(SearchError, match="the table is empty"):
         SearchIndex.build(table.take(np.arange(0)), IndexConfig())
     with pytest.raises(SearchError, match=r"IVF64,SQ8 cannot be trained on 15 embeddings; set index.factory=auto"):

@@ -1,4 +1,4 @@
-"""The plane of the two principal axes is that of scikit-learn, is repeatable, and exists for few or equal embeddings."""
+"""The plane of the two principal axes: it agrees with scikit-learn, is repeatable, and exists for equal embeddings."""
 
 import numpy as np
 import pytest

@@ -1,0 +1,85 @@
+"""Files of a remote store are downloaded once, verified, and deleted when they were not used for long."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from audioae.errors import StoreError
+from audioae.store.artifacts import artifact_path, commit_artifact
+from audioae.store.cache import KEPT_FOR, cache_folder
+from audioae.store.dataset import Store
+from audioae.store.manifest import DatasetRef
+
+CONTENT = bytes(range(256)) * 100
+
+
+@pytest.fixture
+def cache(tmp_path: Path, s3_server, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("AUDIOAE_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def publish(store: Store, content: bytes = CONTENT) -> DatasetRef:
+    return commit_artifact(store, "index", {"index.faiss": content}, derived={}, recipe="r", config={}, parents=[])
+
+
+def test_a_file_is_downloaded_once(s3_root: str, cache: Path):
+    ref = publish(Store(s3_root))
+    path = artifact_path(Store(s3_root), ref, "index.faiss")
+    assert path.parent == cache
+    assert path.read_bytes() == CONTENT
+    inode = path.stat().st_ino
+    assert artifact_path(Store(s3_root), ref, "index.faiss") == path
+    assert path.stat().st_ino == inode
+    assert [one.name for one in cache.iterdir()] == [path.name]
+
+
+def test_a_wrong_object_is_rejected_and_not_cached(s3_root: str, cache: Path):
+    store = Store(s3_root)
+    ref = publish(store)
+    store.storage.write(store.part_key("index", store.manifest(ref).parts[0].name), CONTENT[::-1])
+    with pytest.raises(StoreError, match=r"s3://.*index.faiss: got content with sha256 .*, the manifest says"):
+        artifact_path(store, ref, "index.faiss")
+    assert list(cache.iterdir()) == []
+
+
+def test_a_damaged_copy_is_named(s3_root: str, cache: Path):
+    store = Store(s3_root)
+    ref = publish(store)
+    artifact_path(store, ref, "index.faiss").write_bytes(b"short")
+    with pytest.raises(StoreError, match=rf"{cache}/.*: 5 bytes, the manifest of {ref} says {len(CONTENT)} bytes"):
+        artifact_path(store, ref, "index.faiss")
+
+
+def test_copies_that_nobody_uses_are_deleted(s3_root: str, cache: Path):
+    store = Store(s3_root)
+    refs = [publish(store, content) for content in (b"unused", b"used", b"new")]
+    unused, used = (artifact_path(store, ref, "index.faiss") for ref in refs[:2])
+    (cache / ".tmp-killed").mkdir()
+    (cache / ".tmp-killed" / "index.faiss").write_bytes(b"torn")
+    long_ago = time.time() - KEPT_FOR - 60
+    for path in (unused, used, cache / ".tmp-killed"):
+        os.utime(path, (long_ago, long_ago))
+    artifact_path(store, refs[1], "index.faiss")
+    new = artifact_path(store, refs[2], "index.faiss")
+    assert {*cache.iterdir()} == {used, new}
+
+
+def test_the_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("AUDIOAE_CACHE", "/fast/disk")
+    assert cache_folder() == Path("/fast/disk")
+    monkeypatch.delenv("AUDIOAE_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/home/anna/cache")
+    assert cache_folder() == Path("/home/anna/cache/audioae/files")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert cache_folder() == Path.home() / ".cache" / "audioae" / "files"
+
+
+def test_a_cache_that_cannot_be_written_is_named(s3_root: str, s3_server, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("AUDIOAE_CACHE", "/proc/nowhere")
+    store = Store(s3_root)
+    ref = publish(store)
+    with pytest.raises(StoreError, match="/proc/nowhere"):
+        artifact_path(store, ref, "index.faiss")
