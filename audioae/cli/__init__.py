@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from audioae import __version__
-from audioae.cli import evaluate, findings, playlist, recommend, report, run, similar, store
+from audioae.cli import evaluate, files, findings, playlist, recommend, report, run, similar, store
 from audioae.errors import AudioaeError
 from audioae.extras import explain_missing
 
@@ -55,6 +55,7 @@ app.command("report")(report.report)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(evaluate.compare)
 app.add_typer(store.export_app, name="export")
+app.command("files")(files.files)
 app.command("versions")(store.versions)
 app.command("rollback")(store.rollback)
 app.command("prune")(store.prune)
