@@ -62,7 +62,7 @@ def add(index: Any, embeddings: np.ndarray) -> None:
 
 
 def finish(index: Any) -> None:
-    """Prepare an index for `vectors`, once all rows are added or it was read.
+    """Prepare an index for `decoded_vectors`, once all rows are added or it was read.
 
     An index that has only the codes in its lists gets a table of the place of each row: 8 bytes a row, stored with it.
     """
@@ -100,11 +100,13 @@ def searcher(index: Any, parameters: Parameters) -> Searcher:
     return search
 
 
-def vectors(index: Any, rows: np.ndarray) -> np.ndarray:
-    """Embeddings of some rows of a finished index, (n, dim) float32: as added if it keeps them, or else decoded."""
-    flat = flat_part(index)
-    if flat is not None:
-        return _stored_vectors(flat)[rows]
+def kept_vectors(index: Any) -> np.ndarray | None:
+    """The embeddings as they were added, shape (n, dim), float32, not copied; None if the index keeps only codes."""
+    return None if flat_part(index) is None else _stored_vectors(index)
+
+
+def decoded_vectors(index: Any, rows: np.ndarray) -> np.ndarray:
+    """Embeddings of some rows of a finished index, (n, dim) float32, decoded from their codes."""
     return index.reconstruct_batch(np.ascontiguousarray(rows, np.int64))
 
 

@@ -63,6 +63,7 @@ class SearchIndex:
         self.parameters: Parameters = about["parameters"]
         self.measured: dict[str, Any] = about["measured"]
         self.dim: int = index.d
+        self._kept = engine.kept_vectors(index)
         self._find = engine.searcher(index, self.parameters)
 
     def __len__(self) -> int:
@@ -134,11 +135,11 @@ class SearchIndex:
     @property
     def keeps_embeddings(self) -> bool:
         """Whether the index holds the embeddings themselves, or only codes."""
-        return engine.flat_part(self._index) is not None
+        return self._kept is not None
 
     def embeddings(self, rows: np.ndarray) -> np.ndarray:
         """Embeddings of `rows`, shape (n, dim), float32; decoded, and so approximate, if the index holds only codes."""
-        return engine.vectors(self._index, rows)
+        return engine.decoded_vectors(self._index, rows) if self._kept is None else self._kept[rows]
 
     def check_model(self, model: str) -> None:
         """Raise `SearchError` unless this index holds embeddings of `model`."""

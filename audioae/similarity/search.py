@@ -119,7 +119,6 @@ def _neighbors(
 ) -> list[Neighbor]:
     """Search, leave out seeds and duplicates, rerank; search deeper until `k` are left."""
     alignment, index = library.alignment, library.index
-    seed_rows = [library.lookup.row_of(seed.track.track_id) for seed in seeds if seed.track.track_id]
     excluded = set().union(*(seed.groups for seed in seeds))
     rerank = options.diversity > 0 or options.hub_correction or options.max_per_artist is not None
     depth = (POOL if rerank else 2) * k + len(seeds) + LIKELY
@@ -128,7 +127,8 @@ def _neighbors(
         scores, rows = (block[0] for block in index.search(query[None], min(depth, n_matching), among))
         if options.keep_duplicates:
             position, candidates = _all_members(library, matches, rows)
-            kept = ~np.isin(candidates, seed_rows)
+            known = [seed.track.track_id for seed in seeds if seed.track.track_id]
+            kept = ~np.isin(candidates, library.lookup.rows_of(known))
         else:
             position, candidates = np.arange(len(rows)), _first_members(library, matches, rows)
             kept = np.array([group not in excluded for group in alignment.group[rows].tolist()])
