@@ -2,9 +2,9 @@
 
 Conventions
 -----------
-- A score is a cosine, higher = closer: exact for Flat, HNSW32 and `RFlat`; for `SQ8`, `PQ` and `RaBitQ` that of the
-  quantized embedding (99 of 100 scores are off by less than 0.01). A row is a position in `ids`, not one in the table
-  that the index was built from.
+- A score is a cosine, higher = closer: exact for Flat, HNSW32 and `RFlat`, to the rounding of float32. `SQ8` and
+  `RaBitQ` give that of the quantized embedding, and 99 of 100 scores are off by less than 0.01; `PQ` codes without a
+  `Refine` are off by up to 0.3. A row is a position in `ids`, not one in the table that the index was built from.
 - The artifact is two files: `index.faiss` and `ids.parquet`. The metadata of `ids.parquet` holds the model, the search
   parameters, the measured recall and the SHA-256 of `index.faiss`: IDs and vectors of two builds cannot be combined.
 - A loaded index is mapped: its embeddings stay in the file, and the operating system keeps in memory what searches use.
@@ -192,9 +192,7 @@ class SearchIndex:
             )
         index = engine.read(vectors)
         if len(table) != index.ntotal:
-            raise SearchError(
-                f"{ids}: {len(table)} IDs for {index.ntotal} rows of {vectors}; build the index again"
-            )
+            raise SearchError(f"{ids}: {len(table)} IDs for {index.ntotal} rows of {vectors}; build the index again")
         column = table["track_id"]
         track_ids = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
         return cls(index, track_ids, about, vectors.stat().st_size)
