@@ -84,7 +84,7 @@ _FRAME = 1024
 _DISTINCT_SAMPLES = 2048
 _ONES = np.ones(65_536, np.float32)  # a dot product with ones is the fastest sum
 _RESOLUTION_HZ = 5.4
-_LOOK_S = 2.5  # between looks: closer examinations of one block of up to 1.5 s
+_LOOK_S = 2.5  # from one close examination, of a block of up to 1.5 s, to the next
 
 
 class HealthMeter:

@@ -73,7 +73,7 @@ def iter_stored_clips(
 
 
 def shards_of(store: Store, tracks: DatasetRef, track_ids: Collection[str]) -> dict[str, int]:
-    """The shard of each of some tracks of a catalog version; unknown IDs are left out."""
+    """Find the shards of tracks of one catalog version; unknown IDs are left out."""
     table = store.read(tracks, ["track_id", "shard"])
     rows = table.filter(pc.is_in(table["track_id"], value_set=pa.array(track_ids, pa.string())))
     return dict(zip(rows["track_id"].to_pylist(), rows["shard"].to_pylist(), strict=True))

@@ -37,7 +37,7 @@ def resynthesize(
     library : Generation
         Its model is one of the decoders.
     sample : sequence of (uri, group)
-        The tracks. `track` of an example is a position here.
+        The tracks. An example refers to its track by the position in this sequence.
     decoders : mapping of family to WaveformDecoder
         The user's decoders.
     versions : sequence of sequence of str
