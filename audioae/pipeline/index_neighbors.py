@@ -1,14 +1,15 @@
-"""What is computed once per index about each track's surroundings: its radius, and what it is a duplicate of.
+"""Two properties of each track that need its neighbors in the index: the mean cosine to them, and its near duplicates.
 
 Conventions
 -----------
-- `neighborhood.parquet` is a derived file of the index's version. Its columns: `track_id`, in the order of the catalog;
-  `radius`, the mean cosine to the 10 nearest others; `duplicate_group`, the first track of the catalog
-  among its near duplicates, null where there are none; `similarity`, the best correlation with one of them.
-- Indexes from before have no such file: their tracks have no radius, and only exact duplicates are known.
+- `neighborhood.parquet` is a derived file of an index. Its columns keep their first names, so that old stores can be
+  read: `track_id`, in the order of the embeddings; `radius`, the mean cosine to the 10 nearest other tracks;
+  `duplicate_group`, the first track among its near duplicates, null if it has none; `sameness`, the highest similarity
+  to one of them, null if it has none.
+- Indexes older than this file have no hub correction, and only their byte-identical duplicates are known.
 
-Why beside the index, and not a dataset of its own: it is a function of the index's own embeddings, needs its neighbors,
-and must never be read beside another version.
+Why a file of the index and not a dataset: it is computed from the embeddings and the neighbors of exactly this index,
+and must never be read with another version.
 """
 
 import io
@@ -49,16 +50,16 @@ SCHEMA = pa.schema(
 def measure_index_neighbors(
     store: Store, index: SearchIndex, table: EmbeddingTable, embeddings: DatasetRef
 ) -> pa.Table:
-    """Radii and near-duplicate groups of the tracks of an index.
+    """The content of `neighborhood.parquet` for an index.
 
     Parameters
     ----------
     store : Store
     index : SearchIndex
     table : EmbeddingTable
-        What the index was built from, in the order of the catalog.
+        The embeddings that the index was built from.
     embeddings : DatasetRef
-        The version of `table`: it names the tracks, the health and the settings that its mels were made with.
+        The version of `table`, for its tracks, durations and stored clips.
     """
     from audioae.audio.fingerprint import candidate_pairs, connected_groups
 
@@ -66,37 +67,45 @@ def measure_index_neighbors(
     scores, rows = nearest_others(index, table)
     pairs = candidate_pairs(scores, rows, _durations(store, embeddings, ids))
     fingerprints = read_fingerprints(store, embeddings, {ids[row] for row in pairs.ravel().tolist()})
-    same = np.array([_sameness(fingerprints, ids[a], ids[b]) for a, b in pairs.tolist()], np.float32)
-    pairs, same = pairs[same > 0], same[same > 0]
-    best = np.zeros(len(ids), np.float32)
-    np.maximum.at(best, pairs, same[:, None])
-    first = connected_groups(len(ids), pairs)
+    similarities = np.array([_similarity(fingerprints, ids[a], ids[b]) for a, b in pairs.tolist()], np.float32)
+    pairs, similarities = pairs[similarities > 0], similarities[similarities > 0]
+    highest = np.zeros(len(ids), np.float32)
+    np.maximum.at(highest, pairs, similarities[:, None])
+    first = pa.array(connected_groups(len(ids), pairs), mask=highest == 0)
     columns = [
         table.track_ids,
-        pa.array(_radii(scores, rows)),
-        pa.array(
-            [ids[row] if known else None for row, known in zip(first.tolist(), best > 0, strict=True)], pa.string()
-        ),
-        pa.array(best, mask=best == 0),
+        pa.array(mean_knn_cosine(scores, rows)),
+        table.track_ids.take(first),
+        pa.array(highest, mask=highest == 0),
     ]
     return pa.Table.from_arrays(columns, schema=SCHEMA)
 
 
 def nearest_others(index: SearchIndex, table: EmbeddingTable, k: int = K) -> tuple[np.ndarray, np.ndarray]:
-    """Scores and rows (those of `table`) of each track's k nearest others, (n, k), row -1 where there are fewer."""
-    own_rows = table.rows_of(index.ids)
+    """The `k` nearest other tracks of each track: scores and rows of `table`, each (n, k); -1 where there are fewer."""
+    table_rows = table.rows_of(index.ids)
     parts = []
     for start in range(0, len(table), BLOCK):
         scores, rows = index.search(table.embeddings[start : start + BLOCK], k + 1)
-        rows = np.where(rows < 0, -1, own_rows[rows])
-        own = rows == np.arange(start, start + len(rows))[:, None]
-        own[~own.any(axis=1), -1] = True  # not found, among many of one embedding: the last makes room
-        parts.append((scores[~own].reshape(-1, k), rows[~own].reshape(-1, k)))
+        rows = np.where(rows < 0, -1, table_rows[rows])
+        itself = rows == np.arange(start, start + len(rows))[:, None]
+        itself[~itself.any(axis=1), -1] = True  # more than k tracks have its embedding: drop the last neighbor instead
+        parts.append((scores[~itself].reshape(-1, k), rows[~itself].reshape(-1, k)))
     return np.concatenate([scores for scores, _ in parts]), np.concatenate([rows for _, rows in parts])
 
 
+def mean_knn_cosine(scores: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """The mean score of each track's neighbors, shape (n,), float32, from the two arrays of `nearest_others`.
+
+    >>> mean_knn_cosine(np.array([[0.5, 0.25], [0.5, -np.inf]]), np.array([[3, 4], [2, -1]])).tolist()
+    [0.375, 0.5]
+    """
+    present = rows >= 0
+    return (np.where(present, scores, 0).sum(axis=1) / np.maximum(present.sum(axis=1), 1)).astype(np.float32)
+
+
 def read_fingerprints(store: Store, embeddings: DatasetRef, track_ids: Iterable[str]) -> "dict[str, Fingerprint]":
-    """Fingerprints of some tracks, from stored mels where they are, else from their files; none of what fails."""
+    """Fingerprints of some tracks, from stored clips or else from their files; without tracks that fail to decode."""
     wanted = set(track_ids)
     if not wanted:
         return {}
@@ -120,34 +129,29 @@ def read_fingerprints(store: Store, embeddings: DatasetRef, track_ids: Iterable[
 
 
 def index_neighbors_bytes(table: pa.Table) -> bytes:
-    """The content of `FILE`."""
+    """`neighborhood.parquet` as bytes."""
     sink = io.BytesIO()
     pq.write_table(table, sink, compression="zstd")
     return sink.getvalue()
 
 
 def read_index_neighbors(store: Store, index: DatasetRef) -> pa.Table | None:
-    """What was measured when `index` was built; None for an index from before."""
+    """The table of `neighborhood.parquet`; None for an index that is older than this file."""
     if not any(part.name.endswith(f"/{FILE}") for part in store.manifest(index).parts):
         return None
     return pq.read_table(io.BytesIO(read_artifact(store, index, FILE)))
 
 
-def _sameness(fingerprints: "Mapping[str, Fingerprint]", one: str, other: str) -> float:
-    """Of two tracks that are the same recording; 0 if they are not, or one could not be read."""
+def _similarity(fingerprints: "Mapping[str, Fingerprint]", one: str, other: str) -> float:
+    """The similarity of two tracks that are the same recording; 0 if they are not, or one of them was not decoded."""
     from audioae.audio.fingerprint import is_same, similarity
 
     a, b = fingerprints.get(one), fingerprints.get(other)
     return similarity(a, b) if a is not None and b is not None and is_same(a, b) else 0.0
 
 
-def _radii(scores: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    present = rows >= 0
-    return (np.where(present, scores, 0).sum(axis=1) / np.maximum(present.sum(axis=1), 1)).astype(np.float32)
-
-
 def _durations(store: Store, embeddings: DatasetRef, track_ids: Sequence[str]) -> np.ndarray:
-    """Seconds by the decoder, shape (n,), NaN where they are not known."""
+    """Durations in seconds according to the decoder, shape (n,), float64; NaN if unknown."""
     health = store.read(store.manifest(embeddings).parent("health"), ["track_id", "duration_s"])
     seconds = dict(zip(health["track_id"].to_pylist(), health["duration_s"].to_pylist(), strict=True))
     return np.array([seconds.get(track_id) for track_id in track_ids], float)
