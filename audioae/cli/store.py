@@ -58,7 +58,8 @@ def export_embeddings(
 ) -> None:
     """Export embeddings with the tracks' metadata to one Parquet file.
 
-    Columns: track_id, uri, title, artist, album, label, embedding (128 float32), model.
+    Columns: track_id, uri, title, artist, album, label, year, duration_s, split, duplicate_of, numeric_id (an ID for
+    databases that need a number), embedding (128 float32), model.
     """
     from audioae.library.export import export_embeddings as write
 
