@@ -8,7 +8,7 @@ MATRIX_FROM = 8 * 128  # numbers in the queries; 8 queries of 128 dimensions
 
 @cache
 def load_faiss() -> Any:
-    """The module `faiss`, with one setting of its own changed.
+    """The module `faiss`, with one of its settings changed.
 
     Why: FAISS compares a batch of queries with all embeddings by matrix products only from 1,000 queries of 128
     dimensions on, and smaller batches one query at a time. Measured against 50,000 embeddings, matrix products are

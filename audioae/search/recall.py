@@ -56,7 +56,7 @@ def merge_neighbors(
     return np.take_along_axis(scores, best, 1), np.take_along_axis(rows, best, 1)
 
 
-def recall_at_k(found: np.ndarray, truth: tuple[np.ndarray, np.ndarray]) -> tuple[float, float]:
+def recall_at_k(hits: np.ndarray, truth: tuple[np.ndarray, np.ndarray]) -> tuple[float, float]:
     """The share of the k nearest neighbors that a search found, and its standard error over queries.
 
     Tie-aware: any row as close as the k-th nearest counts. The truth may therefore be deeper than k; a query whose ties
@@ -64,8 +64,8 @@ def recall_at_k(found: np.ndarray, truth: tuple[np.ndarray, np.ndarray]) -> tupl
 
     Parameters
     ----------
-    found : np.ndarray, shape (n_queries, k), int64
-        Rows found, in any order; -1 where there is none.
+    hits : np.ndarray, shape (n_queries, k), int64
+        The rows that the search returned, in any order; -1 for a missing row.
     truth : (np.ndarray, np.ndarray), each of shape (n_queries, depth), depth >= k
         Scores and rows of `exact_neighbors`.
 
@@ -77,15 +77,15 @@ def recall_at_k(found: np.ndarray, truth: tuple[np.ndarray, np.ndarray]) -> tupl
     (0.5, 0.0)
     """
     scores, rows = truth
-    k, depth = found.shape[1], rows.shape[1]
+    k, depth = hits.shape[1], rows.shape[1]
     present = (rows[:, :k] >= 0).sum(axis=1)
     kth = np.where(rows[:, :k] >= 0, scores[:, :k], np.inf).min(axis=1, initial=np.inf, keepdims=True)
     counts = (rows >= 0) & (scores >= kth - TIE)
     known = (present > 0) & ((depth == k) | ~counts[:, -1])
     if not known.any():
         return 1.0, 0.0
-    hits = ((found[:, :, None] == np.where(counts, rows, -2)[:, None, :]).any(axis=2)).sum(axis=1)
-    shares = (np.minimum(hits, present) / np.maximum(present, 1))[known]
+    n_hits = ((hits[:, :, None] == np.where(counts, rows, -2)[:, None, :]).any(axis=2)).sum(axis=1)
+    shares = (np.minimum(n_hits, present) / np.maximum(present, 1))[known]
     return float(shares.mean()), float(shares.std(ddof=1) / np.sqrt(len(shares))) if len(shares) > 1 else 0.0
 
 

@@ -128,11 +128,11 @@ def measure_index(embeddings: np.ndarray, queries: np.ndarray) -> list[Row]:
     flat_single, single = seconds["flat single"] / 20, seconds["single"] / len(alone)
     flat_batch, batch = seconds["flat batch"] / 1024, seconds["batch"] / len(queries)
     what = f"{index.factory} {index.parameters}, {index.n_bytes() / N:.0f} bytes per vector, built in {build_s:.0f} s"
-    found = f"{recall:.4f} +- {error:.4f}; {what}"
+    measured = f"{recall:.4f} +- {error:.4f}; {what}"
     one, many = _per_second(flat_single, single), _per_second(flat_batch, batch)
     opened = f"opened with its IDs in {1000 * opening['open']:.0f} ms"
     return [
-        Row("1M index: recall@10 - 2 standard errors", recall - 2 * error, 0.95, "", found),
+        Row("1M index: recall@10 - 2 standard errors", recall - 2 * error, 0.95, "", measured),
         Row("1M index: single queries, Flat / index", flat_single / single, 220, note=one),
         Row("1M index: batch of 4,000 queries, Flat / index", flat_batch / batch, 55, note=many),
         Row("1M index: reading the file / opening it", opening["read"] / opening["open"], 2.0, note=opened),

@@ -58,9 +58,9 @@ def test_a_slow_index_is_rejected(table):
 
 
 def test_a_duplicate_counts_as_the_track_itself(table):
-    twice = make_table(np.repeat(table.embeddings[:500], 2, axis=0))
+    doubled = make_table(np.repeat(table.embeddings[:500], 2, axis=0))
     config = IndexConfig()
-    assert measure_gate(SearchIndex.build(twice, config), twice, config)["self_retrieval"] == 1.0
+    assert measure_gate(SearchIndex.build(doubled, config), doubled, config)["self_retrieval"] == 1.0
 
 
 def test_embeddings_that_the_index_was_not_built_from_are_rejected(table):

@@ -64,7 +64,7 @@ def test_scores_of_a_completed_search_are_exact_cosines(table, allowed):
 
 def test_a_track_has_score_one_with_itself(index: SearchIndex, table):
     scores, rows = index.search(table.embeddings[:200], 1)
-    found = table.rows_of(index.ids.take(rows[:, 0])) == np.arange(200)
+    correct = table.rows_of(index.ids.take(rows[:, 0])) == np.arange(200)
     most, worst = LIMITS[index.factory]
-    assert found.mean() > (0.95 if most < 0.1 else 0.5)
-    assert np.abs(scores[found] - 1).max() <= max(worst, ROUNDING[1])
+    assert correct.mean() > (0.95 if most < 0.1 else 0.5)
+    assert np.abs(scores[correct] - 1).max() <= max(worst, ROUNDING[1])

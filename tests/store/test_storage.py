@@ -1,4 +1,4 @@
-"""Atomic writes, and a medium that refuses."""
+"""Atomic writes, and a medium that fails."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 from audioae.store.storage import Storage
 
 
-def test_unfinished_files_are_invisible_and_gone_after_an_error(tmp_path: Path):
+def test_unfinished_files_are_not_listed(tmp_path: Path):
     storage = Storage(tmp_path)
     storage.write("parts/a", b"1")
     (tmp_path / "parts" / ".tmp-crashed").write_bytes(b"torn")
@@ -16,8 +16,8 @@ def test_unfinished_files_are_invisible_and_gone_after_an_error(tmp_path: Path):
     assert storage.list("nothing/there") == {}
 
 
-def test_a_full_disk_is_one_clear_message_and_leaves_the_old_content(tmp_path: Path):
-    """The kernel itself refuses: a file-size limit of 64 kB stands for a disk with 64 kB left."""
+def test_a_full_disk_raises_one_clear_message_and_keeps_the_old_content(tmp_path: Path):
+    """The kernel refuses to write: a file-size limit of 64 kB has the effect of a disk with 64 kB left."""
     Storage(tmp_path).write("a", b"old")
     code = (
         "import resource, signal, sys\n"
