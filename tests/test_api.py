@@ -18,7 +18,7 @@ from audioae.similarity.search import Options
 from audioae.store.dataset import Store
 from tests.stores import made_store
 
-HEAVY = ("torch", "numba", "librosa", "av", "soundfile", "soxr", "scipy", "sklearn", "matplotlib", "prefect", "pandas")
+HEAVY = ("torch", "numba", "librosa", "av", "soundfile", "soxr", "scipy", "sklearn", "matplotlib", "prefect")
 SCRIPT = """
 import audioae
 from audioae.library.filters import Filters

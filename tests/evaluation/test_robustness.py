@@ -134,7 +134,7 @@ def test_omits_and_counts_missing_and_changed_files(chain, ids):
     library = Library(chain[0])
     place = {track_id: i for i, track_id in enumerate(library.tracks["track_id"].to_pylist())}
     library = changed(library, place[ids[0]], uri="/nowhere/gone.flac")
-    library = changed(library, place[ids[evenly_spaced(len(ids), N)[-1]]], size_bytes=1)
+    library = changed(library, place[ids[evenly_spaced(len(ids), N, ends=True)[-1]]], size_bytes=1)
     measured = measure_robustness(library, n_tracks=N)
     assert {row["n"] for row in measured.rows} == {N - 2}
     expected = "robustness: 2 of 4 tracks not measured, the first: /nowhere/gone.flac: unreadable"
