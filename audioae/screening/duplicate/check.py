@@ -25,9 +25,13 @@ def self_test(measured: Mapping[str, Any]) -> list[str]:
 
     >>> self_test({"groups": 1, "copies": 2})
     ['The catalog contains 1 recording more than once, with 2 copies to remove.']
+    >>> self_test({"groups": 0, "copies": 0})
+    ['The catalog contains no recording more than once.']
     """
     if not {"groups", "copies"} <= measured.keys():
         return []
+    if not measured["groups"]:
+        return ["The catalog contains no recording more than once."]
     groups, copies = count(measured["groups"], "recording"), measured["copies"]
     to_remove = "1 copy" if copies == 1 else f"{copies:,} copies"
     return [f"The catalog contains {groups} more than once, with {to_remove} to remove."]
