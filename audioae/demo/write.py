@@ -5,7 +5,7 @@
   file has the fingerprint of the config is complete. The kinds are mislabeled, clipped, truncated, duplicate_exact,
   duplicate_reencoded, silent and garbage; `details` has the facts behind the fault, such as the true label.
 
-Why processes: a track keeps one core busy for a fifth of a second, and most of that cannot use threads.
+Why processes: a track keeps one core busy for half a second, and most of that cannot use threads.
 """
 
 import csv
@@ -25,7 +25,7 @@ from audioae.errors import AudioError, ConfigError
 from audioae.progress import Advance
 
 VERSION = 2  # of the code: increase it when the same config would give other music
-MB_PER_TRACK = 0.8
+MB_PER_TRACK = 1.3
 PIECE_TIMEOUT_S = 300.0
 PLANTED, TRUTH, BEGUN = "planted.json", "truth.csv", ".synth"
 
