@@ -50,8 +50,8 @@ def _separability(pieces: list[Piece]) -> tuple[float, float]:
     artists = np.array([piece.artist for piece in pieces])
     scores = features @ features.T
     np.fill_diagonal(scores, -np.inf)
-    strange = np.where(artists[:, None] == artists, -np.inf, scores)
-    return _accuracy(scores, styles), _accuracy(strange, styles)
+    others = np.where(artists[:, None] == artists, -np.inf, scores)
+    return _accuracy(scores, styles), _accuracy(others, styles)
 
 
 def _accuracy(scores: np.ndarray, styles: np.ndarray) -> float:
