@@ -66,7 +66,7 @@ def load_index(store: Store, ref: DatasetRef) -> SearchIndex:
     vectors, ids = SearchIndex.FILES
     sha256 = artifact_part(store, ref, vectors).sha256
     ids_path = artifact_path(store, ref, ids, verify=True)
-    return SearchIndex.load(artifact_path(store, ref, vectors), ids_path, sha256)
+    return SearchIndex.load(artifact_path(store, ref, vectors), ids_path, sha256=sha256)
 
 
 def read_gate(store: Store, ref: DatasetRef) -> dict:

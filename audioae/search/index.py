@@ -163,7 +163,7 @@ class SearchIndex:
         return {vectors.name: vectors, ids.name: ids}
 
     @classmethod
-    def load(cls, vectors: Path, ids: Path, sha256: str | None = None) -> "SearchIndex":
+    def load(cls, vectors: Path, ids: Path, *, sha256: str | None = None) -> "SearchIndex":
         """Map the files that `save` wrote. They may be deleted or replaced afterwards: what is mapped stays.
 
         Parameters

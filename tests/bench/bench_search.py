@@ -105,9 +105,9 @@ def measure_index(embeddings: np.ndarray, queries: np.ndarray) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         vectors, ids = index.save(Path(folder)).values()
         recorded = json.loads((pq.read_schema(ids).metadata or {})[b"audioae"])["sha256"]
-        index = SearchIndex.load(vectors, ids, recorded)  # it outlives its files
+        index = SearchIndex.load(vectors, ids, sha256=recorded)  # it outlives its files
         opening = interleave(
-            {"open": lambda: SearchIndex.load(vectors, ids, recorded), "read": vectors.read_bytes}, rounds=ROUNDS
+            {"open": lambda: SearchIndex.load(vectors, ids, sha256=recorded), "read": vectors.read_bytes}, rounds=ROUNDS
         )
     rows = index.search(queries, K)[1]
     hits = table.rows_of(index.ids.take(rows.ravel())).reshape(rows.shape)

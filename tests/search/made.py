@@ -53,7 +53,7 @@ def untuned_index(factory: str, embeddings: np.ndarray) -> SearchIndex:
         rotation = faiss.downcast_VectorTransform(faiss.downcast_index(_without_refine(index)).chain.at(0))
         rotation.niter, rotation.max_train_points = 1, 5_000
     if "HNSW" in factory:
-        faiss.downcast_index(index).hnsw.efConstruction = 8
+        faiss.downcast_index(index).hnsw.efConstruction = 8  # pyright: ignore[reportAttributeAccessIssue]
     index.train(embeddings[:10_000])
     index.add(embeddings)
     ids = pa.array([f"{row:016x}" for row in range(len(embeddings))])

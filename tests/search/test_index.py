@@ -127,7 +127,7 @@ def test_damaged_files_are_named(table, tmp_path: Path):
         SearchIndex.load(vectors, ids)
     vectors.write_bytes(content[: len(content) // 2])
     with pytest.raises(SearchError, match=r"index.faiss: not a readable FAISS index"):
-        SearchIndex.load(vectors, ids, json.loads(about[b"audioae"])["sha256"])
+        SearchIndex.load(vectors, ids, sha256=json.loads(about[b"audioae"])["sha256"])
     vectors.write_bytes(content)
     pq.write_table(pq.read_table(ids).slice(1), ids)
     with pytest.raises(SearchError, match=r"ids.parquet: 7999 IDs for 8000 rows of .*index.faiss"):

@@ -91,7 +91,7 @@ def test_an_index_stored_without_its_table_of_rows_can_decode_them(factory: str,
     faiss.extract_index_ivf(old).make_direct_map(False)
     faiss.write_index(old, str(vectors))
     recorded = json.loads((pq.read_schema(ids).metadata or {})[b"audioae"])["sha256"]
-    loaded = SearchIndex.load(vectors, ids, recorded)
+    loaded = SearchIndex.load(vectors, ids, sha256=recorded)
     assert answer_alike(loaded, index)
 
 

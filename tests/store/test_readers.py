@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.fs
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import fs
 
 from audioae.errors import StoreError
 from audioae.store.artifacts import commit_artifact
@@ -26,7 +26,7 @@ def test_only_the_parts_of_the_version_are_read_in_their_order(store_root: str):
         assert table["track_id"].to_pylist() == ids
         assert table.schema.equals(REJECTS)
         assert len(store.files(dataset)) == 2
-    lazily = store.dataset("rejects").scanner(columns=["reason"], filter=pa.compute.field("track_id") == "t4")
+    lazily = store.dataset("rejects").scanner(columns=["reason"], filter=pc.field("track_id") == "t4")
     assert lazily.to_table().to_pylist() == [{"reason": "silent"}]
 
 
@@ -40,7 +40,7 @@ def test_files_are_addresses_that_other_tools_can_open(store_root: str):
     else:
         assert address.startswith("s3://")
         assert "?" not in address
-        filesystem, path = pa.fs.FileSystem.from_uri(f"{address}?{store_root.partition('?')[2]}")
+        filesystem, path = fs.FileSystem.from_uri(f"{address}?{store_root.partition('?')[2]}")
         assert pq.read_table(path, filesystem=filesystem)["track_id"].to_pylist() == ["t1"]
 
 
