@@ -63,20 +63,21 @@ class Cells:
     ----------
     table : pa.Table
         One chunk per column; columns of strings, numbers and timestamps in microseconds (UTC).
+
+    Attributes
+    ----------
+    texts : dict of str to TextColumn
+        The columns of strings.
     """
 
     def __init__(self, table: pa.Table):
         columns = {name: one_chunk(table[name]) for name in table.column_names}
-        self._texts = {name: TextColumn(c) for name, c in columns.items() if pa.types.is_string(c.type)}
-        self._numbers = {name: NumberColumn(c) for name, c in columns.items() if name not in self._texts}
-
-    def text(self, name: str, row: int) -> str | None:
-        """One cell of a column of strings."""
-        return self._texts[name][row]
+        self.texts = {name: TextColumn(c) for name, c in columns.items() if pa.types.is_string(c.type)}
+        self._numbers = {name: NumberColumn(c) for name, c in columns.items() if name not in self.texts}
 
     def row(self, row: int) -> dict[str, object]:
         """One row, with Python values."""
-        cells: dict[str, object] = {name: column[row] for name, column in self._texts.items()}
+        cells: dict[str, object] = {name: column[row] for name, column in self.texts.items()}
         return cells | {name: column[row] for name, column in self._numbers.items()}
 
 

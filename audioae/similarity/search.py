@@ -121,7 +121,7 @@ def _neighbors(
     alignment, index = library.alignment, library.index
     excluded = set().union(*(seed.groups for seed in seeds))
     rerank = options.diversity > 0 or options.hub_correction or options.max_per_artist is not None
-    depth = (POOL if rerank else 2) * k + len(seeds) + LIKELY
+    depth = (POOL if rerank else 1) * k + len(seeds) + LIKELY
     among = matches.distinct if n_matching < len(index) else None
     while True:
         scores, rows = (block[0] for block in index.search(query[None], min(depth, n_matching), among))
@@ -150,9 +150,9 @@ def _neighbors(
 
 
 def _records(library: Generation, rows: list[int], cosines: list[float]) -> list[Neighbor]:
-    cell = library.lookup.cells.text
+    columns = [library.lookup.cells.texts[name] for name in SHOWN]
     return [
-        Neighbor(rank, cosine, *(cell(name, row) for name in SHOWN))  # pyright: ignore[reportArgumentType]
+        Neighbor(rank, cosine, *[column[row] for column in columns])  # pyright: ignore[reportArgumentType]
         for rank, (row, cosine) in enumerate(zip(rows, cosines, strict=True), 1)
     ]
 

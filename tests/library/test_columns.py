@@ -23,7 +23,7 @@ TABLE = pa.table(
 def test_rows_are_those_of_arrow():
     cells = Cells(TABLE)
     assert [cells.row(i) for i in range(4)] == TABLE.to_pylist()
-    assert cells.text("text", 3) == "für 曲"
+    assert cells.texts["text"][3] == "für 曲"
 
 
 def test_several_chunks_are_joined():
@@ -40,5 +40,5 @@ def test_a_slice_is_read_from_its_own_offset():
 
 def test_rows_outside_the_column_are_refused():
     with pytest.raises(IndexError):
-        Cells(TABLE).text("text", 4)
+        Cells(TABLE).texts["text"][4]
     assert np.all([Cells(TABLE).row(0)["year"] == 1999])
