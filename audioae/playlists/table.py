@@ -3,7 +3,7 @@
 Conventions
 -----------
 - The rows are those of `playlists.builder.Playlists` for the same waypoints and options. Each playlist is one part, and
-  a part that exists is not made again.
+  a part that exists is not computed again.
 - If one playlist cannot be made, nothing is published.
 """
 
