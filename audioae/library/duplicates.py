@@ -1,7 +1,7 @@
 """Near duplicates among embeddings, and which track of a recording is shown or counted.
 
-Questions to an index use the index's own groups (`alignment.RowAlignment`). Questions to embeddings use the groups of an
-index that was built from them (`known_copies`).
+Questions to an index use the index's own groups (`alignment.RowAlignment`). Questions to embeddings use the groups of
+an index that was built from them (`known_copies`).
 """
 
 from collections.abc import Mapping, Sequence
