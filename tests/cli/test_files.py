@@ -35,6 +35,8 @@ def test_duckdb_reads_them(store: Store):
     listed = files(store, "tracks", "--sql").strip()
     query = f"select label, count(*) from read_parquet([{listed}]) group by label order by label"
     assert duckdb.sql(query).fetchall() == [("style 0", 3), ("style 1", 3)]
+    relation = duckdb.read_parquet(store.files("tracks")).aggregate("label, count(*)")
+    assert sorted(relation.fetchall()) == [("style 0", 3), ("style 1", 3)]
 
 
 def test_polars_pandas_and_datasets_read_them(store: Store):
