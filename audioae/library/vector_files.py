@@ -127,7 +127,9 @@ def read_table(path: str) -> pa.Table:
     names = ("track_id", "path", "listener_id")
     texts = pacsv.ConvertOptions(column_types={name: pa.string() for name in names})  # keeps "007" from becoming 7
     try:
-        with Path(path).open("rb") as file:
-            return pacsv.read_csv(file, convert_options=texts) if path.lower().endswith(".csv") else pq.read_table(file)
+        if path.lower().endswith(".csv"):
+            return pacsv.read_csv(path, convert_options=texts)
+        with pq.ParquetFile(path) as file:
+            return file.read()
     except (OSError, pa.ArrowException) as error:
         raise EvaluationError(f"{path}: cannot be read ({error}); wanted a CSV, Parquet or .npz file") from error

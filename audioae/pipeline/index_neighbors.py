@@ -139,7 +139,7 @@ def read_index_neighbors(store: Store, index: DatasetRef) -> pa.Table | None:
     """The table of `neighborhood.parquet`; None for an index that is older than this file."""
     if not any(part.name.endswith(f"/{FILE}") for part in store.manifest(index).parts):
         return None
-    return pq.read_table(io.BytesIO(read_artifact(store, index, FILE)))
+    return pq.read_table(pa.BufferReader(read_artifact(store, index, FILE)))
 
 
 def _similarity(fingerprints: "Mapping[str, Fingerprint]", one: str, other: str) -> float:

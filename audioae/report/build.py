@@ -8,12 +8,12 @@ Conventions
 - The map and the lists of neighbors have at most `MAX_TRACKS` tracks, evenly spaced through the catalog.
 """
 
-import io
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from audioae.audio.mel import decode_mel
@@ -159,7 +159,7 @@ def _training_log(store: Store, model: DatasetRef | None) -> list[dict[str, Any]
     if model is None:
         return []
     try:
-        return pq.read_table(io.BytesIO(read_artifact(store, model, "metrics.parquet"))).to_pylist()
+        return pq.read_table(pa.BufferReader(read_artifact(store, model, "metrics.parquet"))).to_pylist()
     except StoreError:
         return []
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from audioae import cli
+from audioae.library.export import SCHEMA
 from audioae.store.dataset import Store
 from audioae.store.upkeep import PUBLISHED
 from tests.conftest import free_port
@@ -156,8 +157,7 @@ def test_coverage_explain_export_and_versions(finished, tmp_path):
     out = tmp_path / "out.parquet"
     assert audioae("export", "embeddings", str(out), store=store).returncode == 0
     table = pq.read_table(out)
-    wanted = ["track_id", "uri", "title", "artist", "album", "label", "embedding", "model"]
-    assert (table.column_names, table.num_rows) == (wanted, 24)
+    assert (table.column_names, table.num_rows) == (SCHEMA.names, 24)
     explained = json.loads(audioae("explain", table["track_id"][0].as_py(), "--json", store=store).stdout)
     assert set(explained) == {"track", "state", "health", "clips", "embedding", "neighbors", "findings"}
     assert "duplicate" in [row["check"] for row in explained["findings"]]
