@@ -47,7 +47,9 @@ REASONS = (
     "silent",  # below `silence_dbfs` in every channel
     "timeout",  # the decoder hung; raised by `audio.workers`
     "crashed",  # the decoder crashed its process; raised by `audio.workers`
+    "out_of_memory",  # decoding it needed more memory than there was
 )
+MOMENTARY = ("unreadable", "timeout", "crashed", "out_of_memory")  # of the moment, not of the file: worth another try
 
 _BEFORE = 3_308  # 0.15 s: for up to 56 ms after a seek, mp3 frames depend on frames that were not decoded
 _AFTER = 512  # the resampler reaches 252 samples
