@@ -47,6 +47,10 @@ SCANNED = pa.schema(
         ("size_bytes", pa.int64()),
         ("modified_ns", pa.int64()),
         ("added_at", pa.timestamp("us", "UTC")),
+        ("audio_hash", pa.string()),
+        ("path_bytes", pa.binary()),
+        ("artists", pa.list_(pa.field("element", pa.string(), nullable=False))),
+        ("genres", pa.list_(pa.field("element", pa.string(), nullable=False))),
     ]
 )
 
@@ -110,6 +114,10 @@ def scan(config: CatalogConfig, known: pa.Table | None = None, on_progress: Adva
         "size_bytes": [file.size_bytes for file in files],
         "modified_ns": [file.modified_ns for file in files],
         "added_at": _added_at(config, claims.get("added_at", nothing), files),
+        "audio_hash": nothing,
+        "path_bytes": nothing,
+        "artists": nothing,
+        "genres": nothing,
     }
     return pa.table([pa.array(columns[field.name], field.type) for field in SCANNED], schema=SCANNED)
 

@@ -43,6 +43,8 @@ def _required(name: str, kind: pa.DataType) -> pa.Field:
     return pa.field(name, kind, nullable=False)
 
 
+_TEXTS = pa.list_(pa.field("element", pa.string(), nullable=False))
+
 TRACKS = pa.schema(
     [
         _required("track_id", pa.string()),
@@ -60,6 +62,11 @@ TRACKS = pa.schema(
         _required("shard", pa.int32()),
         _required("added_at", pa.timestamp("us", "UTC")),
         pa.field("duplicate_of", pa.string()),  # track_id of the first track with the same bytes
+        # version 2
+        pa.field("audio_hash", pa.string()),  # of the audio's bytes, without tags; null: unknown
+        pa.field("path_bytes", pa.binary()),  # of a path that is not UTF-8, for which `uri` is only the displayed form
+        pa.field("artists", _TEXTS),  # all artists, the first of which is `artist`
+        pa.field("genres", _TEXTS),  # all genres, the first of which is `label`
     ]
 )
 
@@ -143,7 +150,7 @@ RECOMMENDATIONS = pa.schema(
         _required("fit", pa.float32()),
         pa.field("others", pa.float32()),
         _required("taste", pa.int16()),  # which of the listener's tastes, 1 the largest
-        _required("because", pa.list_(pa.field("element", pa.string(), nullable=False))),  # played track_ids
+        _required("because", _TEXTS),  # played track_ids
     ]
 )
 
@@ -167,7 +174,7 @@ SCREENINGS = pa.schema(
         _required("check", pa.string()),
         _required("threshold", pa.float32()),
         _required("measured", pa.string()),  # JSON: results of the self-test
-        _required("omitted", pa.list_(pa.field("element", pa.string(), nullable=False))),
+        _required("omitted", _TEXTS),
     ]
 )
 
@@ -189,7 +196,7 @@ PLAYLISTS = pa.schema(
         _required("track_id", pa.string()),
         pa.field("step", pa.float32()),  # angle to the previous track, radians; null for the first
         _required("waypoint", pa.bool_()),
-        _required("gave_way", pa.list_(pa.field("element", pa.string(), nullable=False))),  # rules it could not keep
+        _required("gave_way", _TEXTS),  # rules it could not keep
     ]
 )
 
@@ -213,7 +220,7 @@ RESIDUES = pa.schema(
 )
 
 DATASETS: dict[str, Dataset] = {
-    "tracks": Dataset(1, TRACKS),
+    "tracks": Dataset(2, TRACKS, added=tuple(TRACKS.names[TRACKS.names.index("duplicate_of") + 1 :])),
     "mels": Dataset(1, MELS),
     "health": Dataset(2, HEALTH, added=tuple(HEALTH.names[HEALTH.names.index("hum_db") + 1 :])),
     "rejects": Dataset(1, REJECTS),

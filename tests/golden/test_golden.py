@@ -25,6 +25,7 @@ def test_v1_loads():
     assert [row["track_id"] for row in tracks] == ["00000000000000aa", "00000000000000ab", "00000000000000ac"]
     assert (tracks[0]["year"], tracks[0]["duration_s"], tracks[1]["label"]) == (1999, 30.5, None)
     assert tracks[0]["added_at"].isoformat() == "2026-01-02T03:04:05+00:00"
+    assert [tracks[0][name] for name in ("audio_hash", "path_bytes", "artists", "genres")] == [None] * 4
     assert store.read(refs["rejects"])["reason"].to_pylist() == ["silent"]
     health = store.read(refs["health"])
     assert health["sample_rate"].to_pylist() == [44100]
@@ -80,3 +81,14 @@ def test_v1_of_the_tables_loads():
     assert np.isnan(rows["residues"][0]["residue"][0])
     folders = {path.name for path in V1.iterdir()}
     assert [name for name in DATASETS if not folders & {*names_of(name)}] == [], "every dataset has a sample"
+
+
+def test_v2_loads():
+    store = Store(str(Path(__file__).parent / "v2"))
+    ref = store.require("tracks")
+    store.verify(ref)
+    assert store.manifest(ref).schema_version == 2
+    plain, full = store.read(ref).to_pylist()
+    added = ("audio_hash", "path_bytes", "artists", "genres")
+    assert [plain[name] for name in added] == [None] * 4
+    assert [full[name] for name in added] == ["fe" * 16, b"/music/caf\xe9.mp3", ["A", "B"], ["Rock", "Pop"]]

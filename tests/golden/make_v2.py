@@ -1,0 +1,33 @@
+"""Write the golden sample of the second schema versions: `python -m tests.golden.make_v2`.
+
+Existing datasets are kept, because they must load forever; only missing ones are written.
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+
+from audioae.store.dataset import Store
+from audioae.store.schemas import DATASETS
+
+FOLDER = Path(__file__).parent / "v2"
+
+
+def main() -> None:
+    store = Store(str(FOLDER))
+
+    def commit(dataset: str, rows: list[dict]) -> None:
+        if store.latest(dataset) is None:
+            store.write_part(dataset, "000000-golden", pa.Table.from_pylist(rows, schema=DATASETS[dataset].schema))
+            store.commit(dataset, ["000000-golden"], recipe="golden", config={"golden": 2})
+
+    added_at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    plain = {"uri": "/music/a.mp3", "shard": 0, "added_at": added_at}
+    full = {"uri": "/music/caf\\xe9.mp3", "path_bytes": b"/music/caf\xe9.mp3", "audio_hash": "fe" * 16}
+    full |= {"artist": "A", "artists": ["A", "B"], "label": "Rock", "genres": ["Rock", "Pop"]}
+    commit("tracks", [{**plain, "track_id": "00000000000000aa"}, {**plain, **full, "track_id": "00000000000000ab"}])
+
+
+if __name__ == "__main__":
+    main()
