@@ -2,9 +2,15 @@
 
 Conventions
 -----------
-- A call is a pickled `(function, arguments)`. The worker answers with two pickled messages: `("started", None)` once
-  the function is imported, then `("result", value or AudioError)` or `("bug", exception)`.
+- A call is a pickled `(function, arguments, memory_mb)`. The worker answers with two pickled messages:
+  `("started", None)` once the function is imported, then `("result", value or AudioError)` or `("bug", exception)`.
+- A call that finds no memory is an `AudioError` "out_of_memory". With `memory_mb`, it gets that much more than the
+  process had before the call (Linux only).
 - A worker ends when its parent closes the connection or dies.
+
+Why RLIMIT_DATA: it counts what a process may write (its heap and private memory), so that a call that asks for too much
+gets a MemoryError and the process goes on. RLIMIT_AS also counts libraries, mapped files and memory that is only
+reserved, which is gigabytes for some libraries; and watching the resident memory from outside is always late.
 
 Why so few imports: every worker pays for them.
 """
@@ -13,6 +19,7 @@ import contextlib
 import ctypes
 import os
 import pickle
+import resource
 import signal
 import sys
 import traceback
@@ -49,13 +56,35 @@ def serve() -> None:
 def _answers(call: bytes) -> Iterator[bytes]:
     """Yield two messages: "started" once the function is imported, then "result" or "bug"."""
     try:
-        function, arguments = pickle.loads(call)
+        function, arguments, memory_mb = pickle.loads(call)
         yield pickle.dumps(("started", None))
-        yield pickle.dumps(("result", function(*arguments)))
+        with _limited(memory_mb):
+            result = function(*arguments)
+        yield pickle.dumps(("result", result))
     except AudioError as error:
         yield pickle.dumps(("result", error))
+    except MemoryError:
+        detail = f"it needed more than {memory_mb} MB of memory" if memory_mb else "there was not enough memory for it"
+        yield pickle.dumps(("result", AudioError("out_of_memory", detail)))
     except Exception as error:  # noqa: BLE001 - the caller raises it
         yield pickle.dumps(("bug", _portable(error)))
+
+
+@contextlib.contextmanager
+def _limited(memory_mb: int | None) -> Iterator[None]:
+    """Limit the memory of this process to what it has now and `memory_mb` more, if that is not None."""
+    if memory_mb is None or sys.platform != "linux":
+        yield
+        return
+    with open("/proc/self/statm", encoding="ascii") as file:
+        pages = int(file.read().split()[5])  # data and stack
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    wanted = pages * resource.getpagesize() + (memory_mb << 20)
+    resource.setrlimit(resource.RLIMIT_DATA, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
 def _portable(error: Exception) -> Exception:

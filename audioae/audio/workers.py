@@ -3,7 +3,7 @@
 Conventions
 -----------
 - An item is `(key, arguments)`; its answer is `(key, result)`, in the order of the items. A result is the function's
-  return value, or an `AudioError`: the one it raised, "timeout", or "crashed".
+  return value, or an `AudioError`: the one it raised, "timeout", "crashed", or "out_of_memory".
 - Any other exception is a bug: it is raised in the caller, with the worker's traceback as a note.
 - A worker is a new Python process with one thread per library. It is started when it is first needed and kept for the
   next call from this process; calls from several threads never share a worker. Its output is discarded.
@@ -51,6 +51,7 @@ def imap_killable(
     *,
     workers: int,
     timeout_s: float,
+    memory_mb: int | None = None,
 ) -> Iterator[tuple[Hashable, Any]]:
     """Call `function(*arguments)` for each item, in worker processes that can be killed.
 
@@ -64,12 +65,14 @@ def imap_killable(
         Number of processes, at least 1.
     timeout_s : float
         Limit for one item, without the import of the function's module.
+    memory_mb : int, optional
+        What one item may need, beyond what its process has before; default: no limit.
 
     Returns
     -------
     Iterator of (key, result)
         In the order of `items`. A result is an `AudioError` if the function raised one, took longer than `timeout_s`
-        ("timeout"), or its process died ("crashed"). No item is retried.
+        ("timeout"), got no memory ("out_of_memory"), or its process died ("crashed"). No item is retried.
 
     Raises
     ------
@@ -85,7 +88,7 @@ def imap_killable(
         )
     if workers < 1:
         raise ValueError(f"imap_killable: got workers={workers}, wanted at least 1")
-    return _imap(function, items, workers, timeout_s)
+    return _imap(function, items, workers, timeout_s, memory_mb)
 
 
 def close_workers() -> None:
@@ -189,7 +192,9 @@ def _spawn() -> None:
             request.set_exception(error)
 
 
-def _imap(function: Callable[..., Any], items: Iterable, workers: int, timeout_s: float) -> Iterator[tuple]:
+def _imap(
+    function: Callable[..., Any], items: Iterable, workers: int, timeout_s: float, memory_mb: int | None
+) -> Iterator[tuple]:
     upcoming = enumerate(items)
     busy: list[_Worker] = []
     keys: dict[int, Hashable] = {}
@@ -208,7 +213,7 @@ def _imap(function: Callable[..., Any], items: Iterable, workers: int, timeout_s
                         _idle.append(worker)
             room = min(workers - len(busy), _LOOKAHEAD * workers - len(keys))
             for position, (key, arguments) in islice(upcoming, room):
-                call = pickle.dumps((function, arguments))
+                call = pickle.dumps((function, arguments, memory_mb))
                 keys[position] = key
                 busy.append(_lease())
                 busy[-1].begin(position, call)

@@ -171,6 +171,22 @@ def test_an_error_at_the_start_of_a_worker_is_raised_with_its_output(monkeypatch
         call(["a"])
 
 
+def test_an_item_that_needs_too_much_memory_costs_itself_only():
+    close_workers()
+    items = numbered([10, 300, 10, 90])
+    answers = [answer for _, answer in imap_killable(functions.allocate, items, workers=1, timeout_s=60, memory_mb=100)]
+    assert answers[0::2] == [10 << 20] * 2
+    assert answers[3] == 90 << 20
+    assert (answers[1].reason, answers[1].detail) == ("out_of_memory", "it needed more than 100 MB of memory")
+    assert call([300], function=functions.allocate, workers=1) == [(0, 300 << 20)]
+    assert len(children(os.getpid())) == 1  # the process survived, and has no limit now
+
+
+def test_no_memory_is_a_failure_of_the_item():
+    ((_, answer),) = call([1 << 40], function=functions.allocate)
+    assert (answer.reason, answer.detail) == ("out_of_memory", "there was not enough memory for it")
+
+
 def test_rejects_a_function_that_workers_cannot_import():
     with pytest.raises(ValueError, match=r"got .*<lambda>, wanted a function at the top of a module"):
         imap_killable(lambda: None, [], workers=1, timeout_s=1)

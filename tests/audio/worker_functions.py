@@ -62,6 +62,10 @@ def big(n_bytes):
     return bytes(n_bytes)
 
 
+def allocate(megabytes):
+    return len(bytearray(megabytes << 20))
+
+
 def environment(name):
     return os.getpid(), os.environ.get(name), "prefect" in sys.modules or "torch" in sys.modules
 
