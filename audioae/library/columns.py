@@ -56,13 +56,27 @@ class NumberColumn:
         return EPOCH + timedelta(microseconds=value) if self._is_time else value
 
 
+class ValueColumn:
+    """A column of any other type, read by row through Arrow.
+
+    >>> ValueColumn(pa.array([["a", "b"], None]))[0]
+    ['a', 'b']
+    """
+
+    def __init__(self, column: pa.Array):
+        self._column = column
+
+    def __getitem__(self, row: int) -> Any:
+        return self._column[row].as_py()
+
+
 class Cells:
     """A table's columns, read by row.
 
     Parameters
     ----------
     table : pa.Table
-        One chunk per column; columns of strings, numbers and timestamps in microseconds (UTC).
+        One chunk per column; timestamps are in microseconds (UTC).
 
     Attributes
     ----------
@@ -73,17 +87,22 @@ class Cells:
     def __init__(self, table: pa.Table):
         columns = {name: one_chunk(table[name]) for name in table.column_names}
         self.texts = {name: TextColumn(c) for name, c in columns.items() if pa.types.is_string(c.type)}
-        self._numbers = {name: NumberColumn(c) for name, c in columns.items() if name not in self.texts}
+        self._others = {name: _column(c) for name, c in columns.items() if name not in self.texts}
 
     def row(self, row: int) -> dict[str, object]:
         """One row, with Python values."""
         cells: dict[str, object] = {name: column[row] for name, column in self.texts.items()}
-        return cells | {name: column[row] for name, column in self._numbers.items()}
+        return cells | {name: column[row] for name, column in self._others.items()}
 
 
 def one_chunk(column: pa.ChunkedArray) -> pa.Array:
     """A column as one array, copied only if it has several chunks."""
     return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks or [pa.array([], column.type)])
+
+
+def _column(column: pa.Array) -> NumberColumn | ValueColumn:
+    is_number = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
+    return (NumberColumn if is_number or pa.types.is_timestamp(column.type) else ValueColumn)(column)
 
 
 def _view(values: Any) -> memoryview:

@@ -5,6 +5,7 @@
 ('A', 'A', None)
 """
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -55,3 +56,16 @@ class Track(Record):
     shard: int | None = None
     added_at: datetime | None = None
     duplicate_of: str | None = None
+    audio_hash: str | None = None
+    path_bytes: bytes | None = None
+    artists: list[str] | None = None
+    genres: list[str] | None = None
+
+    @property
+    def path(self) -> str:
+        """The path to open: `uri`, or the `path_bytes` of a name that is not UTF-8, of which `uri` is how it is shown.
+
+        >>> Track(uri="/music/a.mp3").path
+        '/music/a.mp3'
+        """
+        return os.fsdecode(self.path_bytes) if self.path_bytes else str(self.uri)

@@ -16,6 +16,8 @@ TABLE = pa.table(
         "seconds": pa.array([1.5, None, 0.0, 2.25], pa.float64()),
         "time": pa.array([TIME, None, TIME, TIME], pa.timestamp("us", "UTC")),
         "nothing": pa.nulls(4, pa.string()),
+        "bytes": pa.array([b"caf\xe9", None, b"", b"a"]),
+        "list": pa.array([["a", "b"], None, [], ["c"]]),
     }
 )
 

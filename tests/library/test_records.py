@@ -1,9 +1,12 @@
 """A record is both: attributes for type checkers, a mapping for everybody else."""
 
+import os
+
 import pytest
 
 from audioae.library.records import Track
 from audioae.similarity.answer import Answer, Neighbor
+from audioae.store.schemas import TRACKS
 
 NEIGHBOR = Neighbor(1, 0.75, "0a", "A <b>", "B", None, "Folk", "/music/a.mp3")
 
@@ -39,3 +42,13 @@ def test_an_answer_becomes_arrow_pandas_and_html():
     assert "<b>" not in page
     assert "<i>" not in page
     assert len(answer) == 1
+
+
+def test_a_track_has_every_column_of_the_catalog():
+    assert list(Track()) == TRACKS.names
+
+
+def test_the_path_of_a_name_that_is_not_utf8_are_its_bytes():
+    track = Track(uri="/music/caf\\xe9.mp3", path_bytes=b"/music/caf\xe9.mp3")
+    assert os.fsencode(track.path) == b"/music/caf\xe9.mp3"
+    assert Track(uri="/music/a.mp3").path == "/music/a.mp3"
