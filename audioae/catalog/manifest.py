@@ -13,8 +13,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from audioae.catalog.claims import clean_artist, clean_text, clean_title
 from audioae.catalog.sources import CLAIMS, CatalogConfig, Listing, require_source
-from audioae.catalog.tags import clean_text
 from audioae.errors import ConfigError
 
 _log = logging.getLogger(__name__)
@@ -51,6 +51,10 @@ def read_manifest(config: CatalogConfig) -> Listing:
     listing["relative"] = [path.removeprefix(below).replace(os.sep, "/") for path in listing["path"]]
     if "track_id" in listing:
         _check_ids(listing, manifest)
+    nothing = [None] * len(listing["path"])
+    listing["title"] = [clean_title(title) for title in listing.get("title", nothing)]
+    listing["artists"] = [[name] if (name := clean_artist(text)) else [] for text in listing.pop("artist", nothing)]
+    listing["genres"] = [[label] if label else [] for label in listing.pop("label", nothing)]
     return listing
 
 

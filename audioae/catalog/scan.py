@@ -6,7 +6,9 @@ Conventions
   it does not change when the root is renamed or moved. Names that differ only in normalization are hashed as bytes.
 - `content_hash` is the BLAKE2b-128 hash of the file. An unreadable file has none; it is listed all the same, so that
   the decoder can report its fault.
-- A label without meaning ("", "unknown", "n/a") is null. A title is never null: by default it is the file's stem.
+- A claim that says nothing is null (see `catalog.claims`). A title is never null: by default it is the file's stem.
+- `artist` and `label` are the first of `artists` and `genres`. Spellings of one label are shown as in the earlier scan,
+  or else as they are spelled first.
 - `added_at` is the manifest's column, or the time when the file was modified.
 - A file whose size and modification time are the same as in an earlier scan is not read again.
 """
@@ -18,15 +20,19 @@ import os
 import stat
 import unicodedata
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc  # its functions are generated at import
 
+from audioae.catalog.claims import one_spelling, parse_year, split_labels
 from audioae.catalog.manifest import read_manifest
 from audioae.catalog.sources import CatalogConfig, Listing, list_folder
-from audioae.catalog.tags import Tags, clean_label, parse_year, read_tags
+from audioae.catalog.tag_workers import Reading, read_all_tags
+from audioae.catalog.tags import Tags
 from audioae.errors import ConfigError
 from audioae.progress import Advance
 
@@ -69,6 +75,10 @@ class _File(NamedTuple):
     content_hash: str | None = None
     tags: Tags = Tags()
 
+    def with_tags(self, reading: Reading) -> "_File":
+        """Tags that another try may read leave no time of modification, so that the next scan reads the file again."""
+        return self._replace(tags=reading.tags, modified_ns=None if reading.may_pass else self.modified_ns)
+
 
 def scan(config: CatalogConfig, known: pa.Table | None = None, on_progress: Advance | None = None) -> pa.Table:
     """List the tracks of a source, sorted by their path below the root.
@@ -94,19 +104,21 @@ def scan(config: CatalogConfig, known: pa.Table | None = None, on_progress: Adva
     listing = read_manifest(config) if config.is_manifest else list_folder(config)
     order = sorted(range(len(listing["path"])), key=listing["relative"].__getitem__)
     listing = {name: [values[i] for i in order] for name, values in listing.items()}
-    files = _read_files(listing["path"], known, on_progress)
+    files = _read_files(config, listing["path"], known, on_progress)
     _report_missing(config, listing["path"], files)
     claims = listing if config.is_manifest else _tagged(config, listing["relative"], files)
     nothing = [None] * len(files)
     uris = [_displayed(path) for path in listing["path"]]
+    artists = [names or None for names in claims.get("artists", nothing)]
+    genres = _genres(config, claims.get("genres", nothing), known)
     stems = [os.path.splitext(os.path.basename(uri))[0] for uri in uris]
     columns = {
         "track_id": listing.get("track_id") or _track_ids(listing["relative"]),
         "uri": uris,
         "title": [title or stem for title, stem in zip(claims.get("title", nothing), stems, strict=True)],
-        "artist": claims.get("artist", nothing),
+        "artist": [names[0] if names else None for names in artists],
         "album": claims.get("album", nothing),
-        "label": [clean_label(label) for label in claims.get("label", nothing)],
+        "label": [labels[0] if labels else None for labels in genres],
         "split": claims.get("split", nothing),
         "year": [parse_year(year) for year in claims.get("year", nothing)],
         "duration_s": [file.tags.duration_s for file in files],
@@ -116,8 +128,8 @@ def scan(config: CatalogConfig, known: pa.Table | None = None, on_progress: Adva
         "added_at": _added_at(config, claims.get("added_at", nothing), files),
         "audio_hash": nothing,
         "path_bytes": nothing,
-        "artists": nothing,
-        "genres": nothing,
+        "artists": artists,
+        "genres": genres,
     }
     return pa.table([pa.array(columns[field.name], field.type) for field in SCANNED], schema=SCANNED)
 
@@ -125,11 +137,19 @@ def scan(config: CatalogConfig, known: pa.Table | None = None, on_progress: Adva
 def _tagged(config: CatalogConfig, relative: list[str], files: list[_File]) -> Listing:
     claims: Listing = {name: [getattr(file.tags, name) for file in files] for name in Tags._fields}
     if config.label_from == "folder":
-        claims["label"] = [os.path.basename(os.path.dirname(name)) for name in relative]
+        claims["genres"] = [[os.path.basename(os.path.dirname(name))] for name in relative]
     return claims
 
 
-def _read_files(paths: list[str], known: pa.Table | None, on_progress: Advance | None) -> list[_File]:
+def _genres(config: CatalogConfig, claims: list[list[str] | None], known: pa.Table | None) -> list[list[str] | None]:
+    earlier = [] if known is None else pc.list_flatten(known["genres"]).unique().to_pylist()
+    rows = [split_labels(labels or (), config.label_separators) for labels in claims]
+    return [labels or None for labels in one_spelling(rows, earlier)]
+
+
+def _read_files(
+    config: CatalogConfig, paths: list[str], known: pa.Table | None, on_progress: Advance | None
+) -> list[_File]:
     earlier = _earlier(known)
     files = [_stat(path) for path in paths]
     unread = []
@@ -141,12 +161,21 @@ def _read_files(paths: list[str], known: pa.Table | None, on_progress: Advance |
             unread.append(i)
     done = len(paths) - len(unread)
     batches = [unread[i : i + _BATCH] for i in range(0, len(unread), _BATCH)]
+
+    def readable(hashed: Iterable[list[_File]]) -> Iterator[list[str]]:
+        for batch, read in zip(batches, hashed, strict=True):
+            for i, file in zip(batch, read, strict=True):
+                files[i] = file
+            yield [paths[i] for i in batch if files[i].content_hash]
+
     with ThreadPoolExecutor(_THREADS, "audioae-scan") as pool:
         results = pool.map(lambda batch: [_read(paths[i], files[i]) for i in batch], batches)
         with contextlib.closing(results):  # type: ignore[type-var] - a generator; closing it cancels queued batches
-            for batch, read in zip(batches, results, strict=True):
-                for i, file in zip(batch, read, strict=True):
-                    files[i] = file
+            tags = read_all_tags(readable(results), config.tag_limits, config.tag_encoding)
+            for batch, readings in zip(batches, tags, strict=True):
+                read = [i for i in batch if files[i].content_hash]
+                for i, reading in zip(read, readings, strict=True):
+                    files[i] = files[i].with_tags(reading)
                 done += len(batch)
                 if on_progress:
                     on_progress(done, len(paths))
@@ -182,7 +211,7 @@ def _read(path: str, file: _File) -> _File:
                 content.update(block)
     except OSError:
         return file
-    return file._replace(content_hash=content.hexdigest(), tags=read_tags(path))
+    return file._replace(content_hash=content.hexdigest())
 
 
 def _report_missing(config: CatalogConfig, paths: list[str], files: list[_File]) -> None:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from audioae.catalog.tag_config import TagLimits
 from audioae.config import Config
 from audioae.errors import ConfigError
 
@@ -37,6 +38,9 @@ class CatalogConfig(Config):
 
     source : a folder, whose files' tags are read; or a .csv, .tsv or .parquet manifest.
     extensions : the file name extensions of audio, in a folder.
+    tag_encoding : the encoding of tags that do not declare one (ID3 "Latin-1", RIFF INFO), such as cp1251 or gbk.
+    tag_limits : see `TagLimits`.
+    label_separators : characters at which a label is split into several, such as "/;"; default: none.
     label_from : in a folder, take the label from the genre in the tags, or from the name of the file's folder.
     columns : in a manifest, a map from our column names to its column names; default: the same names.
     root : the folder that a manifest's paths are relative to; default: the manifest's folder.
@@ -49,6 +53,9 @@ class CatalogConfig(Config):
 
     source: str = Field(min_length=1)
     extensions: tuple[str, ...] = Field(default=EXTENSIONS, min_length=1)
+    tag_encoding: str | None = None
+    tag_limits: TagLimits = TagLimits()
+    label_separators: str = ""
     label_from: Literal["tags", "folder"] = "tags"
     columns: dict[Claim | Literal["path"], str] = Field(default_factory=dict)
     root: str | None = None
@@ -67,6 +74,17 @@ class CatalogConfig(Config):
     @classmethod
     def _normalize(cls, extensions: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(f".{extension.lower().removeprefix('.')}" for extension in extensions)
+
+    @field_validator("tag_encoding")
+    @classmethod
+    def _check_encoding(cls, encoding: str | None) -> str | None:
+        try:
+            "".encode(encoding or "utf-8")
+        except LookupError:
+            raise ValueError(
+                "no such encoding; wanted one that Python knows, such as cp1251, gbk or shift_jis"
+            ) from None
+        return encoding
 
     @field_validator("path_template")
     @classmethod

@@ -13,6 +13,11 @@ from audioae.catalog.tags import Tags, read_tags
 from tests.catalog.made import write
 
 
+def read(path: Path, encoding: str | None = None) -> Tags:
+    with open(path, "rb") as file:
+        return read_tags(file, encoding)
+
+
 @pytest.mark.parametrize("suffix", [".mp3", ".flac", ".ogg", ".opus", ".wav", ".aiff", ".m4a"])
 def test_reads_all_tags_of_every_format(tmp_path: Path, suffix: str):
     path = write(tmp_path / f"a{suffix}")
@@ -27,8 +32,8 @@ def test_reads_all_tags_of_every_format(tmp_path: Path, suffix: str):
     else:
         tags.update({"title": "Tïtle", "artist": "Ärtist", "album": "Album", "genre": "Jazz", "date": "1999-02"})
     file.save()
-    *texts, duration_s = read_tags(str(path))
-    assert texts == ["Tïtle", "Ärtist", "Album", "Jazz", 1999]
+    *claims, duration_s = read(path)
+    assert claims == ["Tïtle", ["Ärtist"], "Album", ["Jazz"], 1999]
     assert duration_s == pytest.approx(1.0, abs=0.15)
 
 
@@ -37,8 +42,8 @@ def test_a_label_without_meaning_is_none(tmp_path: Path, label: str):
     file = FLAC(write(tmp_path / "a.flac"))
     file.update({"genre": label, "title": " "})
     file.save()
-    tags = read_tags(str(tmp_path / "a.flac"))
-    assert (tags.label, tags.title) == (None, None)
+    tags = read(tmp_path / "a.flac")
+    assert (tags.genres, tags.title) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -51,8 +56,4 @@ def test_a_label_without_meaning_is_none(tmp_path: Path, label: str):
 )
 def test_a_broken_file_has_no_tags(tmp_path: Path, name: str, content: bytes):
     (tmp_path / name).write_bytes(content)
-    assert read_tags(str(tmp_path / name)) == Tags()
-
-
-def test_a_missing_file_has_no_tags(tmp_path: Path):
-    assert read_tags(str(tmp_path / "gone.mp3")) == Tags()
+    assert read(tmp_path / name) == Tags()

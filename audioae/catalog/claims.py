@@ -1,0 +1,122 @@
+"""What tags and manifests claim: texts without what says nothing, and one spelling per label.
+
+Conventions
+-----------
+- Text is valid Unicode without NUL characters and without whitespace at its ends; None if nothing is left.
+- "Unknown Artist", "Various Artists" or "VA" is no artist, "Track 01" no title, "unknown" or "n/a" nothing at all.
+- Labels that differ in case, whitespace or Unicode form are one label, shown as it was spelled first.
+"""
+
+import math
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+_NOTHING = frozenset({"", "-", "--", "?", "n/a", "na", "nan", "none", "null", "undefined", "unknown", "not available"})
+_NO_LABEL = _NOTHING | {"unknown genre", "genre"}
+_NO_ALBUM = _NOTHING | {"unknown album"}
+_NO_TITLE = _NOTHING | {"unknown title", "unknown track", "no title"}
+_NO_ARTIST = _NOTHING | {
+    *("unknown artist", "unknown artists", "no artist", "various", "various artists", "various artist"),
+    *("va", "v.a.", "v.a", "v/a", "v. a.", "aa.vv.", "varios artistas", "vários artistas", "artisti vari"),
+    *("artistes divers", "artistes variés", "verschiedene interpreten", "diverse interpreten", "verschiedene künstler"),
+    *("artiste inconnu", "artista desconocido", "artista desconhecido", "artista sconosciuto", "onbekende artiest"),
+    *("unbekannter künstler", "unbekannter interpret", "неизвестный исполнитель", "неизвестен", "未知艺术家"),
+    *("不明なアーティスト", "알 수 없는 음악가"),
+}
+_NUMBERED = re.compile(r"(audio ?)?(track|piste|pista|titel|faixa|traccia|дорожка|трек|トラック|音轨)[ _#.-]*\d{1,3}")
+_BRACKETS = "<>[](){} "
+
+
+def clean_text(value: Any) -> str | None:
+    """Strip whitespace and NUL characters, and make the text valid Unicode; None if nothing is left.
+
+    >>> clean_text("  A Waltz\\x00"), clean_text(" ")
+    ('A Waltz', None)
+    """
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    return str(value).replace("\x00", "").strip().encode("utf-8", "replace").decode() or None
+
+
+def clean_label(value: Any) -> str | None:
+    """A genre or another label; None for texts that mean "no label".
+
+    >>> clean_label("Jazz "), clean_label("<unknown>"), clean_label("N/A")
+    ('Jazz', None, None)
+    """
+    return _unless(value, _NO_LABEL)
+
+
+def clean_artist(value: Any) -> str | None:
+    """An artist; None for texts that mean "nobody" or "several".
+
+    >>> clean_artist("Björk"), clean_artist("Unknown Artist"), clean_artist("VA")
+    ('Björk', None, None)
+    """
+    return _unless(value, _NO_ARTIST)
+
+
+def clean_album(value: Any) -> str | None:
+    """An album; None for texts that mean "no album"."""
+    return _unless(value, _NO_ALBUM)
+
+
+def clean_title(value: Any) -> str | None:
+    """A title; None for a mere number of a track.
+
+    >>> clean_title("99 Problems"), clean_title("Track 01"), clean_title("AudioTrack 7")
+    ('99 Problems', None, None)
+    """
+    title = _unless(value, _NO_TITLE)
+    return None if title is None or _NUMBERED.fullmatch(title.casefold()) else title
+
+
+def parse_year(value: Any) -> int | None:
+    """Find the year in a date of any format.
+
+    >>> parse_year("2009-01-05"), parse_year("1987.0"), parse_year("0")
+    (2009, 1987, None)
+    """
+    year = re.search(r"[12]\d{3}", clean_text(value) or "")
+    return int(year[0]) if year else None
+
+
+def split_labels(values: Iterable[Any], separators: str = "") -> list[str]:
+    """Clean labels, each once; each text is split at the characters `separators`.
+
+    >>> split_labels(["Rock/Pop", "n/a"]), split_labels(["Rock/Pop", "Pop "], "/;")
+    (['Rock/Pop'], ['Rock', 'Pop'])
+    """
+    whole = [text for value in values if (text := clean_label(value))]
+    if separators:
+        whole = [part for text in whole for part in re.split(f"[{re.escape(separators)}]", text)]
+    return list(dict.fromkeys(label for text in whole if (label := clean_label(text))))
+
+
+def one_spelling(rows: Iterable[Sequence[str]], earlier: Iterable[str] = ()) -> list[list[str]]:
+    """Give all spellings of a label the one that came first: in `earlier`, if still used, or else in `rows`.
+
+    Why `earlier`: a new file whose name comes first must not rename the label of all the others.
+
+    >>> one_spelling([["rock", "Pop"], ["ROCK ", "Rock"]], earlier=["Rock", "POP"])
+    [['Rock', 'Pop'], ['Rock']]
+    """
+    rows = list(rows)
+    used = dict.fromkeys(label for row in rows for label in row)
+    first: dict[str, str] = {}
+    for label in (*filter(used.__contains__, earlier), *used):
+        first.setdefault(_key(label), label)
+    return [list(dict.fromkeys(first[_key(label)] for label in row)) for row in rows]
+
+
+def _key(label: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", label).casefold().split())
+
+
+def _unless(value: Any, nothing: frozenset[str]) -> str | None:
+    text = clean_text(value)
+    if text is None or text.casefold() in nothing or text.casefold().strip(_BRACKETS) in nothing:
+        return None
+    return text
