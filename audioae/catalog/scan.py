@@ -41,6 +41,7 @@ __all__ = ["SCANNED", "CatalogConfig", "scan"]
 SCANNED = pa.schema(
     [
         ("track_id", pa.string()),
+        ("own_id", pa.bool_()),  # whether the source gave the track_id
         ("uri", pa.string()),
         ("title", pa.string()),
         ("artist", pa.string()),
@@ -114,6 +115,7 @@ def scan(config: CatalogConfig, known: pa.Table | None = None, on_progress: Adva
     stems = [os.path.splitext(os.path.basename(uri))[0] for uri in uris]
     columns = {
         "track_id": listing.get("track_id") or _track_ids(listing["relative"]),
+        "own_id": [bool(listing.get("track_id"))] * len(files),
         "uri": uris,
         "title": [title or stem for title, stem in zip(claims.get("title", nothing), stems, strict=True)],
         "artist": [names[0] if names else None for names in artists],
