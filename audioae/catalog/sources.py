@@ -1,21 +1,18 @@
-"""The source of a catalog: its config, and the list of a folder's audio files.
+"""The source of a catalog: its config.
 
 Conventions
 -----------
 - A listing is a dict of columns of equal length: `path` (absolute) and `relative` (to the root, with "/"); from a
   manifest also its claims (title, label, ...), as text or None.
-- Hidden files and folders are skipped. Links to files are listed. A link to a folder is followed unless the folder is
-  listed already, so that no file is listed twice and no loop is followed.
 """
 
-import logging
 import os
-from collections import Counter
 from string import Formatter
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from audioae.audio.suffixes import AUDIO_SUFFIXES, VIDEO_SUFFIXES
 from audioae.catalog.tag_config import TagLimits
 from audioae.config import Config
 from audioae.errors import ConfigError
@@ -24,20 +21,18 @@ Listing = dict[str, list[Any]]
 Claim = Literal["track_id", "title", "artist", "album", "label", "split", "year", "added_at"]
 CLAIMS: tuple[Claim, ...] = ("track_id", "title", "artist", "album", "label", "split", "year", "added_at")
 
-EXTENSIONS = (
-    *(".aac", ".aif", ".aifc", ".aiff", ".au", ".flac", ".m4a", ".m4b"),
-    *(".mp3", ".oga", ".ogg", ".opus", ".wav", ".wma", ".wv"),
-)
 _OF_MANIFESTS = ("columns", "root", "path_template", "id_width", "where", "header_rows")
-
-_log = logging.getLogger(__name__)
+_OF_FOLDERS = ("video", "exclude")
 
 
 class CatalogConfig(Config):
     """Where the tracks are. For examples, see configs/catalog/.
 
     source : a folder, whose files' tags are read; or a .csv, .tsv or .parquet manifest.
-    extensions : the file name extensions of audio, in a folder.
+    extensions : the file name extensions of audio, in a folder; default: all that the decoders read.
+    video : in a folder, also take the sound of video files.
+    exclude : in a folder, globs of what is left out, such as ["Podcasts", "*/Demos/*.wav"]; see `catalog.exclusion`.
+    max_loss : a scan that lost more than this share of the tracks, or a whole folder of them, is refused; 1: none is.
     tag_encoding : the encoding of tags that do not declare one (ID3 "Latin-1", RIFF INFO), such as cp1251 or gbk.
     tag_limits : see `TagLimits`.
     label_separators : characters at which a label is split into several, such as "/;"; default: none.
@@ -52,7 +47,10 @@ class CatalogConfig(Config):
     """
 
     source: str = Field(min_length=1)
-    extensions: tuple[str, ...] = Field(default=EXTENSIONS, min_length=1)
+    extensions: tuple[str, ...] = Field(default=AUDIO_SUFFIXES, min_length=1)
+    video: bool = False
+    exclude: tuple[str, ...] = ()
+    max_loss: float = Field(default=0.05, ge=0, le=1)
     tag_encoding: str | None = None
     tag_limits: TagLimits = TagLimits()
     label_separators: str = ""
@@ -69,6 +67,11 @@ class CatalogConfig(Config):
     @property
     def is_manifest(self) -> bool:
         return self.source.lower().endswith((".csv", ".tsv", ".parquet"))
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """The file name extensions that a folder is searched for."""
+        return self.extensions + (VIDEO_SUFFIXES if self.video else ())
 
     @field_validator("extensions")
     @classmethod
@@ -102,6 +105,8 @@ class CatalogConfig(Config):
             raise ValueError(
                 f"{', '.join(wrong)}: only for a manifest, but {self.source} is not a .csv, .tsv or .parquet file"
             )
+        if self.is_manifest and (wrong := [name for name in _OF_FOLDERS if name in self.model_fields_set]):
+            raise ValueError(f"{', '.join(wrong)}: only for a folder, but {self.source} is a manifest; use where")
         if self.is_manifest and self.label_from == "folder":
             raise ValueError(f"label_from: only for a folder, but {self.source} is a manifest; set columns.label")
         return self
@@ -118,48 +123,3 @@ def require_source(config: CatalogConfig) -> str:
             "Expected a folder of audio files, or a .csv, .tsv or .parquet manifest."
         )
     return path
-
-
-def list_folder(config: CatalogConfig) -> Listing:
-    """List the audio files below the folder `config.source`.
-
-    Raises
-    ------
-    ConfigError
-        If the folder does not exist, is empty, or has no file with one of `config.extensions`.
-    """
-    root = require_source(config)
-    listed = [os.path.join(os.path.realpath(root), "")]
-    errors: list[OSError] = []
-    suffixes: Counter[str] = Counter()
-    paths = []
-    for folder, names, files in os.walk(root, followlinks=True, onerror=errors.append):
-        names[:] = [name for name in sorted(names) if _may_enter(os.path.join(folder, name), listed)]
-        for file in files:
-            suffix = os.path.splitext(file)[1].lower()
-            if not file.startswith("."):
-                suffixes[suffix or "files without a suffix"] += 1
-                if suffix in config.extensions:
-                    paths.append(os.path.join(folder, file))
-    if errors:
-        _log.warning("%s: skipped %d folders that cannot be read, such as %s", root, len(errors), errors[0])
-    if not paths:
-        most_frequent = sorted(suffixes.items(), key=lambda item: (-item[1], item[0]))[:8]
-        found = ", ".join(f"{n} {suffix}" for suffix, n in most_frequent) or "no files"
-        raise ConfigError(
-            f"catalog.source: no audio files in {root}: found {found}; expected {' '.join(config.extensions)} "
-            "(catalog.extensions)"
-        )
-    below = len(os.path.join(root, ""))
-    return {"path": paths, "relative": [path[below:].replace(os.sep, "/") for path in paths]}
-
-
-def _may_enter(folder: str, listed: list[str]) -> bool:
-    if os.path.basename(folder).startswith("."):
-        return False
-    if os.path.islink(folder):
-        real = os.path.join(os.path.realpath(folder), "")
-        if any(real.startswith(other) or other.startswith(real) for other in listed):
-            return False
-        listed.append(real)
-    return True

@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from audioae.catalog.sources import CatalogConfig, list_folder
+from audioae.catalog.folder import list_folder
+from audioae.catalog.sources import CatalogConfig
 from audioae.config import parse_config
 from audioae.errors import ConfigError
 from tests.catalog.made import scan_rows, write
 
 
 def relative(folder: Path) -> list[str]:
-    return sorted(list_folder(CatalogConfig(source=str(folder)))["relative"])
+    return sorted(list_folder(CatalogConfig(source=str(folder))).listing["relative"])
 
 
 def test_hidden_files_and_other_files_are_skipped(tmp_path: Path):
