@@ -2,15 +2,20 @@
 
 import os
 import struct
+import subprocess
+import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from mutagen.flac import FLAC, Picture
 
 from audioae.catalog import tag_workers
+from audioae.catalog.limited_tags import Reading
+from audioae.catalog.scan import CatalogConfig, scan
 from audioae.catalog.tag_config import TagLimits
-from audioae.catalog.tag_workers import Reading, read_all_tags
+from audioae.catalog.tag_workers import read_all_tags
 from audioae.catalog.tags import Tags
 from tests.catalog.made import write
 
@@ -72,7 +77,12 @@ def sparse_id3(path: Path) -> str:
         (free_boxes, "a.m4a", {"reads": 2000}, "the file has more than 2,000 parts"),
         (large_cover, "a.flac", {"read_mb": 2}, "more than 2 MB of the file belong to them"),
         (sparse_id3, "a.mp3", {}, "more than 64 MB of the file belong to them"),
-        (sparse_id3, "a.mp3", {"read_mb": 300, "memory_mb": 64}, "they need more than 64 MB of memory"),
+        (
+            sparse_id3,
+            "a.mp3",
+            {"read_mb": 300, "memory_mb": 64},
+            "they need more memory than catalog.tag_limits.memory_mb",
+        ),
     ],
 )
 def test_a_file_beyond_a_limit_loses_its_tags_only(tmp_path, caplog, make, name, limits, problem):
@@ -81,28 +91,40 @@ def test_a_file_beyond_a_limit_loses_its_tags_only(tmp_path, caplog, make, name,
     assert f"the tags of 1 of 2 files were left out, for example of {path}: {problem}" in caplog.text
 
 
-def hang_or_read(path: str, limits: TagLimits, encoding: str | None) -> Reading:
-    if "hang" in path:
-        time.sleep(600)
-    if "crash" in path:
-        os._exit(3)
-    if "bug" in path:
-        raise KeyError(path)
-    return Reading(Tags(title=os.path.basename(path)))
-
-
-def read_batch(paths, limits, encoding):
-    return [hang_or_read(path, limits, encoding) for path in paths]
+def read_batch(paths: Sequence[str], *settings: object) -> list[Reading]:
+    """Stands for `limited_tags.read_batch`; files called hang and crash do so."""
+    for path in paths:
+        if path.endswith("hang.flac"):
+            time.sleep(600)
+        if path.endswith("crash.flac"):
+            os._exit(3)
+    return [Reading(Tags(title=os.path.basename(path))) for path in paths]
 
 
 def test_a_hang_or_crash_costs_one_file_of_its_batch(monkeypatch, caplog):
-    monkeypatch.setattr(tag_workers, "_read_batch", read_batch)
-    readings = read("a", "hang", "b", "crash", timeout_s=1.0)
+    monkeypatch.setattr(tag_workers, "read_batch", read_batch)
+    readings = read("a", "hang.flac", "b", "crash.flac", timeout_s=1.0)
     assert [reading.tags.title for reading in readings] == ["a", None, "b", None]
     assert [reading.may_pass for reading in readings] == [False, True, False, True]
-    assert "no answer within 1 s" in readings[1].problem
-    assert "exit status 3" in readings[3].problem
-    assert "the tags of 2 of 4 files were left out, for example of hang: no answer within 1 s" in caplog.text
+    assert "no answer within 1 s" in str(readings[1].problem)
+    assert "exit status 3" in str(readings[3].problem)
+    assert "the tags of 2 of 4 files were left out, for example of hang.flac: no answer within 1 s" in caplog.text
+
+
+def test_a_file_that_took_too_long_is_read_again_by_the_next_scan(tmp_path, monkeypatch):
+    titled(tmp_path / "hang.flac", "Late")
+    titled(tmp_path / "good.flac", "Good")
+    config = CatalogConfig(source=str(tmp_path), tag_limits=TagLimits(timeout_s=1.0))
+    with monkeypatch.context() as patch:
+        patch.setattr(tag_workers, "read_batch", read_batch)
+        first = scan(config)
+    assert first["title"].to_pylist() == ["good.flac", "hang"]
+    assert scan(config, first)["title"].to_pylist() == ["good.flac", "Late"]
+
+
+def test_a_worker_that_reads_tags_loads_no_config():
+    code = "import sys, audioae.catalog.limited_tags; sys.exit('pydantic' in sys.modules or 'pyarrow' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_a_missing_file_has_no_tags(tmp_path):
