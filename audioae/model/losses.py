@@ -51,8 +51,9 @@ def info_nce(embedding: Tensor, tracks: Tensor, temperature: float) -> Tensor:
 
 
 def variance_term(embedding: Tensor) -> Tensor:
-    """Mean over the units of max(0, 1 - deviation over the batch)."""
-    return F.relu(1 - torch.sqrt(embedding.var(dim=0, correction=0) + 1e-4)).mean()
+    """Mean over the units of max(0, 1 - deviation over the batch), which divides by n - 1, as VICReg's authors do."""
+    variance = embedding.var(dim=0, correction=min(len(embedding) - 1, 1))
+    return F.relu(1 - torch.sqrt(variance + 1e-4)).mean()
 
 
 def covariance_term(embedding: Tensor) -> Tensor:

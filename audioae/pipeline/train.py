@@ -30,7 +30,7 @@ from audioae.store.artifacts import CheckpointFile, commit_artifact
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 
-CODE = 1  # raise it when the same mels and settings would give different weights
+CODE = 2  # raise it when the same mels and settings would give different weights
 
 
 def train_model(
@@ -57,8 +57,7 @@ def train_model(
     recipe = fingerprint([CODE, settings, str(mels)])
     existing = store.find("model", recipe) or _still_good(store, settings, mels, config.retrain_growth)
     if existing:
-        store.set_latest(existing)
-        return existing
+        return store.make_current(existing)
     clips, _ = load_clips(store, mels, config.max_clips)
     checkpoints = CheckpointFile(store, recipe)
     logs = log_dir / recipe if log_dir else None

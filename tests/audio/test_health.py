@@ -83,6 +83,18 @@ def test_a_dead_channel_and_independent_channels(tmp_path: Path):
     assert abs(health_of(tmp_path / "b.wav", noise)["correlation"]) < 0.02
 
 
+def test_an_offset_does_not_change_the_correlation():
+    rng = np.random.default_rng(0)
+    planes = (0.1 * rng.standard_normal((2, RATE)) + [[0.4], [-0.3]]).astype(np.float32)
+    planes[1] += 0.5 * planes[0]
+    meter = HealthMeter(RATE, 2)
+    for start in range(0, RATE, RATE // 4):
+        block = planes[:, start : start + RATE // 4]
+        meter.add(block, block.mean(axis=0), start)
+    assert meter.columns()["correlation"] == pytest.approx(np.corrcoef(planes)[0, 1], abs=1e-3)
+    assert np.corrcoef(planes)[0, 1] == pytest.approx(0.45, abs=0.02)
+
+
 def test_noise_floor(tmp_path: Path):
     samples = np.zeros((RATE * 8, 1), np.float32)
     samples[: RATE * 2] = music(2, RATE, 1)

@@ -1,10 +1,15 @@
 """Every store format that was ever written loads."""
 
+import gzip
+import json
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pytest
+import torch
 
+from audioae.model.weights import model_from_bytes
 from audioae.pipeline.clips import mel_codes
 from audioae.pipeline.embed import embed_tracks, load_embedder
 from audioae.pipeline.index import load_index
@@ -12,6 +17,7 @@ from audioae.screening.findings import open_findings
 from audioae.store.dataset import Store
 from audioae.store.schemas import DATASETS, names_of
 from audioae.store.upkeep import PUBLISHED
+from tests.golden.make_model import EMBEDDINGS, MODEL, golden_clips
 
 V1 = Path(__file__).parent / "v1"
 
@@ -92,3 +98,11 @@ def test_v2_loads():
     added = ("audio_hash", "path_bytes", "artists", "genres")
     assert [plain[name] for name in added] == [None] * 4
     assert [full[name] for name in added] == ["fe" * 16, b"/music/caf\xe9.mp3", ["A", "B"], ["Rock", "Pop"]]
+
+
+def test_a_stored_model_gives_the_embeddings_that_it_gave():
+    """With the default head, whose features have a scale and a floor that the stored weights were fitted to."""
+    model = model_from_bytes(gzip.decompress(MODEL.read_bytes()))
+    with torch.no_grad():
+        embeddings = model.embed(torch.from_numpy(golden_clips())).numpy()
+    assert embeddings == pytest.approx(np.array(json.loads(EMBEDDINGS.read_text())), abs=2e-4)

@@ -105,6 +105,21 @@ def test_a_cropped_clip_repeats_a_stretch_of_itself():
     assert len(set(lengths)) > 4
 
 
+def test_a_crop_starts_anywhere_in_the_clip_and_is_rotated_by_any_part_of_itself():
+    frames = torch.arange(130.0).expand(600, 128, 130)
+    cropped = augment_pairs(frames, only(crop_share=1.0, crop_frames=43), generator())[0][:, 0]
+    first, last = cropped.amin(dim=1), cropped.amax(dim=1)
+    length = last - first + 1
+    room = 130 - length
+    place = (first / room)[room > 0]
+    assert (place.min(), place.max()) == (0, 1)
+    assert place.mean().item() == pytest.approx(0.5, abs=0.04)
+    assert torch.quantile(place, torch.tensor([0.25, 0.75])).tolist() == pytest.approx([0.25, 0.75], abs=0.06)
+    phase = (cropped[:, 0] - first) / length
+    assert phase.mean().item() == pytest.approx(0.5, abs=0.04)
+    assert phase.max() > 0.95
+
+
 def test_the_configured_share_of_clips_is_cropped():
     clips = noise_clips(200)
     target, _ = augment_pairs(clips, only(crop_share=0.4), generator())

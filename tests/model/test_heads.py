@@ -34,6 +34,16 @@ def test_modulation_spectrum_ignores_the_level():
     assert head(mel).shape == (1, 8 * N_RATES)
 
 
+def test_modulation_spectrum_is_the_log_power_of_half_an_amplitude():
+    """A sine of amplitude a has power (a / 2)^2 at its rate; a band that does not change has the floor, 1e-4."""
+    head = Modulation(2)
+    mel = torch.zeros(1, 128, 130)
+    mel[:, :64] = 6 * torch.sin(2 * math.pi * torch.arange(130) / 130)
+    moving, still = head(mel).view(2, N_RATES)
+    assert moving[:2].exp().tolist() == pytest.approx([3**2, (3 / 2) ** 2], rel=1e-3)  # Hann: half, one rate higher
+    assert still.exp().tolist() == pytest.approx([1e-4] * N_RATES, rel=1e-3)
+
+
 def test_a_number_of_bands_that_does_not_divide_128_is_refused():
     with pytest.raises(ConfigError, match="modulation must divide 128, got 9"):
         parse_config(ModelConfig, {"head": {"kind": "stats", "modulation": 9}}, where="x.yaml")

@@ -59,6 +59,10 @@ def test_info_nce_of_one_pair_is_zero_with_a_finite_gradient():
 def test_variance_and_covariance_terms_by_hand():
     spread = torch.tensor([[2.0, 0.0], [-2.0, 0.0]])
     assert variance_term(spread).item() == pytest.approx((0 + 0.99) / 2)
+    narrow = torch.tensor([[0.5, 0.0], [0.1, 0.3], [0.0, 0.9]])
+    deviations = (narrow.var(dim=0) + 1e-4).sqrt()  # over n - 1, as VICReg's authors do
+    assert variance_term(narrow).item() == pytest.approx((1 - deviations).mean().item())
+    assert variance_term(narrow[:1]).item() == pytest.approx(0.99), "one pair has no deviation"
     correlated = torch.tensor([[1.0, 1.0], [-1.0, -1.0]])
     assert covariance_term(correlated).item() == pytest.approx((2**2 + 2**2) / 2)
     assert covariance_term(spread).item() == pytest.approx(0)

@@ -5,7 +5,7 @@ import torch
 
 from audioae.constants import N_BINS
 from audioae.model.bottleneck_nets import Latent
-from audioae.model.terms import L1, Contractive, Kl, Mse, Outputs, SparseKl
+from audioae.model.terms import L1, Contractive, Kl, Mse, Outputs, SparseKl, VicReg
 
 
 def outputs(embedding: torch.Tensor, **stats: torch.Tensor) -> Outputs:
@@ -44,3 +44,17 @@ def test_contractive_estimates_the_squared_jacobian_norm():
     estimate = Contractive(kind="contractive", probes=400).compute(step, generator)
     assert estimate.item() == pytest.approx(matrix.square().sum().item(), rel=0.1)
     assert estimate.requires_grad
+
+
+@pytest.mark.parametrize("weights", [{}, {"invariance": 3.0, "variance": 2.0, "covariance": 7.0}])
+def test_vicreg_agrees_with_the_formula_of_its_authors(weights: dict[str, float]):
+    """Their code, with a loss that is divided by the sum of the weights."""
+    first, second = 0.3 * torch.randn(2, 6, 5, generator=torch.Generator().manual_seed(0))
+    second = 0.5 * first + second
+    weigh = {"invariance": 25.0, "variance": 25.0, "covariance": 1.0, **weights}
+    covariances = [torch.cov(side.T).fill_diagonal_(0).square().sum() / 5 for side in (first, second)]
+    hinges = [(1 - (side.var(dim=0) + 1e-4).sqrt()).clamp(min=0).mean() / 2 for side in (first, second)]
+    wanted = weigh["invariance"] * (first - second).square().mean()
+    wanted += weigh["variance"] * sum(hinges) + weigh["covariance"] * sum(covariances)
+    term = VicReg.model_validate({"kind": "vicreg", **weights}).compute(outputs(torch.cat([first, second])), None)
+    assert term.item() == pytest.approx(wanted.item() / sum(weigh.values()), rel=1e-5)

@@ -49,6 +49,33 @@ def test_result_does_not_depend_on_the_batch_of_listeners(catalog):
     assert alone[0].tolist() == together[7].tolist()
 
 
+def test_listeners_beyond_the_first_block_are_scored_by_their_own_tastes(catalog, monkeypatch: pytest.MonkeyPatch):
+    vectors, _, plays, groups = catalog
+    scorer = ColdStartScorer(vectors, plays, groups)
+    every = np.arange(len(LIKED))
+    monkeypatch.setattr("audioae.recommend.scorer.BLOCK", 16)
+    track = scorer.new[0]
+    wanted = np.concatenate([scorer.scores(every[[row]], vectors[[track]]).total[0] for row in every])
+    rows, scores = scorer.audience(vectors[track], 1000)
+    assert sorted(rows.tolist()) == every.tolist()
+    assert scores == pytest.approx(wanted[rows], abs=1e-5)
+    found, blocks = scorer.recommend(every, 3)
+    for row in every:
+        own, alone = scorer.recommend(every[[row]], 3)
+        assert found[row].tolist() == own[0].tolist()
+        assert blocks.total[row] == pytest.approx(alone.total[0], abs=1e-5)
+
+
+def test_a_score_is_the_mean_of_two_parts_in_deviations_above_the_average_track(catalog):
+    vectors, _, plays, groups = catalog
+    scores = ColdStartScorer(vectors, plays, groups).scores(np.arange(5), vectors)
+    assert scores.others is not None
+    for part in (scores.fit, scores.others):
+        assert part.mean(axis=1) == pytest.approx(np.zeros(5), abs=1e-4)
+        assert part.std(axis=1) == pytest.approx(np.ones(5), abs=1e-4)
+    assert scores.total == pytest.approx((scores.fit + scores.others) / 2)
+
+
 def test_audience_likes_the_style_of_the_track(catalog):
     vectors, style, plays, groups = catalog
     scorer = ColdStartScorer(vectors, plays, groups)

@@ -41,6 +41,21 @@ def test_recognizes_known_faults_and_suspects_unknown_ones():
     assert outlierness[280:].min() > 1 > np.median(outlierness[:200])
 
 
+def test_a_fault_score_is_log_odds_plus_log_outlierness(monkeypatch: pytest.MonkeyPatch):
+    """0.01 is added to both sides of the odds, so that forests that agree give finite scores."""
+    features, kinds, _ = versions()
+    classifier = FaultClassifier(features, kinds, trees=5)
+    clean = np.array([0.0, 0.25, 0.5, 1.0])
+    outlierness = np.array([[0.0, 0.0, 0.9], [0.0, 0.9, 0.9], [0.1, 0.2, 0.9], [0.0, 0.0, 9.9]])
+    column = list(classifier._kinds).index(CLEAN)
+    chances = np.repeat((1 - clean[:, None]) / 3, 4, axis=1)
+    chances[:, column] = clean
+    monkeypatch.setattr(classifier, "outlierness", lambda _: outlierness)
+    monkeypatch.setattr(classifier._forest, "predict_proba", lambda _: chances)
+    wanted = [np.log(101), np.log(0.76 / 0.26), 0.0, np.log(10 / 101)]
+    assert classifier.fault_score(features[:4]) == pytest.approx(wanted)
+
+
 def test_a_group_is_never_scored_by_a_classifier_trained_on_it():
     """With random features only a classifier that was trained on the track itself knows which rows are faulty."""
     rng = np.random.default_rng(0)

@@ -91,6 +91,20 @@ def test_a_wholly_mislabeled_artist_does_not_confirm_itself():
     assert wary.other[0] == 0
 
 
+def test_half_of_a_score_comes_without_the_artists_other_tracks(catalog):
+    """Two tracks per artist: the other half is the score of a model that knows no artists."""
+    vectors, labels = catalog
+    artists = np.arange(120) // 2
+    alone, apart, both = (
+        label_model(vectors, 4, **given).score(labels) for given in ({}, {"recordings": artists}, {"artists": artists})
+    )
+    means = apart.margin.reshape(60, 2).mean(axis=1).repeat(2)
+    assert both.without_artist == pytest.approx(means, abs=1e-5)
+    assert both.margin == pytest.approx((alone.margin + means) / 2, abs=1e-5)
+    assert both.confusion == pytest.approx((alone.confusion + apart.confusion) / 2, abs=1e-5)
+    assert np.abs(alone.margin - means).max() > 0.05, "the halves differ"
+
+
 @pytest.mark.parametrize(
     ("artists", "together"),
     [
