@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc  # its functions are generated at import
 
+from audioae.catalog.losses import check_losses
 from audioae.catalog.scan import CatalogConfig, scan
 from audioae.config import fingerprint
 from audioae.pipeline.shards import part_fingerprint, shard_size
@@ -31,14 +32,16 @@ def update_tracks(store: Store, config: CatalogConfig, on_progress: Advance | No
     Raises
     ------
     ConfigError
-        If the source does not exist, holds no audio, or does not match the config.
+        If the source does not exist, holds no audio, does not match the config, or lost more tracks than
+        `config.max_loss` allows.
     """
     latest = store.latest("tracks")
     known = store.read(latest) if latest else TRACKS.empty_table()
-    settings = config.model_dump(mode="json")
+    settings = config.model_dump(mode="json", exclude={"max_loss"})
+    before = store.manifest(latest).config if latest else {}
     # Other settings may take labels from elsewhere, so known rows are then read again.
-    unchanged = latest is not None and store.manifest(latest).config == settings
-    scanned = scan(config, known if unchanged else None, on_progress)
+    scanned = scan(config, known, on_progress, reread=before != settings)
+    check_losses(config, known, scanned, before.get("source", ""))
     tracks = _mark_duplicates(_assign_shards(scanned, known, config))
     fingerprints = []
     for shard in np.unique(tracks["shard"].to_numpy()).tolist():
