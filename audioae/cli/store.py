@@ -129,7 +129,7 @@ def prune(
     """Delete old versions, and the parts that no remaining version needs."""
     from datetime import timedelta
 
-    from audioae.store.upkeep import prune as remove
+    from audioae.store.prune import prune as remove
 
     pruned = remove(open_store(store), keep=keep, grace=timedelta(hours=grace_hours), dry_run=dry_run)
     result = {"versions": [str(ref) for ref in pruned.versions], "objects": pruned.objects, "bytes": pruned.n_bytes}

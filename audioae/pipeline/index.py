@@ -37,8 +37,7 @@ def build_index(store: Store, config: IndexConfig, embeddings: DatasetRef) -> Da
     settings = config.model_dump(mode="json")
     recipe = fingerprint([CODE, settings, str(embeddings)])
     if published := store.find("index", recipe):
-        store.set_latest(published)
-        return published
+        return store.make_current(published)
     table = read_embeddings(store, embeddings)
     with staging(store, "index") as folder:
         files = SearchIndex.build(table, config).save(folder)

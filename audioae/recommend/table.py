@@ -36,8 +36,7 @@ def publish_recommendations(store: Store, config: RecommendConfig, embeddings: D
     known = [str(copies.index), sorted(copies.keepers.items())]
     recipe = fingerprint([CODE, settings, _content_hash(config.plays), str(embeddings), known])
     if published := store.find("recommendations", recipe):
-        store.set_latest(published)
-        return published
+        return store.make_current(published)
     recommender = Recommender(Generation(store, embeddings=embeddings), config.plays, config.half_life_days)
     names = []
     for start in range(0, len(recommender.plays.listeners), BLOCK):

@@ -31,8 +31,7 @@ def publish_similar(store: Store, config: SimilarConfig, index: DatasetRef) -> D
     settings = config.model_dump(mode="json")
     recipe = fingerprint([CODE, settings, str(index)])
     if made := store.find("similar", recipe):
-        store.set_latest(made)
-        return made
+        return store.make_current(made)
     library = Generation(store, index)
     table = read_embeddings(store, library.embeddings_ref)
     names = []

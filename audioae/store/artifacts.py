@@ -6,9 +6,9 @@ Conventions
 - Derived files (metrics with timings, plots, gate.json) belong to the version, but do not change its name. A rerun on
   the same machine gives the same weights, and so the same version, although the timings differ.
 
-Why `artifact_path` checks only the size by default: an index is mapped, not read, and hashing 10 GB at each start would
-cost more than the queries that follow. The hash is computed when the artifact is committed, when a file is downloaded
-from S3, and by `audioae versions --verify`.
+Why `artifact_path` checks only the size for a query: an index is mapped, not read, and hashing 10 GB at each start
+would cost more than the queries that follow. The hash is computed when the artifact is committed, when a file is
+downloaded from S3, when something is to be published from it, and by `audioae fsck`.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from audioae.config import fingerprint
-from audioae.errors import StoreError
+from audioae.errors import DamageError, StoreError
 from audioae.store.cache import cache_folder, cached_file
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef, Manifest, Part
@@ -34,7 +34,7 @@ def commit_artifact(
     config: Mapping[str, Any],
     parents: Iterable[DatasetRef],
 ) -> DatasetRef:
-    """Write files and publish them as one version of `name`; a version that exists is not written again.
+    """Write files and publish them as one version of `name`; a version that is there and whole is not written again.
 
     Parameters
     ----------
@@ -57,14 +57,16 @@ def commit_artifact(
         parents={ref.dataset: ref.version for ref in parents},
         parts=parts,
     )
-    if not store.has_version(manifest.ref):
+    missing = not store.has_version(manifest.ref)
+    if missing:
+        store.give_up(manifest.ref)  # its derived files get other bytes now
         for part, content in zip(parts, contents.values(), strict=True):
             key = store.part_key(name, part.name)
             if isinstance(content, Path):
                 store.storage.move_file(key, content)
             else:
                 store.storage.write(key, content)
-    return store.publish(manifest)
+    return store.publish(manifest, replace=missing)
 
 
 @contextmanager
@@ -109,11 +111,11 @@ def artifact_path(store: Store, ref: DatasetRef, file_name: str, *, verify: bool
     path = Path(store.storage.path(key)) if local else cached_file(store.storage, key, part.sha256)
     size = store.storage.size(key) if local else path.stat().st_size
     if size != part.bytes:
-        raise StoreError(
+        raise DamageError(
             f"{path}: {'no such file' if size is None else f'{size} bytes'}, the manifest of {ref} says {part.bytes} "
-            "bytes; roll back, or delete it and run again"
+            "bytes; run again to make it anew, or roll back"
         )
-    if verify and _describe(path)[0] != part.sha256:
+    if (verify or store.verify_reads) and _describe(path)[0] != part.sha256:
         raise _damaged(path, ref)
     return path
 
@@ -126,8 +128,11 @@ def artifact_part(store: Store, ref: DatasetRef, file_name: str) -> Part:
     return parts[file_name]
 
 
-def _damaged(where: str | Path, ref: DatasetRef) -> StoreError:
-    return StoreError(f"{where}: content differs from the manifest of {ref}; roll back, or delete it and run again")
+def _damaged(where: str | Path, ref: DatasetRef) -> DamageError:
+    return DamageError(
+        f"{where}: content differs from the manifest of {ref}; `audioae fsck --repair` sets it aside, then run again "
+        "or roll back"
+    )
 
 
 def _describe(content: bytes | Path) -> tuple[str, int]:

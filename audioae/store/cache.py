@@ -17,7 +17,7 @@ import shutil
 import time
 from pathlib import Path
 
-from audioae.errors import StoreError
+from audioae.errors import DamageError
 from audioae.store.storage import BLOCK, UNFINISHED, Storage, explained
 
 KEPT_FOR = 14 * 86400.0  # seconds
@@ -62,9 +62,9 @@ def _download(storage: Storage, key: str, sha256: str, path: Path) -> None:
             digest.update(block)
             target.write(block)
     if digest.hexdigest() != sha256:
-        raise StoreError(
+        raise DamageError(
             f"{storage.locate(key)}: got content with sha256 {digest.hexdigest()[:12]}, the manifest says "
-            f"{sha256[:12]}; roll back, or delete the object and run again"
+            f"{sha256[:12]}; `audioae fsck --repair` sets it aside, then run again or roll back"
         )
 
 

@@ -22,14 +22,23 @@ import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 from pyarrow import fs as pafs
 
-from audioae.errors import StoreError
+from audioae.errors import DamageError, StoreError
+from audioae.store.s3 import no_bucket, open_s3
 
 BLOCK = 1 << 24  # bytes read at once from a file of any size; on S3 each read is a request
 UNFINISHED = ".tmp-"
+
+
+class Entry(NamedTuple):
+    """An object in a listing: when it was written, and its size in bytes."""
+
+    time: datetime
+    size: int
 
 
 class Storage:
@@ -54,10 +63,12 @@ class Storage:
             self._base = str(Path(self.root).expanduser().absolute())
             return
         with explained(self.root):
-            self.filesystem, self._base = pafs.FileSystem.from_uri(self.root)
+            self.filesystem, self._base = open_s3(self.root)
 
     def path(self, key: str) -> str:
-        """The path of `key` in the underlying filesystem."""
+        """The path of `key` in the underlying filesystem. Raises `StoreError` if it leads out of the store."""
+        if key.startswith("/") or ".." in key.split("/") or "\0" in key:
+            raise StoreError(f"{key!r} leads out of the store {self.root}; wanted the name of a dataset and a version")
         return f"{self._base}/{key}" if key else self._base
 
     def locate(self, key: str) -> str:
@@ -127,21 +138,21 @@ class Storage:
     def exists(self, key: str) -> bool:
         return self.size(key) is not None
 
-    def list(self, prefix: str) -> dict[str, datetime]:
-        """Keys below the folder `prefix`, at any depth, with their time of writing; without unfinished files."""
+    def list(self, prefix: str) -> dict[str, Entry]:
+        """Keys below the folder `prefix`, at any depth, without unfinished files."""
         return self._list(prefix, unfinished=False)
 
-    def list_unfinished(self, prefix: str) -> dict[str, datetime]:
+    def list_unfinished(self, prefix: str) -> dict[str, Entry]:
         """Keys of the unfinished files below `prefix`: of writes in progress, and of writes that were killed."""
         return self._list(prefix, unfinished=True)
 
-    def _list(self, prefix: str, unfinished: bool) -> dict[str, datetime]:
+    def _list(self, prefix: str, unfinished: bool) -> dict[str, Entry]:
         selector = pafs.FileSelector(self.path(prefix), allow_not_found=True, recursive=True)
         with explained(self.locate(prefix)):
             infos = self.filesystem.get_file_info(selector)
         start = len(self._base) + 1
         return {
-            info.path[start:]: info.mtime or datetime.fromtimestamp(0, UTC)
+            info.path[start:]: Entry(info.mtime or datetime.fromtimestamp(0, UTC), info.size)
             for info in infos
             if info.type == pafs.FileType.File and (f"/{UNFINISHED}" in info.path[start - 1 :]) == unfinished
         }
@@ -150,6 +161,32 @@ class Storage:
         """Remove `key`; no error if there is no such object."""
         with explained(self.locate(key)), contextlib.suppress(FileNotFoundError):
             self.filesystem.delete_file(self.path(key))
+        folder = key.rpartition("/")[0]
+        if self.is_local and f"/{UNFINISHED}" in folder:
+            with contextlib.suppress(OSError):  # it is not empty yet
+                os.rmdir(self.path(folder))
+
+    def move(self, key: str, target: str) -> None:
+        """Give the object `key` the new key `target`, and the present as its time of writing."""
+        with explained(self.locate(key)):
+            if self.is_local:
+                path = Path(self.path(target))
+                path.parent.mkdir(parents=True, exist_ok=True)
+                os.utime(self.path(key))
+                Path(self.path(key)).replace(path)
+                _sync(path.parent)
+            else:
+                self.filesystem.copy_file(self.path(key), self.path(target))
+                self.filesystem.delete_file(self.path(key))
+
+    def check_bucket(self) -> None:
+        """Raise `StoreError` if the bucket of a remote store does not exist."""
+        if not self.is_local:
+            bucket = self._base.split("/", 1)[0]
+            with explained(self.root):
+                found = self.filesystem.get_file_info(bucket).type
+            if found == pafs.FileType.NotFound:
+                raise StoreError(no_bucket(self.root, bucket))
 
 
 def _write_local(path: Path, content: bytes | pa.Buffer) -> None:
@@ -189,7 +226,7 @@ def explained(where: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise StoreError(
+        raise DamageError(
             f"{where}: no such object in the store; it may have been pruned, or the root of the store may be wrong"
         ) from error
     except OSError as error:

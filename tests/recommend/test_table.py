@@ -6,7 +6,7 @@ import pytest
 from audioae.recommend.config import RecommendConfig
 from audioae.recommend.recommender import Recommender
 from audioae.recommend.table import publish_recommendations
-from audioae.store.upkeep import prune
+from audioae.store.prune import prune
 
 
 def test_publishes_once_per_log_and_embeddings(store, plays, tmp_path):

@@ -15,7 +15,7 @@ from audioae.screening.findings import open_findings, write_list
 from audioae.screening.registry import CHECKS
 from audioae.screening.result import Screened
 from audioae.store.dataset import Store
-from audioae.store.upkeep import prune
+from audioae.store.prune import prune
 from tests.screening.made import N, fill_in, make_index, make_store, replace_check, screen
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from audioae.errors import SearchError, StoreError
+from audioae.errors import DamageError, SearchError, StoreError
 from audioae.store.artifacts import CheckpointFile, artifact_path, commit_artifact, read_artifact, staging
 from audioae.store.dataset import Store
 
@@ -77,13 +77,15 @@ def test_damaged_artifacts_are_named(tmp_path: Path):
     ref = commit_artifact(store, "model", {"w": CONTENT}, derived={}, recipe="r", config={}, parents=[])
     path = artifact_path(store, ref, "w")
     path.write_bytes(CONTENT[:-1])
-    message = rf"/w: {len(CONTENT) - 1} bytes, the manifest of {ref} says {len(CONTENT)} bytes; roll back"
+    message = rf"/w: {len(CONTENT) - 1} bytes, the manifest of {ref} says {len(CONTENT)} bytes; run again"
     with pytest.raises(StoreError, match=message):
         artifact_path(store, ref, "w")
     path.write_bytes(CONTENT[::-1])
-    assert artifact_path(store, ref, "w") == path, "only the size is checked, unless the caller wants more"
-    for check in (read_artifact, lambda *entry: artifact_path(*entry, verify=True)):
-        with pytest.raises(StoreError, match=rf"/w: content differs from the manifest of {ref}; roll back"):
+    answering = Store(str(tmp_path), verify=False)
+    assert artifact_path(answering, ref, "w") == path, "a query checks the size alone, unless it reads the whole file"
+    verified = (read_artifact, lambda _, *entry: artifact_path(answering, *entry, verify=True), artifact_path)
+    for check in verified:
+        with pytest.raises(DamageError, match=rf"/w: content differs from the manifest of {ref}; `audioae fsck"):
             check(store, ref, "w")
     with pytest.raises(StoreError, match=r"/w: content differs from the manifest"):
         store.verify(ref)

@@ -1,6 +1,5 @@
 """What the store guarantees, in a local folder and on an S3 server alike."""
 
-import json
 from pathlib import Path
 
 import pyarrow as pa
@@ -8,6 +7,7 @@ import pytest
 
 from audioae.errors import StoreError
 from audioae.store.dataset import Store
+from audioae.store.manifest import manifest_bytes
 from tests.store.made import commit, rejects
 
 
@@ -71,12 +71,14 @@ def test_the_message_of_an_empty_store_says_what_to_run(store_root):
 def test_a_newer_format_is_rejected(store_root):
     store = Store(store_root)
     ref = commit(store, a=("t1",))
-    key = f"rejects/versions/{ref.version}.json"
-    manifest = json.loads(store.storage.read(key))
-    for field, message in (("format", "store format 99"), ("schema_version", "schema version 99")):
-        store.storage.write(key, json.dumps({**manifest, field: 99}).encode())
-        with pytest.raises(StoreError, match=rf"{message}, this audioae reads up to 1; upgrade audioae"):
-            store.read(ref)
+    for change, message in (
+        ({"format": 99}, "store format 99, this audioae reads up to 2"),
+        ({"schema_version": 99}, "rejects has schema version 99, this audioae reads up to"),
+    ):
+        newer = store.manifest(ref).model_copy(update=change)
+        store.storage.write(f"rejects/versions/{newer.version}.json", manifest_bytes(newer))
+        with pytest.raises(StoreError, match=rf"{message}.*; upgrade audioae"):
+            store.read(newer.ref)
 
 
 def test_damaged_and_missing_files_are_named(tmp_path: Path):
@@ -88,8 +90,10 @@ def test_damaged_and_missing_files_are_named(tmp_path: Path):
     with pytest.raises(StoreError, match=rf"a.parquet: {len(content) - 20} bytes, the manifest says {len(content)}"):
         store.read(ref)
     part.write_bytes(bytes(len(content)))
-    with pytest.raises(StoreError, match="not readable as Parquet"):
+    with pytest.raises(StoreError, match="content differs from the manifest"):
         store.read(ref)
+    with pytest.raises(StoreError, match="not readable as Parquet"):
+        Store(str(tmp_path), verify=False).read(ref)
     with pytest.raises(StoreError, match="content differs from the manifest"):
         store.verify(ref)
     part.unlink()

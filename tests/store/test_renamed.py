@@ -10,8 +10,9 @@ import pytest
 from audioae.errors import StoreError
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
+from audioae.store.prune import prune
 from audioae.store.schemas import RECOMMENDATIONS
-from audioae.store.upkeep import prune, rollback
+from audioae.store.upkeep import rollback
 
 OLD, NEW = "coldstart", "recommendations"
 
@@ -30,15 +31,16 @@ def publish(store: Store, name: str) -> DatasetRef:
 def old_store(store_root: str) -> tuple[Store, DatasetRef]:
     """A store as an older version of audioae wrote it, and the ref of its recommendations under the new name."""
     store = Store(store_root)
-    ref = publish(store, "old")
-    for key in list(store.storage.list(NEW)):
-        content = store.storage.read(key)
-        if key.endswith(".json"):
-            content = json.dumps({**json.loads(content), "dataset": OLD}).encode()
-        store.storage.write(key.replace(NEW, OLD), content)
+    manifest = store.manifest(publish(store, "old"))
+    old = manifest.model_copy(update={"dataset": OLD, "format": 1, "published_at": None})
+    store.storage.move(f"{NEW}/parts/old.parquet", f"{OLD}/parts/old.parquet")
+    content = old.model_dump(mode="json", exclude={"published_at"})
+    store.storage.write(f"{OLD}/versions/{old.version}.json", json.dumps(content).encode())
+    store.storage.write(f"{OLD}/LATEST", old.version.encode())
+    for key in store.storage.list(NEW):
         store.storage.delete(key)
     assert {key.split("/")[0] for key in store.storage.list("")} == {OLD}
-    return Store(store_root), ref
+    return Store(store_root), DatasetRef(NEW, old.version)
 
 
 def test_an_old_store_is_read(old_store):

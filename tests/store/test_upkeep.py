@@ -10,7 +10,8 @@ import pytest
 from audioae.errors import StoreError
 from audioae.store.artifacts import commit_artifact
 from audioae.store.dataset import Store
-from audioae.store.upkeep import prune, rollback
+from audioae.store.prune import prune
+from audioae.store.upkeep import rollback
 from tests.store.made import commit, rejects
 
 EVERYTHING = timedelta(seconds=-5)  # no object is too young to be deleted

@@ -1,0 +1,60 @@
+"""Where the objects of a dataset are: their keys, under the dataset's name or a former one.
+
+<root>/<dataset>/parts/<name>                immutable
+<root>/<dataset>/versions/<version>.json     written last, and only if absent
+<root>/<dataset>/LATEST                      replaced atomically
+<root>/<dataset>/quarantine/...              damaged objects, moved here by `audioae fsck --repair`
+"""
+
+from audioae.store.manifest import DatasetRef
+from audioae.store.schemas import names_of
+from audioae.store.storage import Entry, Storage
+
+
+class Layout:
+    """The keys of a store under one root: a folder, or `s3://bucket/prefix`."""
+
+    def __init__(self, root: str):
+        self.storage = Storage(root)
+        self.root = root
+
+    def part_key(self, dataset: str, name: str) -> str:
+        """The key of a part, by its name in a manifest."""
+        return self._key(dataset, f"parts/{name}")
+
+    def version_key(self, ref: DatasetRef) -> str:
+        """The key of a manifest."""
+        return self._key(ref.dataset, f"versions/{ref.version}.json")
+
+    def lost_key(self, ref: DatasetRef) -> str:
+        """The key of the manifest of a version whose parts are gone."""
+        return f"{ref.dataset}/lost/{ref.version}.json"
+
+    def latest_key(self, dataset: str) -> str:
+        """The key of LATEST."""
+        return self._key(dataset, "LATEST")
+
+    def list_parts(self, dataset: str) -> dict[str, Entry]:
+        """All parts of `dataset`, published or not, by their names in manifests."""
+        return self._list(dataset, "parts")
+
+    def list_manifests(self, dataset: str) -> dict[DatasetRef, Entry]:
+        """The manifests of `dataset`, readable or not, by version."""
+        entries = self._list(dataset, "versions").items()
+        return {DatasetRef(dataset, name.removesuffix(".json")): entry for name, entry in entries}
+
+    def _key(self, dataset: str, path: str) -> str:
+        """The key of an object of `dataset`; under a former name of the dataset if it exists only there."""
+        name, *former = names_of(dataset)
+        key = f"{name}/{path}"
+        if not former or self.storage.exists(key):
+            return key
+        return next((old for one in former if self.storage.exists(old := f"{one}/{path}")), key)
+
+    def _list(self, dataset: str, folder: str) -> dict[str, Entry]:
+        """What is in a folder of `dataset` under all of its names; the present name goes first."""
+        return {
+            key.removeprefix(f"{name}/{folder}/"): entry
+            for name in reversed(names_of(dataset))
+            for key, entry in self.storage.list(f"{name}/{folder}").items()
+        }

@@ -1,0 +1,68 @@
+"""An S3 bucket as a filesystem: its timeouts and retries, a missing bucket, and uploads that nobody finished.
+
+Conventions
+-----------
+- A connection that sends nothing for `TIMEOUT_S` is given up, and the call is tried again, `ATTEMPTS` times in all.
+- Listing and aborting unfinished uploads needs boto3 (pyarrow cannot); without it a bucket's lifecycle rule
+  `AbortIncompleteMultipartUpload` does the same.
+"""
+
+from datetime import datetime
+from urllib.parse import parse_qs, urlsplit
+
+from pyarrow import fs as pafs
+
+TIMEOUT_S = 10.0
+ATTEMPTS = 3
+
+
+def open_s3(uri: str) -> tuple[pafs.FileSystem, str]:
+    """The filesystem of a URI, and the path in it; on S3 with timeouts and retries."""
+    filesystem, path = pafs.FileSystem.from_uri(uri)
+    if not isinstance(filesystem, pafs.S3FileSystem):
+        return filesystem, path
+    (options,) = filesystem.__reduce__()[1]  # as given by the URI and the environment; pickling keeps no retries
+    options |= {"connect_timeout": TIMEOUT_S, "request_timeout": TIMEOUT_S}
+    return pafs.S3FileSystem(**options, retry_strategy=pafs.AwsStandardS3RetryStrategy(max_attempts=ATTEMPTS)), path
+
+
+def no_bucket(root: str, bucket: str) -> str:
+    """The message for a bucket that does not exist."""
+    return f"{root}: no bucket {bucket!r}; create it, or check its name, the endpoint and the region"
+
+
+def abort_uploads(root: str, oldest: datetime, *, dry_run: bool) -> list[str] | None:
+    """Abort the unfinished uploads below `root` that began before `oldest`; returns their keys, or None without boto3.
+
+    Parameters
+    ----------
+    root : str
+        `s3://bucket/prefix`, with its query.
+    oldest : datetime
+        Younger uploads may still be in progress.
+    dry_run : bool
+        Only list them.
+    """
+    try:
+        import boto3
+    except ImportError:
+        return None
+    parts = urlsplit(root)
+    query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    endpoint = query.get("endpoint_override")
+    client = boto3.client(
+        "s3",
+        endpoint_url=f"{query.get('scheme', 'https')}://{endpoint}" if endpoint else None,
+        region_name=query.get("region"),
+        aws_access_key_id=parts.username,
+        aws_secret_access_key=parts.password,
+    )
+    bucket, prefix = parts.netloc.rpartition("@")[2], parts.path.strip("/")
+    pages = client.get_paginator("list_multipart_uploads").paginate(
+        Bucket=bucket, Prefix=f"{prefix}/" if prefix else ""
+    )
+    old = [upload for page in pages for upload in page.get("Uploads", []) if upload["Initiated"] < oldest]
+    if not dry_run:
+        for upload in old:
+            client.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+    return [str(upload["Key"]).removeprefix(f"{prefix}/") for upload in old]

@@ -1,0 +1,204 @@
+"""Versions of datasets: publishing them, and finding those that are whole.
+
+Conventions
+-----------
+- A lookup (`latest`, `find`) counts a version only if it is whole: its manifest is sound, and every part is there with
+  the right size. What is damaged is skipped with a warning, so that one bad object never stops a run.
+- If LATEST is damaged or gone, or names such a version, the newest whole version takes its place.
+- Versions are ordered by the time in their manifests. Manifests of format 1 have none: they are older than all others,
+  and ordered by the time when their objects were written.
+"""
+
+import contextlib
+import logging
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cache
+
+from audioae.errors import DamageError, StoreError
+from audioae.store.latest import Latest, parse_latest
+from audioae.store.layout import Layout
+from audioae.store.manifest import DatasetRef, Manifest, Part, manifest_bytes, parse_manifest
+from audioae.store.schemas import DATASETS, names_of
+from audioae.store.storage import Entry
+
+_log = logging.getLogger(__name__)
+
+
+class Versions(Layout):
+    """The versions of all datasets of a store."""
+
+    def manifest(self, ref: DatasetRef) -> Manifest:
+        """The manifest of `ref`, also if its parts are gone.
+
+        Raises
+        ------
+        DamageError
+            If it does not exist or is damaged.
+        StoreError
+            If a newer audioae wrote it.
+        """
+        found = next((key for key in (self.version_key(ref), self.lost_key(ref)) if self.storage.exists(key)), None)
+        if found is None:
+            where = self.storage.locate(self.version_key(ref))
+            raise DamageError(f"{where}: no version {ref}; `audioae versions` lists all versions")
+        return self._parse(ref, found)
+
+    def _parse(self, ref: DatasetRef, key: str) -> Manifest:
+        where = self.storage.locate(key)
+        manifest = parse_manifest(self.storage.read(key), ref.version, where)
+        if manifest.dataset not in names_of(ref.dataset):
+            raise DamageError(f"{where}: it is a manifest of {manifest.dataset}; `audioae fsck --repair` sets it aside")
+        known = DATASETS[ref.dataset].version if ref.dataset in DATASETS else manifest.schema_version
+        if manifest.schema_version > known:
+            raise StoreError(
+                f"{where}: {ref.dataset} has schema version {manifest.schema_version}, this audioae reads up to "
+                f"{known}; upgrade audioae"
+            )
+        return manifest
+
+    def has_version(self, ref: DatasetRef) -> bool:
+        """Whether `ref` was published and is whole."""
+        return bool(self._whole([ref]))
+
+    def whole_versions(self, dataset: str) -> list[DatasetRef]:
+        """The versions that a lookup counts, newest first."""
+        return self._whole([ref for ref, *_ in self._history(dataset)])
+
+    def versions(self, dataset: str) -> list[tuple[DatasetRef, datetime]]:
+        """Every version with a sound manifest, and when it was published, newest first."""
+        return [(ref, time) for ref, _, time in self._history(dataset)]
+
+    def latest(self, dataset: str) -> DatasetRef | None:
+        """The current version of `dataset`; None if none was ever published, or none is whole."""
+        try:
+            ref = DatasetRef(dataset, self.read_latest(dataset).version)
+            if self.has_version(ref):
+                return ref
+            problem = f"{ref} is current, but not whole"
+        except DamageError as error:
+            problem = str(error)
+        whole = self.whole_versions(dataset)
+        if not whole:
+            self.storage.check_bucket()
+            return None
+        _warn(f"{problem}; {whole[0]} is used instead, `audioae fsck` says what is wrong")
+        return whole[0]
+
+    def require(self, dataset: str) -> DatasetRef:
+        """The current version of `dataset`. Raises `StoreError` if none was ever published, or none is whole."""
+        ref = self.latest(dataset)
+        if ref is None and self.list_manifests(dataset):
+            raise DamageError(
+                f"{self.storage.locate(dataset)}: no version of {dataset} is whole; `audioae fsck` says what is "
+                "wrong, `audioae fsck --repair` and a new run make it again"
+            )
+        if ref is None:
+            raise StoreError(
+                f"{self.storage.locate('')}: the store has no {dataset} yet; run the pipeline first "
+                "(`audioae run CONFIG`), or name the store with --store"
+            )
+        return ref
+
+    def find(self, dataset: str, recipe: str) -> DatasetRef | None:
+        """A whole version made by `recipe`, or None; the current version comes first."""
+        latest = self.latest(dataset)
+        if latest and self.manifest(latest).recipe == recipe:
+            return latest
+        made = self._whole([ref for ref, manifest, _ in self._history(dataset) if manifest.recipe == recipe])
+        return made[0] if made else None
+
+    # Publishing
+
+    def publish(self, manifest: Manifest, *, replace: bool = False) -> DatasetRef:
+        """Write the manifest, unless the version exists and is whole, and make it current unless a pin forbids it."""
+        ref = manifest.ref
+        if replace or not self.has_version(ref):
+            dated = manifest.model_copy(update={"published_at": self._now(ref.dataset)})
+            self.storage.write(self.version_key(ref), manifest_bytes(dated))
+        self.make_current(ref)
+        return ref
+
+    def give_up(self, ref: DatasetRef) -> None:
+        """No longer count `ref` as a version, because parts of it are gone; its manifest remains as a record."""
+        key = self.version_key(ref)
+        with contextlib.suppress(DamageError):  # a manifest that is damaged or missing records nothing
+            self._parse(ref, key)
+            self.storage.move(key, self.lost_key(ref))
+
+    def make_current(self, ref: DatasetRef) -> DatasetRef:
+        """Make `ref` the current version of its dataset, unless a rollback pinned another; returns the current one."""
+        dataset = ref.dataset
+        latest = self.pointer(dataset)
+        if latest and latest.pin and latest.version != ref.version:
+            pinned = DatasetRef(dataset, latest.version)
+            if self.manifest(ref).recipe in latest.pin.recipes and self.has_version(pinned):
+                _log.warning(
+                    f"{pinned} is pinned and stays current: {ref}, from the same inputs as before the rollback, does "
+                    f"not replace it; `audioae rollback {dataset} --release` ends that"
+                )
+                return pinned
+            _log.warning(f"{pinned} is no longer pinned: {ref} was made from other inputs and is current now")
+        if latest is None or latest.version != ref.version:
+            self.write_latest(dataset, Latest(ref.version))
+        return ref
+
+    def read_latest(self, dataset: str) -> Latest:
+        """The content of LATEST. Raises `DamageError` if it is missing or damaged."""
+        key = self.latest_key(dataset)
+        try:
+            return parse_latest(self.storage.read(key))
+        except ValueError as error:
+            raise DamageError(f"{self.storage.locate(key)} is damaged: {error}") from error
+
+    def write_latest(self, dataset: str, latest: Latest) -> None:
+        """Replace LATEST, under the present name of the dataset."""
+        self.storage.write(f"{dataset}/LATEST", latest.to_bytes())
+
+    def pointer(self, dataset: str) -> Latest | None:
+        """The content of LATEST, whether or not it names a whole version; None if it is missing or damaged."""
+        with contextlib.suppress(DamageError):
+            return self.read_latest(dataset)
+
+    # Helpers
+
+    def _history(self, dataset: str) -> list[tuple[DatasetRef, Manifest, datetime]]:
+        """Every sound manifest, newest first, with its time."""
+        found = []
+        for ref, entry in self.list_manifests(dataset).items():
+            try:
+                manifest = self._parse(ref, self.version_key(ref))
+            except DamageError as error:
+                _warn(f"skipped {ref}: {error}")
+                continue
+            found.append((ref, manifest, manifest.published_at or entry.time))
+        return sorted(found, key=lambda one: (one[1].published_at is not None, one[2], one[0]), reverse=True)
+
+    def _whole(self, refs: list[DatasetRef]) -> list[DatasetRef]:
+        """Those of several versions of one dataset that are whole.
+
+        Parts are listed after the manifests were read, so that what is published meanwhile is complete here.
+        """
+        sound = []
+        for ref in refs:
+            with contextlib.suppress(DamageError):
+                sound.append((ref, self._parse(ref, self.version_key(ref)).parts))
+        stored = self.list_parts(refs[0].dataset) if sound else {}
+        return [ref for ref, parts in sound if not missing_parts(parts, stored)]
+
+    def _now(self, dataset: str) -> datetime:
+        """The present, or just after the newest version if the clock was set back."""
+        newest = max((time for _, manifest, time in self._history(dataset) if manifest.published_at), default=None)
+        now = datetime.now(UTC)
+        return max(now, newest + timedelta(microseconds=1)) if newest else now
+
+
+def missing_parts(parts: Iterable[Part], stored: Mapping[str, Entry]) -> list[Part]:
+    """Those of the `parts` that are not `stored`, or not with the right size."""
+    return [part for part in parts if part.name not in stored or stored[part.name].size != part.bytes]
+
+
+@cache
+def _warn(message: str) -> None:
+    """Log a warning once per process."""
+    _log.warning(message)
