@@ -121,11 +121,19 @@ HEALTH = pa.schema(
         pa.field("distinct_fraction", pa.float32()),
         pa.field("quiet_fraction", pa.float32()),
         pa.field("tail_s", pa.float32()),
+        # version 3
+        pa.field("resyncs", pa.int32()),
+        pa.field("missing_s", pa.float32()),
     ]
 )
 
 REJECTS = pa.schema(
-    [_required(name, pa.string()) for name in ("track_id", "stage", "reason", "detail")],
+    [
+        *(_required(name, pa.string()) for name in ("track_id", "stage", "reason", "detail")),
+        # version 2
+        pa.field("attempts", pa.int32()),  # how often a reason of the moment was met; null for a reason of the file
+        pa.field("retry_at", pa.timestamp("us", "UTC")),  # until then the track is not tried again; null: never again
+    ]
 )
 
 EMBEDDINGS = pa.schema(
@@ -222,8 +230,8 @@ RESIDUES = pa.schema(
 DATASETS: dict[str, Dataset] = {
     "tracks": Dataset(2, TRACKS, added=tuple(TRACKS.names[TRACKS.names.index("duplicate_of") + 1 :])),
     "mels": Dataset(1, MELS),
-    "health": Dataset(2, HEALTH, added=tuple(HEALTH.names[HEALTH.names.index("hum_db") + 1 :])),
-    "rejects": Dataset(1, REJECTS),
+    "health": Dataset(3, HEALTH, added=tuple(HEALTH.names[HEALTH.names.index("hum_db") + 1 :])),
+    "rejects": Dataset(2, REJECTS, added=("attempts", "retry_at")),
     "embeddings": Dataset(1, EMBEDDINGS),
     "recommendations": Dataset(1, RECOMMENDATIONS, former_names=("coldstart",)),
     "findings": Dataset(1, FINDINGS),
