@@ -23,7 +23,7 @@ from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 from audioae.store.schemas import PLAYLISTS
 
-CODE = 1  # increment when the same index would give other playlists
+CODE = 2  # increment when the same index would give other playlists
 
 
 def publish_playlists(

@@ -8,7 +8,7 @@ import pytest
 from audioae.errors import SearchError
 from audioae.playlists.options import Curve, PlaylistOptions
 from audioae.playlists.pool import POOL, corridor, make_problem
-from audioae.playlists.rules import directions
+from audioae.playlists.rules import Problem, directions, lookahead_cost
 from audioae.playlists.walk import make_playlist
 from tests.playlists.made import made_tracks
 
@@ -62,3 +62,48 @@ def test_direction_of_a_curve_changes_at_waypoints():
     )
     turn = sorted(problem.fixed)[1]
     assert directions(problem, "tempo").tolist() == [1.0] * turn + [-1.0] * (8 - turn)
+
+
+def problem_of_five(options: PlaylistOptions) -> Problem:
+    """Playlists of four of five tracks, from track 0 to track 1."""
+    return Problem(
+        step=np.zeros((5, 5)),
+        far=np.zeros((4, 5)),
+        fixed={0: 0, 3: 1},
+        group=np.arange(5),
+        artist=np.array([0, 1, 0, 2, 1]),
+        duration_s=np.array([200.0, 200.0, 100.0, 300.0, 160.0]),
+        values={"tempo": np.array([100.0, 130.0, 90.0, 110.0, 140.0])},
+        options=options,
+    )
+
+
+FREE = {"n": 4, "artist_window": 1, "max_per_artist": None}
+TEMPO = {**FREE, "tempo": Curve(monotone=True, max_step=15)}
+
+
+@pytest.mark.parametrize(
+    ("beginning", "options", "expected"),
+    [
+        ([0], FREE, [0, 0, 0, 0, 0]),
+        # 130: a step of 30; 90: downwards, and too far from 130 for two steps; 140: a step of 40, and beyond 130.
+        # The last term: 2 (share of the way - share of the steps)^2 if the curve is ahead.
+        ([0], TEMPO, [0, 1e4 + 2 * (2 / 3) ** 2, 1.5e4, 0, 1.5e4 + 2]),
+        # One step is left: only 110 (with a step of 10 before and 20 after) is out of reach and not a violation yet.
+        ([0, 0], TEMPO, [0.5e4, 1e4 + 2 / 9, 1.5e4, 0.5e4, 1.5e4 + 2 * (2 / 3) ** 2]),
+        ([0], {**FREE, "artist_window": 3}, [2e4, 2e4, 2e4, 0, 2e4]),  # artist 0 just before, artist 1 two after
+        ([0, 3], {**FREE, "artist_window": 3}, [2e4, 2e4, 2e4, 2e4, 2e4]),
+        ([0, 3], {**FREE, "artist_window": 2}, [0, 2e4, 0, 2e4, 2e4]),
+        ([0, 2], {**FREE, "max_per_artist": 2}, [3e4, 0, 3e4, 0, 0]),
+        ([0, 3], {**FREE, "max_per_artist": 1}, [3e4, 3e4, 3e4, 3e4, 3e4]),  # artist 1 is that of the last track
+        # After two of four tracks, 350 s are on pace, and 20 s are tolerated.
+        (
+            [0],
+            {**FREE, "n": None, "duration_s": 700, "tolerance_s": 20},
+            [0.1 * (off / 192) ** 2 for off in (30, 30, 30, 130, 0)],
+        ),
+    ],
+)
+def test_costs_of_what_must_follow_by_hand(beginning: list[int], options: dict, expected: list[float]):
+    cost = lookahead_cost(problem_of_five(PlaylistOptions(**options)), np.array([beginning]))
+    assert np.broadcast_to(cost, (1, 5))[0] == pytest.approx(expected)
