@@ -21,6 +21,16 @@ Listing = dict[str, list[Any]]
 Claim = Literal["track_id", "title", "artist", "album", "label", "split", "year", "added_at"]
 CLAIMS: tuple[Claim, ...] = ("track_id", "title", "artist", "album", "label", "split", "year", "added_at")
 
+MANIFEST_SUFFIXES = (".csv", ".tsv", ".jsonl", ".csv.gz", ".tsv.gz", ".jsonl.gz", ".parquet")
+_MANIFEST = "a manifest: .csv, .tsv, .jsonl (each also .gz) or .parquet"
+_INSTEAD = {
+    **dict.fromkeys((".m3u", ".m3u8", ".pls", ".xspf", ".cue"), "A playlist: name the folder of its files"),
+    **dict.fromkeys((".xls", ".xlsx", ".ods", ".numbers"), "A spreadsheet: save it as CSV (UTF-8)"),
+    **dict.fromkeys((".zip", ".tar", ".tgz", ".7z", ".rar", ".gz", ".bz2", ".xz", ".zst"), "An archive: unpack it"),
+    ".json": "Write one object per line, and call the file .jsonl",
+    ".txt": "Call a list of paths .csv, with `path` as its first line",
+    ".ndjson": "Call it .jsonl",
+}
 _OF_MANIFESTS = ("columns", "root", "path_template", "id_width", "where", "header_rows")
 _OF_FOLDERS = ("video", "exclude")
 
@@ -28,7 +38,7 @@ _OF_FOLDERS = ("video", "exclude")
 class CatalogConfig(Config):
     """Where the tracks are. For examples, see configs/catalog/.
 
-    source : a folder, whose files' tags are read; or a .csv, .tsv or .parquet manifest.
+    source : a folder, whose files' tags are read; or a manifest (.csv, .tsv, .jsonl, each also .gz, or .parquet).
     extensions : the file name extensions of audio, in a folder; default: all that the decoders read.
     video : in a folder, also take the sound of video files.
     exclude : in a folder, globs of what is left out, such as ["Podcasts", "*/Demos/*.wav"]; see `catalog.exclusion`.
@@ -66,7 +76,7 @@ class CatalogConfig(Config):
 
     @property
     def is_manifest(self) -> bool:
-        return self.source.lower().endswith((".csv", ".tsv", ".parquet"))
+        return self.source.lower().endswith(MANIFEST_SUFFIXES)
 
     @property
     def suffixes(self) -> tuple[str, ...]:
@@ -102,9 +112,7 @@ class CatalogConfig(Config):
     def _check_kind(self) -> "CatalogConfig":
         wrong = [name for name in _OF_MANIFESTS if name in self.model_fields_set]
         if wrong and not self.is_manifest:
-            raise ValueError(
-                f"{', '.join(wrong)}: only for a manifest, but {self.source} is not a .csv, .tsv or .parquet file"
-            )
+            raise ValueError(f"{', '.join(wrong)}: only for a manifest, but {self.source} is not {_MANIFEST}")
         if self.is_manifest and (wrong := [name for name in _OF_FOLDERS if name in self.model_fields_set]):
             raise ValueError(f"{', '.join(wrong)}: only for a folder, but {self.source} is a manifest; use where")
         if self.is_manifest and self.label_from == "folder":
@@ -116,10 +124,16 @@ def require_source(config: CatalogConfig) -> str:
     """The absolute path of `config.source`. Raises `ConfigError` if there is no such folder or manifest."""
     path = os.path.abspath(os.path.expanduser(config.source))
     if config.is_manifest and not os.path.isfile(path):
-        raise ConfigError(f"catalog.source: file not found: {path}. Expected a .csv, .tsv or .parquet manifest.")
+        raise ConfigError(f"catalog.source: file not found: {path}. Expected {_MANIFEST}.")
+    if not config.is_manifest and os.path.isfile(path):
+        suffix = os.path.splitext(path)[1].lower()
+        instead = _INSTEAD.get(suffix, "A file of audio: name its folder" if suffix in config.suffixes else "")
+        raise ConfigError(
+            f"catalog.source: {path} is a file that is not read ({suffix or 'no suffix'}). "
+            f"{instead and instead + '. '}Expected a folder of audio files, or {_MANIFEST}."
+        )
     if not config.is_manifest and not os.path.isdir(path):
         raise ConfigError(
-            f"catalog.source: folder not found: {path}. "
-            "Expected a folder of audio files, or a .csv, .tsv or .parquet manifest."
+            f"catalog.source: folder not found: {path}. Expected a folder of audio files, or {_MANIFEST}."
         )
     return path

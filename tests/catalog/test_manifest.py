@@ -1,6 +1,10 @@
 """A catalog from a manifest: mapped columns, the layouts of known data sets, and faults of a manifest."""
 
 import csv
+import gzip
+import json
+import logging
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -139,6 +143,33 @@ class TestManifest:
         assert (b["title"], b["year"], b["label"]) == ("b", None, None)
         assert b["added_at"].timestamp() == pytest.approx((audio / "audio" / "b.wav").stat().st_mtime, abs=1e-5)
 
+    def test_a_doubled_column_that_is_not_used_is_no_error(self, audio):
+        manifest = write_csv(audio / "m.csv", "path,note,label,note,,", "audio/a.wav,1,x,2,,")
+        assert [row["label"] for row in scan_rows(manifest)] == ["x"]
+        doubled = pa.Table.from_arrays([pa.array(["audio/a.wav"]), pa.array([1]), pa.array([2])], ["path", "n", "n"])
+        pq.write_table(doubled, audio / "m.parquet")
+        assert len(scan_rows(audio / "m.parquet")) == 1
+        with pytest.raises(ConfigError, match=r"columns.title: .*the columns 2 and 3 are both called 'n'"):
+            scan_rows(audio / "m.parquet", columns={"title": "n"})
+
+    def test_lists_and_structs_of_parquet(self, audio):
+        table = pa.table(
+            {
+                "path": ["audio/a.wav", "audio/b.wav", "audio/c.wav"],
+                "label": [["Jazz", "unknown", "Funk"], [], None],
+                "by": [{"name": ["A", "B"]}, {"name": ["VA"]}, None],
+                "title": [["One", "Two"], None, [None]],
+            }
+        )
+        pq.write_table(table, audio / "m.parquet")
+        a, b, c = scan_rows(audio / "m.parquet", columns={"artist": "by.name"})
+        assert (a["label"], a["genres"], a["artist"], a["artists"]) == ("Jazz", ["Jazz", "Funk"], "A", ["A", "B"])
+        assert [row["title"] for row in (a, b, c)] == ["One", "b", "c"]
+        for row in (b, c):
+            assert [row[name] for name in ("label", "genres", "artist", "artists")] == [None] * 4
+        (row,) = scan_rows(audio / "m.parquet", where={"label": "Funk"})
+        assert row["uri"] == a["uri"]
+
     def test_tags_do_not_override_a_manifest(self, audio):
         file = FLAC(write(audio / "audio" / "d.flac"))
         file.update({"title": "Tag", "artist": "Tag", "genre": "Tag"})
@@ -152,7 +183,7 @@ class TestManifest:
         assert [row["track_id"] for row in scan_rows(manifest, id_width=3)] == ["002", "001"]
 
     def test_a_repeated_path_is_skipped_with_a_warning(self, audio, caplog):
-        manifest = write_csv(audio / "m.csv", "path,label", "audio/a.wav,x", "audio/b.wav,y", "audio//a.wav,z")
+        manifest = write_csv(audio / "m.csv", "path,label", "audio/a.wav,x", "audio/b.wav,y", "audio//a.wav,x")
         assert [row["label"] for row in scan_rows(manifest)] == ["x", "y"]
         assert "skipped 1 rows that repeat a path, such as " in caplog.text
 
@@ -174,6 +205,49 @@ class TestManifest:
         assert again["content_hash"].null_count == 0
 
 
+class TestFormats:
+    ROWS = (["path", "label"], ["audio/a.wav", "Rock, or so"], ["audio/b.wav", "Jazz"])
+
+    def text(self, delimiter: str) -> str:
+        return "\n".join(
+            delimiter.join(f'"{cell}"' if delimiter in cell else cell for cell in row) for row in self.ROWS
+        )
+
+    @pytest.mark.parametrize(
+        ("name", "delimiter", "said"),
+        [
+            ("m.csv", ",", None),
+            ("m.csv", ";", "its cells are separated by semicolons"),
+            ("m.csv", "\t", "its cells are separated by tabs"),
+            ("m.csv", "|", "its cells are separated by bars"),
+            ("m.tsv", "\t", None),
+            ("m.tsv", ",", "its cells are separated by commas"),
+            ("m.CSV.gz", ";", "its cells are separated by semicolons"),
+            ("m.tsv.gz", "\t", None),
+        ],
+    )
+    def test_the_delimiter_is_found_and_said(self, audio, caplog, name, delimiter, said):
+        text = self.text(delimiter).encode()
+        (audio / name).write_bytes(gzip.compress(text) if name.endswith("gz") else text)
+        with caplog.at_level(logging.INFO):
+            rows = scan_rows(audio / name)
+        assert [(row["title"], row["label"]) for row in rows] == [("a", "Rock, or so"), ("b", "Jazz")]
+        assert said in caplog.text if said else "separated" not in caplog.text
+
+    @pytest.mark.parametrize("name", ["m.jsonl", "m.jsonl.gz"])
+    def test_json_lines(self, audio, name):
+        rows = [
+            {"path": "audio/a.wav", "label": ["Jazz", "Funk"], "by": {"name": "A"}, "year": 1999, "extra": None},
+            {"path": "audio/b.wav", "title": "B", "year": 2001.0, "label": "n/a"},
+        ]
+        text = "\n".join(map(json.dumps, rows)).encode()
+        (audio / name).write_bytes(gzip.compress(text) if name.endswith("gz") else text)
+        a, b = scan_rows(audio / name, columns={"artist": "by.name"})
+        names = ("title", "artist", "label", "genres", "year")
+        assert [a[name] for name in names] == ["a", "A", "Jazz", ["Jazz", "Funk"], 1999]
+        assert [b[name] for name in names] == ["B", None, None, None, 2001]
+
+
 class TestErrors:
     @pytest.mark.parametrize(
         ("rows", "options", "message"),
@@ -188,6 +262,17 @@ class TestErrors:
             (["path", "x/a.wav", "x/b.wav"], {}, r"none of its 2 files can be read, for example .*set catalog.root to"),
             (["path,track_id", "a.wav,7", "b.wav,7"], {}, r"duplicate track_id '7': .*a.wav and .*b.wav"),
             (["path,track_id", "a.wav,7", "b.wav,"], {}, r"no track_id for .*b.wav"),
+            (
+                ["path,label,artist,label", "a.wav,x,A,y"],
+                {},
+                r"columns.label: .*: the columns 2 and 4 are both called 'label'; rename one",
+            ),
+            (
+                ["path,label", "a.wav,x", "b.wav,y", "./a.wav,z"],
+                {},
+                r"two rows of .*/a.wav differ: label is 'x' in row 1 and 'z' in row 3; keep one of them",
+            ),
+            (["path,track_id", "a.wav,1", "a.wav,2"], {}, r"track_id is '1' in row 1 and '2' in row 2"),
             (["path,added_at", "a.wav,yesterday"], {}, r"added_at: .*got 'yesterday', wanted 2026-01-31"),
             (
                 ["path,s", "a.wav,x"],
@@ -211,6 +296,13 @@ class TestErrors:
         [
             ("m.csv", "path\né.wav\n".encode("latin-1"), r"not UTF-8 at byte 5; save it as UTF-8"),
             ("m.parquet", b"path\na.wav\n", r"not a Parquet file"),
+            ("m.csv.gz", b"path\na.wav\n", r"not a whole gzip file: Not a gzipped file"),
+            ("m.csv.gz", gzip.compress(b"path\n" + os.urandom(999))[:500], r"not a whole gzip file: Compressed file"),
+            ("m.tsv.gz", gzip.compress("path\né.wav\n".encode("latin-1")), r"not UTF-8 at byte 5; save it as UTF-8"),
+            ("m.jsonl", b'{"path": "a.wav"}\n{"path": \n', r"line 2 is not JSON"),
+            ("m.jsonl", b'\n["a.wav"]\n', r"line 2 is a list; wanted one object per line"),
+            ("m.jsonl", b"\n", r"the manifest has no rows"),
+            ("m.jsonl", b"[" * 100_000, r"line 1 is not JSON"),
         ],
     )
     def test_content_of_another_format_is_an_error(self, tmp_path, name, content, message):
@@ -219,5 +311,5 @@ class TestErrors:
             scan_rows(tmp_path / name)
 
     def test_a_missing_manifest_is_an_error(self, tmp_path):
-        with pytest.raises(ConfigError, match=r"catalog.source: file not found: .*/m.csv. Expected a .csv"):
+        with pytest.raises(ConfigError, match=r"catalog.source: file not found: .*/m.csv. Expected a manifest: .csv"):
             scan_rows(tmp_path / "m.csv")

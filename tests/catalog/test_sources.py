@@ -1,12 +1,13 @@
 """The config of a source, and the files of a folder: order, hidden files, links, and faults of a folder."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from audioae.catalog.folder import list_folder
-from audioae.catalog.sources import CatalogConfig
+from audioae.catalog.sources import CatalogConfig, require_source
 from audioae.config import parse_config
 from audioae.errors import ConfigError
 from tests.catalog.made import scan_rows, write
@@ -53,6 +54,25 @@ def test_an_unreadable_folder_is_skipped_with_a_warning(tmp_path: Path, caplog: 
 def test_a_missing_folder_is_an_error(tmp_path: Path):
     with pytest.raises(ConfigError, match=r"folder not found: .*/nowhere\. Expected a folder of audio files"):
         list_folder(CatalogConfig(source=str(tmp_path / "nowhere")))
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("list.m3u8", "A playlist: name the folder of its files"),
+        ("list.M3U", "A playlist: name the folder of its files"),
+        ("tracks.xlsx", "A spreadsheet: save it as CSV"),
+        ("tracks.json", "Write one object per line, and call the file .jsonl"),
+        ("tracks.txt", "Call a list of paths .csv, with `path` as its first line"),
+        ("music.zip", "An archive: unpack it"),
+        ("song.mp3", "A file of audio: name its folder"),
+        ("tracks", "Expected a folder of audio files, or a manifest: .csv, .tsv, .jsonl"),
+    ],
+)
+def test_a_file_that_is_no_manifest_is_refused_by_name(tmp_path: Path, name: str, advice: str):
+    (tmp_path / name).touch()
+    with pytest.raises(ConfigError, match=rf"{re.escape(name)} is a file that is not read .*{re.escape(advice)}"):
+        require_source(CatalogConfig(source=str(tmp_path / name)))
 
 
 def test_an_empty_folder_is_an_error(tmp_path: Path):
