@@ -11,6 +11,7 @@ Conventions
 import os
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 import pyarrow as pa
 
@@ -22,6 +23,15 @@ def displayed(path: str) -> str:
     (True, 'café.mp3')
     """
     return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def address_of(path: str) -> str:
+    """How a playlist names a file: its path, or a `file:` address where the path is not UTF-8.
+
+    >>> address_of("/a/café.mp3"), address_of(os.fsdecode(b"/a/caf\\xe9.mp3"))
+    ('/a/café.mp3', 'file:///a/caf%E9.mp3')
+    """
+    return path if bytes_of(path) is None else f"file://{quote(os.fsencode(path))}"
 
 
 def bytes_of(path: str) -> bytes | None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Set
 import numpy as np
 
 from audioae.audio.workers import imap_killable
+from audioae.catalog.paths import displayed
 from audioae.errors import AudioError
 from audioae.evaluation.track_audio import TrackAudio, analyze_track
 from audioae.library.generation import Generation
@@ -45,14 +46,14 @@ def analyze_tracks(
     """
     config = library.mels_config
     items = (
-        (row, (uri, config.clips, config.decode, estimate, row in previews)) for row, uri in enumerate(tracks.uris)
+        (row, (path, config.clips, config.decode, estimate, row in previews)) for row, path in enumerate(tracks.paths)
     )
     audio: dict[int, TrackAudio] = {}
     failures = []
     results = imap_killable(analyze_track, items, workers=workers.n, timeout_s=workers.timeout_s)
     for row, (_, result) in enumerate(results):
         if isinstance(result, AudioError):
-            failures.append(f"{tracks.uris[row]}: {result}")
+            failures.append(f"{displayed(tracks.paths[row])}: {result}")
         else:
             audio[row] = result
         progress("audio", row + 1, tracks.metadata.n)

@@ -24,6 +24,7 @@ import pyarrow.compute as pc
 from audioae.audio.extract import Extracted
 from audioae.audio.perturbations import ORIGINAL, PERTURBATIONS, extract_versions
 from audioae.audio.workers import imap_killable
+from audioae.catalog.paths import path_of
 from audioae.errors import AudioError, EvaluationError
 from audioae.library.generation import Generation
 from audioae.library.track_metadata import check_vectors, make_metadata
@@ -196,7 +197,7 @@ def _versions(
     """Yield the versions of each sampled track, in order; a track without any has an `AudioError` as `ORIGINAL`."""
     config, timeout_s = library.mels_config, workers.timeout_s * (1 + len(PERTURBATIONS))
     with tempfile.TemporaryDirectory(prefix="audioae-versions-") as folder:
-        items = ((i, (track["uri"], folder, config.clips, config.decode)) for i, track in enumerate(sample.tracks))
+        items = ((i, (path_of(track), folder, config.clips, config.decode)) for i, track in enumerate(sample.tracks))
         results = imap_killable(extract_versions, items, workers=workers.n, timeout_s=timeout_s)
         for track, (i, result) in zip(sample.tracks, results, strict=True):
             if isinstance(result, AudioError):
@@ -208,7 +209,7 @@ def _versions(
 
 def _has_changed(track: Mapping[str, Any]) -> bool:
     """Whether the file is missing, or its size differs from the catalog's."""
-    path = Path(track["uri"])
+    path = Path(path_of(track))
     return not path.is_file() or path.stat().st_size != track["size_bytes"]
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc  # its functions are made at import
 
+from audioae.catalog.paths import displayed
 from audioae.errors import SearchError
 from audioae.library.columns import Cells, one_chunk
 from audioae.library.records import Track
@@ -65,6 +66,7 @@ class Lookup:
 
     def find_row(self, query: str) -> int:
         """As `find`, but returns the catalog row."""
+        query = displayed(query)
         if (row := self._ids.row_of(query)) >= 0:
             return row
         for rows in self._candidates(query):

@@ -9,6 +9,9 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
+from pathlib import Path
+
+from audioae.catalog.paths import bytes_of, displayed, path_of
 
 
 class Record(Mapping[str, object]):
@@ -68,4 +71,10 @@ class Track(Record):
         >>> Track(uri="/music/a.mp3").path
         '/music/a.mp3'
         """
-        return os.fsdecode(self.path_bytes) if self.path_bytes else str(self.uri)
+        return path_of(self)
+
+
+def outside_track(path: str | Path) -> Track:
+    """The record of an audio file that is not in the catalog."""
+    whole = os.path.abspath(path)
+    return Track(uri=displayed(whole), path_bytes=bytes_of(whole), title=displayed(Path(path).stem))

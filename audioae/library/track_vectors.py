@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from audioae.catalog.paths import paths_of
 from audioae.errors import EvaluationError
 from audioae.library.track_metadata import Target, TrackMetadata, check_vectors
 from audioae.pipeline.index import read_embeddings
@@ -39,8 +40,8 @@ class TrackVectors:
     vectors : np.ndarray, shape (n, d), float32, rows of length 1
     metadata : TrackMetadata
     titles : sequence of str
-    uris : sequence of str
-        Empty if the location of the audio is unknown.
+    paths : sequence of str
+        The files to open; empty if the location of the audio is unknown.
     omitted : tuple of str
         A sentence for each group of tracks that was left out.
     """
@@ -49,7 +50,7 @@ class TrackVectors:
     vectors: np.ndarray
     metadata: TrackMetadata
     titles: Sequence[str]
-    uris: Sequence[str] = ()
+    paths: Sequence[str] = ()
     omitted: tuple[str, ...] = ()
 
 
@@ -64,7 +65,8 @@ def vectors_from_store(store: Store, embeddings: DatasetRef, max_tracks: int | N
     table = read_embeddings(store, embeddings)
     order = pc.array_sort_indices(table.track_ids).take(pa.array(evenly_spaced(len(table), max_tracks)))
     ids = table.track_ids.take(order)
-    catalog = store.read(store.manifest(embeddings).parent("tracks"), ["track_id", "uri", "title", *COLUMNS])
+    columns = ["track_id", "uri", "path_bytes", "title", *COLUMNS]
+    catalog = store.read(store.manifest(embeddings).parent("tracks"), columns)
     rows = pc.index_in(ids, value_set=catalog["track_id"])
     if rows.null_count:
         missing = ids.filter(rows.is_null()).slice(0, 5).to_pylist()
@@ -75,14 +77,13 @@ def vectors_from_store(store: Store, embeddings: DatasetRef, max_tracks: int | N
     catalog = catalog.take(rows)
     labels, artists, albums, folds = (_known(catalog[name]) for name in COLUMNS)
     metadata = TrackMetadata(ids.to_numpy(zero_copy_only=False).astype(str), labels, artists, albums, folds)
-    uris = catalog["uri"].to_pylist()
-    titles = zip(catalog["title"].to_pylist(), uris, strict=True)
+    titles = zip(catalog["title"].to_pylist(), catalog["uri"].to_pylist(), strict=True)
     return TrackVectors(
         str(embeddings),
         check_vectors(table.embeddings[order.to_numpy()], metadata.ids, str(embeddings)),
         metadata,
         [title or Path(uri).stem for title, uri in titles],
-        uris,
+        paths_of(catalog),
         sampled(len(ids), len(table)),
     )
 
@@ -108,7 +109,7 @@ def take(tracks: TrackVectors, rows: np.ndarray) -> TrackVectors:
         vectors=tracks.vectors[rows],
         metadata=kept,
         titles=[tracks.titles[i] for i in rows],
-        uris=[tracks.uris[i] for i in rows] if len(tracks.uris) else (),
+        paths=[tracks.paths[i] for i in rows] if len(tracks.paths) else (),
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from audioae.catalog.paths import displayed
 from audioae.errors import EvaluationError
 from audioae.library.track_metadata import Target
 from audioae.library.track_vectors import TrackVectors
@@ -75,8 +76,8 @@ def _read_matched(path: str, tracks: TrackVectors) -> tuple[pa.Table, np.ndarray
         known = tracks.metadata.ids.tolist()
     elif "path" in names:
         folder = Path(path).resolve().parent
-        keys = [str((folder / str(value)).resolve()) for value in table["path"].to_pylist()]
-        known = [str(Path(uri).resolve()) for uri in tracks.uris]
+        keys = [displayed(str((folder / str(value)).resolve())) for value in table["path"].to_pylist()]
+        known = [displayed(str(Path(path).resolve())) for path in tracks.paths]
     else:
         raise EvaluationError(f"{path}: got columns {', '.join(names)}; wanted track_id or path among them")
     matches = pc.index_in(pa.array(keys, pa.string()), value_set=pa.array(known, pa.string()))

@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc  # its functions are made at import
 import pyarrow.parquet as pq
 
+from audioae.catalog.paths import path_of
 from audioae.config import parse_config
 from audioae.errors import AudioError
 from audioae.pipeline.config import MelsConfig, Workers
@@ -118,9 +119,9 @@ def read_fingerprints(store: Store, embeddings: DatasetRef, track_ids: Iterable[
     config = parse_config(MelsConfig, manifest.config["mels"], where=str(embeddings))
     stored = iter_stored_clips(store, tracks, config, shards_of(store, tracks, wanted))
     fingerprints = {track_id: fingerprint_clips(clips.codes, clips.starts_s) for track_id, clips in stored}
-    table = store.read(tracks, ["track_id", "uri"])
+    table = store.read(tracks, ["track_id", "uri", "path_bytes"])
     missing = table.filter(pc.is_in(table["track_id"], value_set=pa.array(wanted - fingerprints.keys(), pa.string())))
-    files = ((row["track_id"], (row["uri"], config.clips, config.decode)) for row in missing.to_pylist())
+    files = ((row["track_id"], (path_of(row), config.clips, config.decode)) for row in missing.to_pylist())
     workers = Workers()
     for track_id, result in imap_killable(extract, files, workers=workers.n, timeout_s=workers.timeout_s):
         if not isinstance(result, AudioError):

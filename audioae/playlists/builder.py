@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from audioae.catalog.paths import address_of
 from audioae.errors import SearchError
 from audioae.library.duplicates import SHOWN, known_copies, substitutes
 from audioae.library.filters import Filters, matching
@@ -193,4 +194,5 @@ class Playlists:
             "step": float(playlist.steps[position - 1]) if position else None,
             "off_path": float(playlist.off_path[position]),
             "waypoint": position in playlist.waypoints,
+            "address": address_of(self.vectors.paths[row]),
         }

@@ -61,7 +61,7 @@ def _m3u8(name: str, entries: Sequence[Mapping[str, Any]]) -> str:
     for entry in entries:
         seconds = -1 if entry["duration_s"] is None else round(entry["duration_s"])
         title = " - ".join(_one_line(entry[key]) for key in ("artist", "title") if entry[key])
-        lines += [f"#EXTINF:{seconds},{title}", entry["uri"]]
+        lines += [f"#EXTINF:{seconds},{title}", entry.get("address") or entry["uri"]]
     return "\n".join(lines) + "\n"
 
 

@@ -41,7 +41,7 @@ def preview_path(library: Generation, waypoints: Sequence[Track], n: int = 7) ->
     if n < 2 or len(waypoints) < 2:
         raise SearchError(f"latent preview: got {n} points and {len(waypoints)} waypoints, wanted 2 or more of each")
     config = library.mels_config
-    codes = [extract(str(track.uri), config.clips, config.decode).codes for track in waypoints]
+    codes = [extract(track.path, config.clips, config.decode).codes for track in waypoints]
     pooled = np.stack([library.embedder.embed(of_track)[0].mean(axis=0) for of_track in codes])
     lengths = np.maximum(np.linalg.norm(pooled, axis=1), 1e-12)
     units = pooled / lengths[:, None]

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from audioae.catalog.paths import displayed
 from audioae.errors import AudioError
 from audioae.library.generation import Generation
 from audioae.library.track_vectors import TrackVectors
@@ -106,9 +107,8 @@ class TrackValues:
         tempos |= new
         usable = list(analyzed if options.seamless else tempos)
         if lost := [row for row in waypoints if row not in usable]:
-            raise AudioError(
-                "unreadable", f"{self._vectors.uris[lost[0]]}: the audio of this waypoint is missing; restore the file"
-            )
+            path = displayed(self._vectors.paths[lost[0]])
+            raise AudioError("unreadable", f"{path}: the audio of this waypoint is missing; restore the file")
         allowed = np.zeros(len(tracks.allowed), bool)
         allowed[usable] = tracks.allowed[usable]
         values = dict(tracks.values)
@@ -125,13 +125,13 @@ class TrackValues:
         from audioae.audio.workers import imap_killable
         from audioae.playlists.edges import analyze_edges
 
-        config, uris = self._library.mels_config, self._vectors.uris
-        items = ((int(row), (uris[row], config.clips, config.decode)) for row in rows)
+        config, paths = self._library.mels_config, self._vectors.paths
+        items = ((int(row), (paths[row], config.clips, config.decode)) for row in rows)
         analyzed, failures = {}, []
         results = imap_killable(analyze_edges, items, workers=self._workers.n, timeout_s=self._workers.timeout_s)
         for row, (_, result) in zip(rows.tolist(), results, strict=True):
             if isinstance(result, AudioError):
-                failures.append(f"{uris[row]}: {result}")
+                failures.append(f"{displayed(paths[row])}: {result}")
             else:
                 analyzed[row] = result
             self._progress("analyzing audio", len(analyzed) + len(failures), len(rows))

@@ -18,7 +18,7 @@ import numpy as np
 from audioae.errors import SearchError
 from audioae.library.duplicates import Copies, known_copies, rows_with_copies
 from audioae.library.generation import Generation
-from audioae.library.records import Track
+from audioae.library.records import Track, outside_track
 from audioae.library.track_vectors import TrackVectors, vectors_from_store
 from audioae.library.vector_files import read_table
 from audioae.recommend.config import HALF_LIFE_DAYS
@@ -136,7 +136,7 @@ class Recommender:
         except SearchError:
             if not Path(query).is_file():
                 raise
-            track = Track(uri=str(Path(query).absolute()), title=Path(query).stem)
+            track = outside_track(query)
             embedding = self.library.embed_file(query)
         else:
             embedding = self.library.embedding_of(track)

@@ -19,6 +19,7 @@ import pyarrow as pa
 from audioae.audio.excerpt import Excerpt, excerpt
 from audioae.audio.mel import decode_mel
 from audioae.audio.workers import imap_killable
+from audioae.catalog.paths import path_of
 from audioae.errors import AudioError
 from audioae.library.generation import Generation
 from audioae.pages.shell import Key, PageTrack
@@ -29,7 +30,7 @@ from audioae.progress import Progress
 MAX_EXCERPTS = 600
 MAX_SHARDS = 16  # to read stored mels from; each shard is read as a whole
 
-COLUMNS = ("track_id", "uri", "title", "artist", "label", "shard")
+COLUMNS = ("track_id", "uri", "path_bytes", "title", "artist", "label", "shard")
 
 
 @dataclass(frozen=True)
@@ -72,10 +73,10 @@ class PageTracks:
             self.key(self._ids[row])
 
     def metadata(self, track_id: str) -> Mapping[str, Any]:
-        """uri, title, artist, label and shard; a track that is not in the catalog has its ID as title."""
+        """uri, path_bytes, title, artist, label and shard; a track that is not in the catalog has its ID as title."""
         i = self._catalog_row.get(track_id)
         if i is None:
-            return {"title": track_id, "uri": "", "artist": "", "label": "", "shard": None}
+            return {"title": track_id, "uri": "", "path_bytes": None, "artist": "", "label": "", "shard": None}
         row = {name: self._columns[name][i].as_py() for name in COLUMNS}
         return {**row, "title": row["title"] or Path(row["uri"]).stem}
 
@@ -101,15 +102,15 @@ class PageTracks:
         """Excerpts of the first `MAX_EXCERPTS` keys, and a sentence on those whose audio cannot be read."""
         known = {key: request for key, request in self._requests.items() if request.track_id in self._catalog_row}
         chosen = dict(list(known.items())[:MAX_EXCERPTS])
-        uris = {key: self.metadata(request.track_id)["uri"] for key, request in chosen.items()}
-        items = ((key, (uris[key], chosen[key].start_s, library.mels_config.clips)) for key in chosen)
+        rows = {key: self.metadata(request.track_id) for key, request in chosen.items()}
+        items = ((key, (path_of(rows[key]), chosen[key].start_s, library.mels_config.clips)) for key in chosen)
         excerpts: dict[Key, Excerpt] = {}
         failures: dict[Key, str] = {}
         results = imap_killable(excerpt, items, workers=workers.n, timeout_s=workers.timeout_s)
         for done, (item, result) in enumerate(results, 1):
             key: Key = item  # type: ignore[assignment]  # one of `chosen`
             if isinstance(result, AudioError):
-                failures[key] = f"{uris[key]}: {result}"
+                failures[key] = f"{rows[key]['uri']}: {result}"
             else:
                 excerpts[key] = result
             progress("audio", done, len(chosen))

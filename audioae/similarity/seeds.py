@@ -17,7 +17,7 @@ import numpy as np
 
 from audioae.errors import SearchError
 from audioae.library.generation import Generation
-from audioae.library.records import Track
+from audioae.library.records import Track, outside_track
 
 if TYPE_CHECKING:
     from audioae.audio.extract import Extracted
@@ -94,7 +94,7 @@ def _from_file(library: Generation, path: Path, weight: float) -> Resolved:
     extracted = library.extract_file(path)
     embedding = library.embed_codes(extracted.codes)
     groups = _recordings(library, embedding, extracted)
-    return Resolved(Track(uri=str(path.absolute()), title=path.stem), embedding, weight, groups)
+    return Resolved(outside_track(path), embedding, weight, groups)
 
 
 def _recordings(library: Generation, embedding: np.ndarray, extracted: "Extracted") -> set[int]:

@@ -1,5 +1,8 @@
 """A text names a track by ID, uri, whole title or a part of it, in this order."""
 
+import os
+from datetime import UTC, datetime
+
 import pyarrow as pa
 import pytest
 
@@ -52,3 +55,12 @@ def test_finds_the_first_track_with_the_same_bytes(lookup: Lookup):
 def test_row_of_an_id(lookup: Lookup):
     assert (lookup.row_of("t4"), lookup.row_of("Night")) == (4, -1)
     assert lookup.rows_of(["t2", "nothing"]).tolist() == [2, -1]
+
+
+def test_a_query_that_is_not_utf8_is_compared_as_it_is_displayed():
+    row = {"track_id": "a", "uri": "/caf\\xe9.mp3", "path_bytes": b"/caf\xe9.mp3", "title": "caf\\xe9", "shard": 0}
+    row["added_at"] = datetime(2026, 1, 1, tzinfo=UTC)
+    lookup = Lookup(pa.Table.from_pylist([row], schema=DATASETS["tracks"].schema), "tracks@1")
+    assert lookup.find(os.fsdecode(b"/caf\xe9.mp3")).track_id == "a"
+    with pytest.raises(SearchError, match=r"no track 'no\\\\xe9'"):
+        lookup.find(os.fsdecode(b"no\xe9"))

@@ -29,7 +29,7 @@ def test_reads_vectors_and_metadata_of_a_store(tmp_path, tracks):
     assert tracks.metadata.albums.tolist() == [""] * N
     assert tracks.metadata.folds.tolist() == [str(i % 3) for i in range(N)]
     assert list(tracks.titles[:2]) == ["000", "Song 1"], "a track without a title is named after its file"
-    assert list(tracks.uris) == [str(tmp_path / "audio" / f"{i}.wav") for i in IDS]
+    assert list(tracks.paths) == [str(tmp_path / "audio" / f"{i}.wav") for i in IDS]
     assert tracks.omitted == ()
 
 
@@ -71,10 +71,10 @@ def test_take_keeps_metadata_and_vectors_together(tracks):
     assert some.metadata.targets["tempo"].values.tolist() == [70.0, 0.0, 30.0]
     assert some.metadata.targets["tempo"].source == "truth.csv"
     assert list(some.titles) == ["Song 7", "000", "Song 3"]
-    assert [Path(uri).stem for uri in some.uris] == ["007", "000", "003"]
+    assert [Path(uri).stem for uri in some.paths] == ["007", "000", "003"]
     assert some.name == tracks.name
     without = take(TrackVectors("x", UNIT, make_metadata(IDS), IDS), rows)
-    assert (len(without.uris), list(without.titles)) == (0, ["007", "000", "003"])
+    assert (len(without.paths), list(without.titles)) == (0, ["007", "000", "003"])
     with pytest.raises(EvaluationError, match="got 1 tracks"):
         take(tracks, rows[:1])
 

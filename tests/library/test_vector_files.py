@@ -22,7 +22,7 @@ def test_reads_vectors_and_metadata_of_a_parquet_file(tmp_path):
     assert tracks.metadata.artists.tolist() == [*[f"x{i // 2}" for i in range(N - 1)], ""]
     assert tracks.metadata.folds.tolist() == ["train", "test"] * 6
     assert list(tracks.titles) == [*[f"Song {i}" for i in range(N - 1)], "011"]
-    assert (list(tracks.uris), tracks.omitted) == ([], ())
+    assert (list(tracks.paths), tracks.omitted) == ([], ())
 
 
 def test_reads_an_npz_file_with_the_other_names(tmp_path):

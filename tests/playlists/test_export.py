@@ -3,9 +3,11 @@
 import csv
 import io
 import json
+import os
 
 import pytest
 
+from audioae.catalog.paths import address_of
 from audioae.errors import SearchError
 from audioae.playlists.export import COLUMNS, export_playlist
 
@@ -26,6 +28,12 @@ def test_m3u8_has_two_lines_per_track():
         "#EXTINF:-1,Two Lines, and a comma",
         "/music/a b.mp3",
     ]
+
+
+def test_a_name_that_is_not_utf8_has_an_address_in_m3u8():
+    entry = ENTRY | {"uri": "/music/caf\\xe9.mp3", "address": address_of(os.fsdecode(b"/music/caf\xe9.mp3"))}
+    text = export_playlist({"name": "a", "entries": [entry]}, "m3u8")
+    assert text.splitlines()[3] == "file:///music/caf%E9.mp3"
 
 
 def test_csv_and_json_can_be_read_back():

@@ -83,7 +83,7 @@ def test_missing_audio_of_a_waypoint_is_an_error(writable: Store, ids: list[str]
     playlists = Playlists(library)
     uris = ["/nowhere/" + track_id for track_id in ids]
     playlists.__dict__["vectors"] = Playlists(Library(writable)).vectors
-    object.__setattr__(playlists.vectors, "uris", uris)
+    object.__setattr__(playlists.vectors, "paths", uris)
     options = PlaylistOptions(n=5, tempo=Curve(max_step=500), **NO_ARTIST_RULES)
     with pytest.raises(AudioaeError, match="the audio of this waypoint is missing"):
         playlists.make([ids[0], ids[1]], options)

@@ -16,6 +16,7 @@ import numpy as np
 from audioae.audio.extract import Extracted
 from audioae.audio.health import HEALTH_COLUMNS
 from audioae.audio.workers import imap_killable
+from audioae.catalog.paths import path_of
 from audioae.errors import AudioError
 from audioae.library.generation import Generation
 from audioae.model.embedder import pool_track
@@ -69,7 +70,7 @@ def read_evidence(library: Generation) -> Evidence:
     health = {row["track_id"]: row for row in library.store.read(health_ref).to_pylist()}
     columns = ["track_id", "reconstruction_error", "spread"]
     embedded = {row["track_id"]: row for row in library.store.read(library.embeddings_ref, columns).to_pylist()}
-    catalog = library.tracks.select(["track_id", "uri", "artist", "label", "shard"]).to_pylist()
+    catalog = library.tracks.select(["track_id", "uri", "path_bytes", "artist", "label", "shard"]).to_pylist()
     tracks = [row for row in catalog if row["track_id"] in health and row["track_id"] in embedded]
     return Evidence(tracks, _columns([health[t["track_id"]] | embedded[t["track_id"]] for t in tracks]))
 
@@ -91,7 +92,7 @@ def make_versions(
     rows, track, kinds, failures = [], [], [], []
     with tempfile.TemporaryDirectory(prefix="audioae-faults-") as folder:
         items = (
-            (row, (evidence.tracks[row]["uri"], folder, clips, library.mels_config.decode, versions))
+            (row, (path_of(evidence.tracks[row]), folder, clips, library.mels_config.decode, versions))
             for row, versions in names.items()
         )
         timeout_s = workers.timeout_s * (2 + n_faults)

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc  # its functions are made at import
 
 from audioae.audio.workers import imap_killable
+from audioae.catalog.paths import paths_of
 from audioae.config import fingerprint
 from audioae.errors import AudioError
 from audioae.library.generation import Generation
@@ -52,9 +53,9 @@ def measure_artifacts(
     shards = _shards(library, track_ids, max_sections)
     new = {name: tracks for name, tracks in shards.items() if name not in stored}
     items = (
-        (row["track_id"], (row["uri"], max_sections))
+        (track_id, (path, max_sections))
         for tracks in new.values()
-        for row in tracks.select(["track_id", "uri"]).to_pylist()
+        for track_id, path in zip(tracks["track_id"].to_pylist(), paths_of(tracks), strict=True)
     )
     results = imap_killable(track_artifacts, items, workers=workers.n, timeout_s=workers.timeout_s)
     by_track: dict[str, np.ndarray] = {}

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from audioae.audio.workers import imap_killable
+from audioae.catalog.paths import displayed
 from audioae.errors import AudioError
 from audioae.library.generation import Generation
 from audioae.model.torchscript_decoder import WaveformDecoder
@@ -36,7 +37,7 @@ def resynthesize(
     ----------
     library : Generation
         Its model is one of the decoders.
-    sample : sequence of (uri, group)
+    sample : sequence of (path, group)
         The tracks. An example refers to its track by the position in this sequence.
     decoders : mapping of family to WaveformDecoder
         The user's decoders.
@@ -49,11 +50,11 @@ def resynthesize(
     """
     failed: list[str] = []
     excerpts: dict[int, SourceAudio] = {}
-    files = ((track, (uri, config.excerpt_s)) for track, (uri, _) in enumerate(sample))
+    files = ((track, (path, config.excerpt_s)) for track, (path, _) in enumerate(sample))
     results = imap_killable(read_source, files, workers=workers.n, timeout_s=workers.timeout_s)
     for track, (_, result) in enumerate(results):
         if isinstance(result, AudioError):
-            failed.append(f"{sample[track][0]}: {result}")
+            failed.append(f"{displayed(sample[track][0])}: {result}")
         else:
             excerpts[track] = result
     items = (
@@ -64,7 +65,7 @@ def resynthesize(
     results = imap_killable(resynthesized_artifacts, items, workers=workers.n, timeout_s=_PATIENCE * workers.timeout_s)
     for done, (track, (_, result)) in enumerate(zip(excerpts, results, strict=True)):
         if isinstance(result, AudioError):
-            failed.append(f"{sample[track][0]}: {result}")
+            failed.append(f"{displayed(sample[track][0])}: {result}")
         else:
             rows += [(artifacts[len(EXTENT) :], track, family, version) for family, version, artifacts in result]
         progress("resynthesizing tracks", done + 1, len(excerpts))

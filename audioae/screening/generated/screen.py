@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from audioae.audio.perturbations import ORIGINAL
+from audioae.catalog.paths import path_of
 from audioae.library.generation import Generation
 from audioae.model.torchscript_decoder import WaveformDecoder
 from audioae.pipeline.config import Workers
@@ -55,9 +56,9 @@ def screen_generated(library: Generation, config: GeneratedConfig, workers: Work
         If one of `config.decoders` cannot be loaded (before anything is decoded), or fails on a waveform.
     """
     decoders = load_decoders(config.decoders)
-    ids, uris, group = eligible(library)
+    ids, paths, group = eligible(library)
     artifacts, omitted = measure_artifacts(library, ids, config.max_sections, workers, progress)
-    sample = [(uris[row], str(group[row])) for row in choose_sample(artifacts, group, config)]
+    sample = [(paths[row], str(group[row])) for row in choose_sample(artifacts, group, config)]
     if len(sample) < MIN_TRACKS or len({artist for _, artist in sample}) < N_FOLDS:
         return _no_answers(ids, sample, omitted)
     examples, failures = resynthesize(library, sample, decoders, VERSIONS, config, workers, progress)
@@ -76,13 +77,13 @@ def load_decoders(paths: Sequence[str]) -> dict[str, WaveformDecoder]:
 
 
 def eligible(library: Generation) -> tuple[np.ndarray, list[str], np.ndarray]:
-    """track_id, uri and group (the artist, or the track itself) of the tracks that are neither rejected nor copies."""
+    """track_id, path and group (the artist, or the track itself) of the tracks that are neither rejected nor copies."""
     rejected = set(library.store.read(library.rejects_ref, ["track_id"])["track_id"].to_pylist())
-    rows = library.tracks.select(["track_id", "uri", "artist", "duplicate_of"]).to_pylist()
+    rows = library.tracks.select(["track_id", "uri", "path_bytes", "artist", "duplicate_of"]).to_pylist()
     rows = [row for row in rows if not row["duplicate_of"] and row["track_id"] not in rejected]
     ids = np.array([row["track_id"] for row in rows], object)
     group = np.array([row["artist"] or row["track_id"] for row in rows], object)
-    return ids, [row["uri"] for row in rows], group
+    return ids, [path_of(row) for row in rows], group
 
 
 def choose_sample(artifacts: np.ndarray, group: np.ndarray, config: GeneratedConfig) -> list[int]:
