@@ -17,6 +17,7 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import reduce
 
 import pyarrow as pa
 import pyarrow.compute as pc  # its functions are generated at import
@@ -70,10 +71,11 @@ def check_losses(config: CatalogConfig, known: pa.Table, scanned: pa.Table, know
 def _lost(config: CatalogConfig, known: pa.Table, scanned: pa.Table) -> list[str]:
     """The paths of the lost tracks."""
     present = scanned.filter(pc.is_valid(scanned["content_hash"]))
-    kept = pc.is_in(known["track_id"], value_set=present["track_id"].combine_chunks())
-    for name in ("content_hash", "audio_hash"):
-        hashes = present[name].drop_null().combine_chunks()
-        kept = pc.or_(kept, pc.is_in(known[name], value_set=hashes))
+    same = [
+        pc.is_in(known[name], value_set=present[name].drop_null().combine_chunks())
+        for name in ("track_id", "uri", "content_hash", "audio_hash")
+    ]
+    kept = reduce(pc.or_, same)
     paths = paths_of(known.filter(pc.invert(kept)))
     return paths if config.is_manifest else [path for path in paths if not _is_left_out(config, path)]
 

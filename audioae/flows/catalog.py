@@ -1,5 +1,6 @@
 """Flow catalog: scan the source and publish `tracks`."""
 
+import logging
 from pathlib import Path
 
 from prefect import flow
@@ -19,6 +20,7 @@ def catalog(config_path: str, overrides: list[str] | None = None) -> str:
     from audioae.store.dataset import Store
 
     config = read_settings("catalog", config_path, overrides)
+    logging.getLogger("audioae.catalog").setLevel(logging.INFO)  # what was left out
     if config.synth:
         synthesize(Path(config.catalog.source), config.synth, log_progress("tracks synthesized"))
     store = Store(config.store)
