@@ -26,13 +26,15 @@ class RunConfig(Config):
 
     `workers` is the number of decoding processes per machine (null: one per core). `runner: dask` distributes groups of
     shards over the cluster at `dask_address`, or over a local cluster of `workers` processes. A file that takes longer
-    than `decode_timeout_s` to decode is rejected.
+    than `decode_timeout_s` to decode is rejected. Without PREFECT_API_URL, a private Prefect server may take
+    `server_start_s` to come up.
     """
 
     runner: Literal["local", "dask"] = "local"
     workers: int | None = Field(default=None, ge=1)
     dask_address: str | None = None
     decode_timeout_s: float = Field(default=60.0, gt=0)
+    server_start_s: float = Field(default=120.0, gt=0)
     max_tasks: int = Field(default=900, ge=1, le=1000)
     tensorboard: str | None = None
 

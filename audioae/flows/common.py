@@ -6,7 +6,7 @@ own caching and result storage stay off.
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from prefect import Task, get_run_logger
@@ -15,6 +15,7 @@ from prefect.futures import wait
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from audioae.errors import AudioaeError, ConfigError
+from audioae.flows.position import POSITION
 from audioae.pipeline.shards import group_shards
 from audioae.progress import Progress
 from audioae.settings import RunConfig
@@ -30,16 +31,21 @@ class LoggedProgress(Protocol):
     def __call__(self, done: int, total: int, note: str = "") -> None: ...
 
 
-def map_groups(run: RunConfig, task: Task, shards: Sequence[int], **parameters: Any) -> None:
-    """Run `task(shards=group, **parameters)` for groups of shards; raises the first error after all have ended."""
-    groups = group_shards(list(shards), min(LOCAL_GROUPS, run.max_tasks) if run.runner == "local" else run.max_tasks)
-    if not groups:
-        return
-    with task_runner(run) as runner:
-        futures = [runner.submit(task, parameters={"shards": group, **parameters}) for group in groups]
-        wait(list(futures))
-    for future in futures:
-        future.result()
+def map_groups(run: RunConfig, task: Task, pending: Callable[[], Sequence[int]], **parameters: Any) -> int:
+    """Run `task(shards=group, **parameters)` for groups of the shards that `pending` gives; returns their number.
+
+    Raises the first error after all groups have ended. A run that is stopped asks `pending` again, to say what is done.
+    """
+    shards = list(pending())
+    POSITION.count(lambda: f"{len(shards) - len(pending()):,} of {len(shards):,} shards done")
+    groups = group_shards(shards, min(LOCAL_GROUPS, run.max_tasks) if run.runner == "local" else run.max_tasks)
+    if groups:
+        with task_runner(run) as runner:
+            futures = [runner.submit(task, parameters={"shards": group, **parameters}) for group in groups]
+            wait(list(futures))
+        for future in futures:
+            future.result()
+    return len(shards)
 
 
 def task_runner(run: RunConfig) -> TaskRunner:
@@ -67,6 +73,7 @@ def log_progress(unit: str) -> LoggedProgress:
     last = [start, -1]
 
     def log(done: int, total: int, note: str = "") -> None:
+        POSITION.advance(done, total, unit)
         now = time.monotonic()
         if done == last[1] or (now - last[0] < SECONDS_BETWEEN_LOGS and done < total):
             return

@@ -1,5 +1,7 @@
 """Flow embed: one 128-d embedding per track."""
 
+from functools import partial
+
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
@@ -31,9 +33,11 @@ def embed(
     store = Store(config.store)
     tracks_ref = DatasetRef.parse(tracks) if tracks else store.require("tracks")
     model_ref = DatasetRef.parse(model) if model else store.require("model")
-    pending = pending_embeddings(store, config.mels, tracks_ref, model_ref)
-    map_groups(config.run, embed_shards, pending, config=config, tracks=str(tracks_ref), model=str(model_ref))
+    pending = partial(pending_embeddings, store, config.mels, tracks_ref, model_ref)
+    computed = map_groups(
+        config.run, embed_shards, pending, config=config, tracks=str(tracks_ref), model=str(model_ref)
+    )
     ref = commit_embeddings(store, config.mels, tracks_ref, model_ref, max_reject_rate=config.max_reject_rate)
-    sums = {"tracks": store.manifest(ref).rows, "model": model_ref, "shards computed": len(pending)}
+    sums = {"tracks": store.manifest(ref).rows, "model": model_ref, "shards computed": computed}
     publish_artifact("embed", str(ref), sums)
     return str(ref)

@@ -20,7 +20,9 @@ from audioae.config import load_config
 from audioae.config_files import find_config
 from audioae.errors import AudioaeError, ConfigError
 from audioae.extras import explain_missing
+from audioae.flows.position import POSITION
 from audioae.flows.stages import FLOWS
+from audioae.flows.stopping import ends_at_a_signal, in_a_thread
 from audioae.settings import PipelineConfig
 
 Section = TypeVar("Section")
@@ -68,22 +70,26 @@ def require_section(section: Section | None, name: str, config_path: str) -> Sec
 
 
 def start(flow: str, config_path: str, overrides: Sequence[str] = ()) -> str:
-    """Run a flow (a key of `stages.FLOWS`) and return the version that it published, as `name@version`."""
-    read_settings(flow, config_path, overrides)
+    """Run a flow (a key of `stages.FLOWS`) and return the version that it published, as `name@version`.
 
-    from prefect.settings import (
-        PREFECT_SERVER_ANALYTICS_ENABLED,
-        PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
-        temporary_settings,
-    )
+    SIGINT and SIGTERM end the process (`flows.stopping`).
 
-    for name in ("prefect.flow_runs", "prefect.task_runs"):
-        logging.getLogger(name).addFilter(_is_not_ours)
-    run = getattr(importlib.import_module(f"audioae.flows.{flow}"), flow)
-    with temporary_settings(
-        {PREFECT_SERVER_ANALYTICS_ENABLED: False, PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: 120}
-    ):
-        return run(config_path, list(overrides))
+    Raises
+    ------
+    ConfigError
+        If the config is wrong (`read_settings`), or there is no Prefect server to report to (`flows.server`).
+    """
+    config = read_settings(flow, config_path, overrides)
+    POSITION.begin(flow)
+    with ends_at_a_signal():
+        from audioae.flows.server import prefect_server
+
+        for name in ("prefect.flow_runs", "prefect.task_runs"):
+            logging.getLogger(name).addFilter(POSITION)
+            logging.getLogger(name).addFilter(_is_wanted)
+        run = getattr(importlib.import_module(f"audioae.flows.{flow}"), flow)
+        with prefect_server(config.run.server_start_s):
+            return in_a_thread(run, config_path, list(overrides))
 
 
 def main(flow: str) -> None:
@@ -114,6 +120,9 @@ def main(flow: str) -> None:
         sys.exit(message)
 
 
-def _is_not_ours(record: logging.LogRecord) -> bool:
-    """Drop Prefect's tracebacks of errors that the command explains in one message."""
-    return not (record.exc_info and isinstance(record.exc_info[1], AudioaeError))
+def _is_wanted(record: logging.LogRecord) -> bool:
+    """Drop Prefect's tracebacks of errors that the command explains in one message, and links to a UI that is off."""
+    from audioae.flows.server import is_private
+
+    ours = record.exc_info and isinstance(record.exc_info[1], AudioaeError)
+    return not (ours or (is_private() and record.getMessage().startswith("View at http")))

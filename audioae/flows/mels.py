@@ -1,5 +1,7 @@
 """Flow mels: decode the catalog once into clips, evidence and rejects."""
 
+from functools import partial
+
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
@@ -27,8 +29,8 @@ def mels(config_path: str, overrides: list[str] | None = None, tracks: str | Non
     config = read_settings("mels", config_path, overrides)
     store = Store(config.store)
     tracks_ref = DatasetRef.parse(tracks) if tracks else store.require("tracks")
-    pending = pending_mels(store, config.mels, tracks_ref)
-    map_groups(config.run, decode_shards, pending, config=config, tracks=str(tracks_ref))
+    pending = partial(pending_mels, store, config.mels, tracks_ref)
+    computed = map_groups(config.run, decode_shards, pending, config=config, tracks=str(tracks_ref))
     ref = commit_mels(store, config.mels, tracks_ref, max_reject_rate=config.max_reject_rate)
     manifest = store.manifest(ref)
     rejected = store.manifest(manifest.parent("rejects")).rows
@@ -36,7 +38,7 @@ def mels(config_path: str, overrides: list[str] | None = None, tracks: str | Non
         "clips": manifest.rows,
         "rejected tracks": rejected,
         "shards": len(manifest.parts),
-        "computed": len(pending),
+        "computed": computed,
     }
     publish_artifact("mels", str(ref), sums)
     return str(ref)
