@@ -62,5 +62,5 @@ class Library(Generation):
 
 def open_library(store: str, *, index: str | None = None) -> Library:
     """See `audioae.open`."""
-    opened = Store(store)
+    opened = Store(store, verify=False)
     return Library(opened, DatasetRef.parse(index) if index else opened.require("index"))

@@ -13,7 +13,8 @@ from typing import Annotated
 import typer
 
 from audioae import __version__
-from audioae.cli import evaluate, files, findings, playlist, recommend, report, run, similar, store
+from audioae.cli import evaluate, files, findings, fsck, playlist, recommend, report, run, similar, store
+from audioae.cli.show import safe
 from audioae.errors import AudioaeError
 from audioae.extras import explain_missing
 
@@ -59,6 +60,7 @@ app.command("files")(files.files)
 app.command("versions")(store.versions)
 app.command("rollback")(store.rollback)
 app.command("prune")(store.prune)
+app.command("fsck")(fsck.fsck)
 
 
 def main() -> None:
@@ -66,7 +68,7 @@ def main() -> None:
     try:
         app()
     except AudioaeError as error:
-        sys.exit(f"{type(error).__name__}: {error}")
+        sys.exit(safe(f"{type(error).__name__}: {error}"))
     except ModuleNotFoundError as error:
         command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
         if not (message := explain_missing(error, f"audioae {command}".strip())):

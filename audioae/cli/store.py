@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from audioae.cli.show import JsonOption, StoreOption, open_store, plain, rows_table, show
+from audioae.errors import StoreError
 
 
 def coverage(store: StoreOption = "data", as_json: JsonOption = False) -> None:
@@ -69,32 +70,25 @@ def export_embeddings(
 
 def versions(
     verify: Annotated[
-        bool, typer.Option("--verify", help="Check the hash of every part of the current versions.")
+        bool, typer.Option("--verify", help="Hash every part of the current versions; `audioae fsck` hashes all.")
     ] = False,
     store: StoreOption = "data",
     as_json: JsonOption = False,
 ) -> None:
-    """List every published version, newest first; * marks the current one."""
-    from audioae.store.upkeep import ON_REQUEST, PUBLISHED
+    """List every published version, newest first; * marks the current one.
+
+    The note says `pinned` where a rollback holds a version, and `not whole` where parts of it are gone.
+    """
+    from audioae.store.fsck import verify_current
+    from audioae.store.upkeep import EVERY, list_versions
 
     opened = open_store(store)
-    rows = []
-    for dataset in (*PUBLISHED, *ON_REQUEST):
-        current = opened.latest(dataset)
-        for ref, time in opened.versions(dataset):
-            manifest = opened.manifest(ref)
-            n_bytes = sum(part.bytes for part in manifest.parts)
-            row = {
-                "ref": str(ref),
-                "current": "*" if ref == current else "",
-                "written": time.isoformat(timespec="seconds"),
-            }
-            rows.append({**row, "rows": manifest.rows, "parts": len(manifest.parts), "MB": round(n_bytes / 1e6, 2)})
-        if verify and current:
-            opened.verify(current)
+    rows = [row for dataset in EVERY for row in list_versions(opened, dataset)]
     if not rows:
         opened.require("tracks")
-    columns = ("ref", "current", "written", "rows", "parts", "MB")
+    if verify:
+        verify_current(opened)
+    columns = ("ref", "current", "published", "rows", "parts", "MB", "note")
     verified = ["every part verified"] if verify else []
     show(as_json, rows, [rows_table(rows, columns, opened.storage.locate("")), *verified])
 
@@ -102,19 +96,33 @@ def versions(
 def rollback(
     dataset: Annotated[str, typer.Argument(help="A dataset, such as index, embeddings or model.")],
     version: Annotated[str | None, typer.Argument(help="The version to go back to; default: the previous one.")] = None,
+    release: Annotated[
+        bool, typer.Option("--release", help="End an earlier rollback: the next run makes the newest version current.")
+    ] = False,
     store: StoreOption = "data",
     as_json: JsonOption = False,
 ) -> None:
-    """Make an earlier version of a dataset current again.
+    """Make an earlier version of a dataset current again, and pin it.
 
-    Nothing is deleted. Warning: the next pipeline run makes the newest version current again; pause the schedule first.
+    Nothing is deleted. Runs that repeat what you rolled back leave the pinned version current; a run with other inputs
+    (new tracks, other settings) that publishes a newer version ends the pin. `audioae versions` shows it.
 
-    `audioae rollback index` undoes a bad publication: every answer comes from the index and the versions behind it.
+    \b
+    Examples:
+      audioae rollback index             undo a bad publication: every answer comes from the index and its ancestors
+      audioae rollback index --release   let the next run make the newest index current
     """
+    from audioae.store.upkeep import release as end
     from audioae.store.upkeep import rollback as move
 
-    ref = move(open_store(store), dataset, version)
-    show(as_json, {"current": str(ref)}, [f"{dataset} is now {ref}"])
+    if release and version:
+        raise StoreError(f"--release takes no version, got {version!r}; it ends the pin of {dataset}")
+    opened = open_store(store)
+    ref = end(opened, dataset) if release else move(opened, dataset, version)
+    pointer = opened.pointer(dataset)
+    pinned = bool(pointer and pointer.pin)
+    state = "pinned" if pinned else "not pinned: the next run makes the newest version current"
+    show(as_json, {"current": str(ref), "pinned": pinned}, [f"{dataset} is now {ref}, {state}"])
 
 
 def prune(
@@ -126,7 +134,11 @@ def prune(
     store: StoreOption = "data",
     as_json: JsonOption = False,
 ) -> None:
-    """Delete old versions, and the parts that no remaining version needs."""
+    """Delete old versions, and the parts that no remaining version needs.
+
+    Versions that were current within --grace-hours are kept: whoever opened one has that long to finish. Unfinished
+    files and uploads of killed runs are deleted when they are older than that.
+    """
     from datetime import timedelta
 
     from audioae.store.prune import prune as remove

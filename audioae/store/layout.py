@@ -43,6 +43,12 @@ class Layout:
         entries = self._list(dataset, "versions").items()
         return {DatasetRef(dataset, name.removesuffix(".json")): entry for name, entry in entries}
 
+    def manifest_keys(self, dataset: str) -> list[tuple[DatasetRef, str]]:
+        """Every manifest, also those of versions whose parts are gone, by version and key."""
+        refs = [(ref, self.version_key(ref)) for ref in self.list_manifests(dataset)]
+        lost = self.storage.list(f"{dataset}/lost")
+        return refs + [(DatasetRef(dataset, key.rsplit("/", 1)[1].removesuffix(".json")), key) for key in lost]
+
     def _key(self, dataset: str, path: str) -> str:
         """The key of an object of `dataset`; under a former name of the dataset if it exists only there."""
         name, *former = names_of(dataset)

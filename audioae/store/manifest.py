@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from audioae.config import Config, fingerprint
 from audioae.errors import DamageError, StoreError
@@ -125,5 +125,8 @@ def parse_manifest(stored: bytes, version: str, where: str) -> Manifest:
         if manifest.version != version:
             raise ValueError(f"its content belongs to the version {manifest.version}")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DamageError(f"{where}: the manifest is damaged ({error}); {remedy}") from error
+        problem = error
+        if isinstance(error, ValidationError):
+            problem = ", ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise DamageError(f"{where}: the manifest is damaged ({problem}); {remedy}") from error
     return manifest

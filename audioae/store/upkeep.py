@@ -1,4 +1,6 @@
-"""Upkeep of a store: roll back to an earlier version, and release a rollback."""
+"""Upkeep of a store: list its versions, roll back to an earlier one, and release a rollback."""
+
+from typing import Any
 
 from audioae.errors import DamageError, StoreError
 from audioae.store.dataset import Store
@@ -53,6 +55,27 @@ def release(store: Store, dataset: str) -> DatasetRef:
         raise StoreError(f"{current} is not pinned, so there is nothing to release; `audioae versions` shows pins")
     store.write_latest(dataset, Latest(current.version))
     return current
+
+
+def list_versions(store: Store, dataset: str) -> list[dict[str, Any]]:
+    """One row per version, newest first: what it is, when it was published, its size, and what to know about it."""
+    current, pointer, whole = store.latest(dataset), store.pointer(dataset), store.whole_versions(dataset)
+    rows = []
+    for ref, time in store.versions(dataset):
+        manifest = store.manifest(ref)
+        pinned = pointer is not None and pointer.pin is not None and ref == current
+        rows.append(
+            {
+                "ref": str(ref),
+                "current": "*" if ref == current else "",
+                "published": time.isoformat(timespec="seconds"),
+                "rows": manifest.rows,
+                "parts": len(manifest.parts),
+                "MB": round(sum(part.bytes for part in manifest.parts) / 1e6, 2),
+                "note": "pinned" if pinned else "" if ref in whole else "not whole: see `audioae fsck`",
+            }
+        )
+    return rows
 
 
 def _check_name(dataset: str) -> None:

@@ -42,9 +42,10 @@ class Versions(Layout):
         if found is None:
             where = self.storage.locate(self.version_key(ref))
             raise DamageError(f"{where}: no version {ref}; `audioae versions` lists all versions")
-        return self._parse(ref, found)
+        return self.parse(ref, found)
 
-    def _parse(self, ref: DatasetRef, key: str) -> Manifest:
+    def parse(self, ref: DatasetRef, key: str) -> Manifest:
+        """The manifest under `key`, as that of `ref`; see `manifest`."""
         where = self.storage.locate(key)
         manifest = parse_manifest(self.storage.read(key), ref.version, where)
         if manifest.dataset not in names_of(ref.dataset):
@@ -123,7 +124,7 @@ class Versions(Layout):
         """No longer count `ref` as a version, because parts of it are gone; its manifest remains as a record."""
         key = self.version_key(ref)
         with contextlib.suppress(DamageError):  # a manifest that is damaged or missing records nothing
-            self._parse(ref, key)
+            self.parse(ref, key)
             self.storage.move(key, self.lost_key(ref))
 
     def make_current(self, ref: DatasetRef) -> DatasetRef:
@@ -132,7 +133,7 @@ class Versions(Layout):
         latest = self.pointer(dataset)
         if latest and latest.pin and latest.version != ref.version:
             pinned = DatasetRef(dataset, latest.version)
-            if self.manifest(ref).recipe in latest.pin.recipes and self.has_version(pinned):
+            if latest.pin.holds(self.manifest(ref).recipe) and self.has_version(pinned):
                 _log.warning(
                     f"{pinned} is pinned and stays current: {ref}, from the same inputs as before the rollback, does "
                     f"not replace it; `audioae rollback {dataset} --release` ends that"
@@ -167,7 +168,7 @@ class Versions(Layout):
         found = []
         for ref, entry in self.list_manifests(dataset).items():
             try:
-                manifest = self._parse(ref, self.version_key(ref))
+                manifest = self.parse(ref, self.version_key(ref))
             except DamageError as error:
                 _warn(f"skipped {ref}: {error}")
                 continue
@@ -182,7 +183,7 @@ class Versions(Layout):
         sound = []
         for ref in refs:
             with contextlib.suppress(DamageError):
-                sound.append((ref, self._parse(ref, self.version_key(ref)).parts))
+                sound.append((ref, self.parse(ref, self.version_key(ref)).parts))
         stored = self.list_parts(refs[0].dataset) if sound else {}
         return [ref for ref, parts in sound if not missing_parts(parts, stored)]
 
