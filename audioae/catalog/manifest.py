@@ -48,7 +48,7 @@ def read_manifest(config: CatalogConfig) -> Listing:
     elif "path" not in claims:
         _column(columns, "path", "columns.path", manifest)
     root = os.path.abspath(os.path.expanduser(config.root)) if config.root else os.path.dirname(manifest)
-    listing = _without_repeats({**claims, "path": _absolute(claims["path"], root, manifest)}, rows, manifest)
+    listing = _without_repeats({**claims, "path": _absolute(claims["path"], root, config)}, rows, manifest)
     below = os.path.join(root, "")
     listing["relative"] = [path.removeprefix(below).replace(os.sep, "/") for path in listing["path"]]
     if "track_id" in listing:
@@ -103,9 +103,22 @@ def _fill(template: str, claims: Listing, i: int, manifest: str) -> str:
         ) from None
 
 
-def _absolute(paths: Sequence[str | None], root: str, manifest: str) -> list[str]:
+def _absolute(paths: Sequence[str | None], root: str, config: CatalogConfig) -> list[str]:
     if empty := [i + 1 for i, path in enumerate(paths) if not path]:
-        raise ConfigError(f"catalog.source: {manifest}: {len(empty)} rows without a path, the first is row {empty[0]}")
+        raise ConfigError(
+            f"catalog.source: {config.source}: {len(empty)} rows without a path, the first is row {empty[0]}"
+        )
+    below = os.path.join(root, "")
+    outside = [
+        path
+        for path in paths
+        if path and not os.path.isabs(path) and not os.path.normpath(below + path).startswith(below)
+    ]
+    if outside and not config.follow_outside:
+        raise ConfigError(
+            f"catalog.source: {config.source}: {len(outside)} paths lead out of {root}, such as {outside[0]}; "
+            "set catalog.root to a folder that holds them all, or catalog.follow_outside=true"
+        )
     return [os.path.normpath(os.path.join(root, path)) for path in paths if path]
 
 

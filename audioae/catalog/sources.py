@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from audioae.audio.suffixes import AUDIO_SUFFIXES, VIDEO_SUFFIXES
+from audioae.catalog.file_kinds import special_kind
 from audioae.catalog.tag_config import TagLimits
 from audioae.config import Config
 from audioae.errors import ConfigError
@@ -31,7 +32,7 @@ _INSTEAD = {
     ".txt": "Call a list of paths .csv, with `path` as its first line",
     ".ndjson": "Call it .jsonl",
 }
-_OF_MANIFESTS = ("columns", "root", "path_template", "id_width", "where", "header_rows")
+_OF_MANIFESTS = ("columns", "root", "follow_outside", "path_template", "id_width", "where", "header_rows")
 _OF_FOLDERS = ("video", "exclude")
 
 
@@ -49,6 +50,7 @@ class CatalogConfig(Config):
     label_from : in a folder, take the label from the genre in the tags, or from the name of the file's folder.
     columns : in a manifest, a map from our column names to its column names; default: the same names.
     root : the folder that a manifest's paths are relative to; default: the manifest's folder.
+    follow_outside : allow a manifest's relative paths to lead out of the root ("../x.wav").
     path_template : the path as a pattern of other columns, if a manifest has no paths: "{track_id:.3}/{track_id}.mp3".
     id_width : pad the manifest's track IDs with zeros to this many digits.
     where : keep only rows with this value, or one of these values, in a column of the manifest.
@@ -67,6 +69,7 @@ class CatalogConfig(Config):
     label_from: Literal["tags", "folder"] = "tags"
     columns: dict[Claim | Literal["path"], str] = Field(default_factory=dict)
     root: str | None = None
+    follow_outside: bool = False
     path_template: str | None = None
     id_width: int = Field(default=0, ge=0, le=32)
     where: dict[str, str | list[str]] = Field(default_factory=dict)
@@ -124,7 +127,9 @@ def require_source(config: CatalogConfig) -> str:
     """The absolute path of `config.source`. Raises `ConfigError` if there is no such folder or manifest."""
     path = os.path.abspath(os.path.expanduser(config.source))
     if config.is_manifest and not os.path.isfile(path):
-        raise ConfigError(f"catalog.source: file not found: {path}. Expected {_MANIFEST}.")
+        kind = special_kind(path)
+        problem = f"{path} is a {kind}" if kind else f"file not found: {path}"
+        raise ConfigError(f"catalog.source: {problem}. Expected {_MANIFEST}.")
     if not config.is_manifest and os.path.isfile(path):
         suffix = os.path.splitext(path)[1].lower()
         instead = _INSTEAD.get(suffix, "A file of audio: name its folder" if suffix in config.suffixes else "")

@@ -119,6 +119,14 @@ class TestManifest:
         assert relative == absolute
         assert [row["track_id"] for row in relative] == [row["track_id"] for row in scan_rows(audio)[:2]]
 
+    def test_relative_paths_may_leave_the_folder_of_the_manifest_only_on_request(self, audio):
+        manifest = write_csv(audio / "meta" / "m.csv", "path", "../audio/a.wav", "../audio/../audio/b.wav")
+        with pytest.raises(ConfigError, match=r"2 paths lead out of .*/meta, such as \.\./audio/a\.wav; set "):
+            scan_rows(manifest)
+        inside, outside = scan_rows(manifest, root=str(audio / "audio")), scan_rows(manifest, follow_outside=True)
+        assert [row["uri"] for row in inside] == [str(audio / "audio" / f"{name}.wav") for name in "ab"]
+        assert [row["uri"] for row in outside] == [row["uri"] for row in inside]
+
     def test_quotes_newlines_and_a_byte_order_mark(self, audio):
         manifest = write_csv(
             audio / "m.csv", "\ufeffpath,title", '"audio/a.wav","two\nlines, ""quoted"""', "", "audio/b.wav"
@@ -194,6 +202,18 @@ class TestManifest:
         assert rows == scan_rows(manifest)
         assert "2 of 3 files cannot be read, for example" in caplog.text
         assert "gone/1.wav" in caplog.text
+
+    def test_special_files_are_never_opened(self, audio):
+        os.mkfifo(audio / "fifo.wav")
+        manifest = write_csv(audio / "m.csv", "path", "audio/a.wav", "fifo.wav", "/dev/zero", "audio")
+        rows = {row["uri"]: row["content_hash"] is None for row in scan_rows(manifest)}
+        assert rows == {
+            str(audio / "audio" / "a.wav"): False,
+            **{str(path): True for path in (audio / "fifo.wav", "/dev/zero", audio / "audio")},
+        }
+        os.mkfifo(audio / "fifo.csv")
+        with pytest.raises(ConfigError, match=r"catalog.source: .*/fifo.csv is a fifo. Expected a manifest"):
+            scan_rows(audio / "fifo.csv")
 
     def test_files_of_an_earlier_scan_are_not_read_again(self, audio):
         config = CatalogConfig(source=str(write_csv(audio / "m.csv", "path,label", "audio/a.wav,x", "audio/b.wav,y")))
