@@ -26,8 +26,11 @@ class DecodeConfig(Config):
     min_s : shorter tracks are rejected.
     silence_dbfs : quieter tracks are rejected.
     whole_up_to_s : longer tracks are not decoded from end to end; only their clips are read.
+    max_missing : tracks that lost a larger share of their length to damage are rejected. Of the others, what is sound
+        is used, and the check corrupt reports them. The default, 2 %, is 1 s of a 50-s track and 4 s of a 200-s one.
     """
 
     min_s: float = Field(default=0.5, ge=0.1, le=CLIP_S)
     silence_dbfs: float = Field(default=-72.0, le=0)
     whole_up_to_s: float = Field(default=75.0, ge=0)
+    max_missing: float = Field(default=0.02, ge=0, le=1)

@@ -6,7 +6,8 @@ Conventions
   read, by seeking. Both give the same clips, and both check the structure of the whole file.
 - Clips are mixed to mono by the mean over channels, before resampling. No decoder is shared between files, so a file's
   clips do not depend on what was decoded before.
-- A fault of a file raises `AudioError` with one of `REASONS`.
+- A fault of a file raises `AudioError` with one of `REASONS`. Slight damage does not: what is sound is decoded as if it
+  were all, and the health columns `missing_s` and `resyncs` tell what is not.
 
 Why the mean: FFmpeg's downmix is 3 dB louder for stereo, so mono and stereo copies would differ. Where channels cancel
 each other in the mean (one has its polarity reversed), the loudest channel represents the track, as a listener would
@@ -19,9 +20,9 @@ repetition and .19 with zeros.
 """
 
 import math
-import mmap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,9 @@ import soxr
 from audioae.audio.clips import plan_clips
 from audioae.audio.config import ClipConfig, DecodeConfig
 from audioae.audio.health import HEALTH_COLUMNS, HealthMeter
-from audioae.audio.integrity import Container, inspect
-from audioae.audio.readers import Reader, open_reader
+from audioae.audio.integrity import Container
+from audioae.audio.reader import SLACK_S, Reader
+from audioae.audio.readers import read_file
 from audioae.constants import CLIP_S, CLIP_SAMPLES, SAMPLE_RATE
 from audioae.errors import AudioError
 
@@ -53,7 +55,6 @@ MOMENTARY = ("unreadable", "timeout", "crashed", "out_of_memory")  # of the mome
 
 _BEFORE = 3_308  # 0.15 s: for up to 56 ms after a seek, mp3 frames depend on frames that were not decoded
 _AFTER = 512  # the resampler reaches 252 samples
-_SLACK_S = 0.1
 _HUGE = 1e9  # full scale is 1
 _RATES, _MAX_CHANNELS = (1_000, 1_000_000), 64
 
@@ -111,26 +112,8 @@ def decode_track(path: str | Path, clip_config: ClipConfig, decode_config: Decod
     AudioError
         With one of `REASONS`, and a detail: what was found, what was wanted.
     """
-    path = Path(path)
-    container, n_bytes = _inspect_file(path)
-    reader = open_reader(path, container)
-    try:
-        return _decode(reader, container, n_bytes, clip_config, decode_config)
-    finally:
-        reader.close()
-
-
-def _inspect_file(path: Path) -> tuple[Container, int]:
-    try:
-        with path.open("rb") as file:
-            n_bytes = file.seek(0, 2)
-            if n_bytes == 0:
-                raise AudioError("empty", "0 bytes; download or copy the file again")
-            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                return inspect(data), n_bytes
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise AudioError("unreadable", f"{reason}; wanted a readable audio file") from None
+    n_bytes = Path(path).stat().st_size if Path(path).is_file() else 0
+    return read_file(path, partial(_decode, n_bytes=n_bytes, clip_config=clip_config, decode_config=decode_config))
 
 
 def _decode(
@@ -139,6 +122,7 @@ def _decode(
     if not (_RATES[0] <= reader.sample_rate <= _RATES[1] and reader.channels <= _MAX_CHANNELS):
         raise AudioError("corrupt", f"its header claims {reader.sample_rate:,} Hz and {reader.channels:,} channels")
     duration_s = reader.n_frames / reader.sample_rate
+    _check_missing(reader, container, decode_config.max_missing)
     if duration_s < decode_config.min_s:
         raise AudioError("too_short", f"{duration_s:.2f} s, wanted at least {decode_config.min_s:g} s")
     starts_s = plan_clips(duration_s, clip_config)
@@ -146,6 +130,7 @@ def _decode(
     whole = duration_s <= decode_config.whole_up_to_s
     ranges = [(0, reader.n_frames)] if whole else _merged(spans)
     waveforms, meter = _read(reader, ranges, channel=None)
+    missing_s = _check_missing(reader, container, decode_config.max_missing)
     if meter.swing < 10 ** (decode_config.silence_dbfs / 20):
         level = 20 * math.log10(max(meter.swing, 1e-9))
         detail = f"the peak of {meter.n_frames / reader.sample_rate:.1f} s is {level:.0f} dBFS"
@@ -167,8 +152,23 @@ def _decode(
         "claimed_s": container.claimed_s,
         "duration_s": duration_s,
         "mono_from": mono_from,
+        "resyncs": max(container.resyncs, reader.resyncs),
+        "missing_s": missing_s,
     }
     return Decoded(clips, starts_s, duration_s < CLIP_S, {name: health[name] for name in HEALTH_COLUMNS})
+
+
+def _check_missing(reader: Reader, container: Container, max_missing: float) -> float:
+    """Seconds that are missing. Raises `AudioError` if they are more than the share `max_missing` of the track."""
+    duration_s = reader.n_frames / reader.sample_rate
+    absent_s = 0.0 if container.found_s is None else container.found_s - duration_s
+    slack_s = 0.0 if container.kind == "flac" else SLACK_S  # its frames are counted to the sample
+    missing_s = max(container.missing_s, reader.missing_s, absent_s if absent_s > slack_s else 0.0)
+    total_s = max(container.claimed_s or 0.0, duration_s)
+    if missing_s > max_missing * total_s:
+        lost = f"{missing_s:.1f} of {total_s:.1f} s cannot be decoded ({reader.codec}); download or copy the file again"
+        raise container.damage or reader.damage or AudioError("corrupt", lost)
+    return missing_s
 
 
 def _span(start: int, reader: Reader) -> _Span:
@@ -197,10 +197,6 @@ def _read(
                     _mix(planes if channel is None else planes[channel : channel + 1], mono)
                     meter.add(planes, mono, low)
             position += block.shape[1]
-        if position < last - _SLACK_S * reader.sample_rate:
-            decoded_s, claimed_s = position / reader.sample_rate, reader.n_frames / reader.sample_rate
-            detail = f"{decoded_s:.1f} of {claimed_s:.1f} s could be decoded ({reader.codec})"
-            raise AudioError("truncated", f"{detail}; download or copy the file again")
         if position < last:
             for (start, _), waveform in zip(ranges, waveforms, strict=True):
                 waveform[max(position - start, 0) :] = 0

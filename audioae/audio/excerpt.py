@@ -7,8 +7,8 @@ Conventions
 - It reads only those seconds where the format allows seeking, and does not check the rest of the file.
 """
 
-import mmap
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +16,11 @@ import soxr
 
 from audioae.audio.clips import plan_clips
 from audioae.audio.config import ClipConfig
-from audioae.audio.integrity import inspect
+from audioae.audio.integrity import Container
 from audioae.audio.mel import encode_mel, log_mel
 from audioae.audio.preview import clip_audio
-from audioae.audio.readers import Reader, open_reader
+from audioae.audio.reader import Reader
+from audioae.audio.readers import read_file
 from audioae.constants import CLIP_S, CLIP_SAMPLES, SAMPLE_RATE
 from audioae.errors import AudioError
 
@@ -53,22 +54,19 @@ def excerpt(path: str | Path, start_s: float | None, clip_config: ClipConfig) ->
     AudioError
         With one of `decode.REASONS`, if nothing can be read at that position.
     """
-    path = Path(path)
-    try:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            container = inspect(data)
-    except (OSError, ValueError) as error:
-        raise AudioError("unreadable", f"{error}; wanted a readable audio file") from None
-    reader = open_reader(path, container)
-    try:
-        duration_s = reader.n_frames / reader.sample_rate
-        starts = plan_clips(duration_s, clip_config)
-        wanted = float(starts[len(starts) // 2]) if start_s is None else start_s
-        begin_s = min(max(wanted, 0.0), max(duration_s - CLIP_S, 0.0))
-        waveform = _read(reader, begin_s)
-    finally:
-        reader.close()
+    begin_s, waveform = read_file(path, partial(_read_clip, start_s=start_s, clip_config=clip_config))
     return Excerpt(begin_s, encode_mel(log_mel(waveform[None]))[0][0], clip_audio(waveform, SAMPLE_RATE))
+
+
+def _read_clip(
+    reader: Reader, _: Container, start_s: float | None, clip_config: ClipConfig
+) -> tuple[float, np.ndarray]:
+    """The start of the excerpt and its waveform."""
+    duration_s = reader.n_frames / reader.sample_rate
+    starts = plan_clips(duration_s, clip_config)
+    wanted = float(starts[len(starts) // 2]) if start_s is None else start_s
+    begin_s = min(max(wanted, 0.0), max(duration_s - CLIP_S, 0.0))
+    return begin_s, _read(reader, begin_s)
 
 
 def _read(reader: Reader, begin_s: float) -> np.ndarray:

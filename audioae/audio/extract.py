@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from audioae.audio.blame import blame_file
 from audioae.audio.config import ClipConfig, DecodeConfig
 from audioae.audio.decode import decode_track
 from audioae.audio.mel import encode_mel, log_mel
@@ -43,6 +44,7 @@ class Extracted:
     health: dict[str, Any]
 
 
+@blame_file
 def extract(path: str | Path, clip_config: ClipConfig, decode_config: DecodeConfig) -> Extracted:
     """Decode a track's clips and compute their mels.
 
@@ -60,7 +62,7 @@ def extract(path: str | Path, clip_config: ClipConfig, decode_config: DecodeConf
     Raises
     ------
     AudioError
-        With one of `decode.REASONS`.
+        With one of `decode.REASONS`; whatever else goes wrong, as `audio.blame` says.
     """
     decoded = decode_track(path, clip_config, decode_config)
     codes, peak_db = encode_mel(log_mel(decoded.clips))

@@ -14,6 +14,7 @@ Conventions
 - sample_rate [Hz], channels, bit_rate [bit/s, of the whole file]
 - claimed_s, duration_s, examined_s [s]: according to the header; according to the decoder; examined here
 - mono_from: "mean" of the channels, or "channel <i>" where the channels cancel each other in the mean
+- resyncs: places where the decoder had to skip damage; missing_s [s]: audio that is lost to damage
 - peak [1 = full scale]; rms_dbfs, both over all channels; dc_offset [1 = full scale]: the largest mean of a channel
 - clipped_fraction: share of samples at full scale (0.999 and above); clipped_run [samples]: their longest run
 - flat_fraction: share of samples within 2 % of the peak of their 1.5 s: 1e-4 to 1e-3 in music, above 1e-2 if the music
@@ -49,6 +50,8 @@ HEALTH_COLUMNS: dict[str, type] = {
     "duration_s": float,
     "examined_s": float,
     "mono_from": str,
+    "resyncs": int,
+    "missing_s": float,
     "peak": float,
     "rms_dbfs": float,
     "dc_offset": float,

@@ -31,8 +31,9 @@ import soxr
 
 from audioae.audio.config import ClipConfig, DecodeConfig
 from audioae.audio.extract import Extracted, extract
-from audioae.audio.integrity import inspect
-from audioae.audio.readers import BLOCK, open_reader
+from audioae.audio.integrity import Container
+from audioae.audio.reader import BLOCK, Reader
+from audioae.audio.readers import read_file
 from audioae.errors import AudioError
 
 ENCODER_RATES = (16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
@@ -137,19 +138,13 @@ def read_whole(path: str | Path) -> tuple[Planes, int]:
     AudioError
         As `decode.decode_track`; "unreadable" or "empty" if there is nothing to read.
     """
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise AudioError("unreadable", f"{error.strerror}; wanted a readable audio file") from None
-    reader = open_reader(Path(path), inspect(content))
-    try:
-        planes = [block.copy() for block in reader.blocks(0, reader.n_frames)]
-    finally:
-        reader.close()
+    return read_file(path, _read_planes)
+
+
+def _read_planes(reader: Reader, _: Container) -> tuple[Planes, int]:
+    planes = [block.copy() for block in reader.blocks(0, reader.n_frames)]
     if not planes:
-        raise AudioError(
-            "empty", f"no samples in {len(content):,} bytes ({reader.codec}); download or copy the file again"
-        )
+        raise AudioError("empty", f"no samples ({reader.codec}); download or copy the file again")
     return np.concatenate(planes, axis=1), reader.sample_rate
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from audioae.audio.blame import blame_file
 from audioae.audio.clips import longest_run
 from audioae.audio.config import ClipConfig, DecodeConfig
 from audioae.audio.decode import decode_track
@@ -24,6 +25,7 @@ class TrackEdges:
     tempo: float
 
 
+@blame_file
 def analyze_edges(path: str | Path, clip_config: ClipConfig, decode_config: DecodeConfig) -> TrackEdges:
     """Decode a track's clips, keep the first and the last, and estimate the tempo of the longest run of clips.
 

@@ -81,7 +81,7 @@ def test_rejects_an_unreadable_file_with_its_reason(tmp_path: Path, content: byt
     path = tmp_path / "broken.wav"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(AudioError, match=r"unreadable|not_audio"):
+    with pytest.raises(AudioError, match=r"unreadable|not_audio|empty"):
         excerpt(path, 0, ClipConfig())
 
 

@@ -13,6 +13,7 @@ from audioae.audio.integrity.container import Bytes, Container, tag_length
 from audioae.audio.integrity.flac import walk_flac
 from audioae.audio.integrity.mpeg import walk_aac, walk_mp3
 from audioae.audio.integrity.ogg import walk_ogg
+from audioae.audio.integrity.signatures import is_other
 
 __all__ = ["Bytes", "Container", "inspect"]
 
@@ -28,12 +29,12 @@ def inspect(data: Bytes) -> Container:
     Returns
     -------
     container : Container
-        `kind` is "other" if no walker recognizes the content; a decoder still may.
+        With its damage, if it has any. `kind` is "other" if no walker recognizes the content; a decoder still may.
 
     Raises
     ------
     AudioError
-        "truncated", with the claimed and the actual length, or "corrupt", with the position.
+        "truncated" or "corrupt", if there is nothing to decode.
 
     >>> inspect(b"hello").kind
     'other'
@@ -41,7 +42,9 @@ def inspect(data: Bytes) -> Container:
     start = 0
     while start < len(data) and (tag := tag_length(data, start)):
         start += tag
-    for walk in (walk_wav, walk_aiff, walk_flac, walk_ogg, walk_mp4, walk_mp3, walk_aac):
+    for walk in (walk_wav, walk_aiff, walk_flac, walk_ogg, walk_mp4):
         if container := walk(data, start):
             return container
-    return Container("other")
+    if is_other(data, start):
+        return Container("other")
+    return walk_mp3(data, start) or walk_aac(data, start) or Container("other")

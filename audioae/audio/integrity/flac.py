@@ -2,15 +2,19 @@
 
 A frame's header contains its number and a CRC-8, but no length: the next frame begins at the next header with the
 following number and a correct CRC. Damage is found if it reaches a header, which all damage longer than a frame (0.1 s)
-does. Damage inside one frame is found by its CRC-16 when it is decoded.
+does; the chain goes on at the next header of the same form with a later number. Damage inside one frame is found by its
+CRC-16 when it is decoded.
 
 Source: RFC 9639.
 """
 
-from audioae.audio.integrity.container import COPY_AGAIN, Bytes, Container, checked, corrupt
+from dataclasses import dataclass, replace
+
+from audioae.audio.integrity.container import COPY_AGAIN, MAX_CHUNKS, Bytes, Container, checked, corrupt
 from audioae.errors import AudioError
 
 _SEARCH = 1 << 20  # the next frame must begin within so many bytes
+_JUMP = 1000  # frames that one gap may have swallowed
 
 
 def walk_flac(data: Bytes, start: int) -> Container | None:
@@ -28,29 +32,72 @@ def walk_flac(data: Bytes, start: int) -> Container | None:
         if len(head) < 4:
             raise AudioError("truncated", f"0.0 of {claimed / rate:.1f} s are in the file (flac); {COPY_AGAIN}")
         last, position = bool(head[0] & 0x80), position + 4 + int.from_bytes(head[1:], "big")
-    samples, rest, largest = _count_samples(data, position, smallest=int.from_bytes(info[4:7], "big"))
-    if samples < claimed and rest > 2 * largest + 16:
-        raise corrupt("flac", samples / rate, "the next frame is missing")
-    return checked("flac", samples / rate, claimed / rate if claimed else None)
+    chain = _walk(data, position, smallest=int.from_bytes(info[4:7], "big"))
+    container = checked("flac", chain.samples / rate, claimed / rate if claimed else None)
+    if chain.samples < claimed and chain.rest > 2 * chain.largest + 16:
+        chain.broken_at = chain.samples if chain.broken_at is None else chain.broken_at
+    if chain.broken_at is None:
+        return container
+    error = corrupt("flac", chain.broken_at / rate, "the next frame is missing")
+    missing_s = max(chain.missing / rate, container.missing_s)
+    return replace(container, damage=error, missing_s=missing_s, resyncs=chain.gaps)
 
 
-def _count_samples(data: Bytes, position: int, smallest: int) -> tuple[int, int, int]:
-    """Samples in the chain of frames, bytes after its last header, bytes of its largest frame."""
+@dataclass
+class _Chain:
+    """The frames of a file: their samples; the samples between them that are missing, in `gaps` places, the first at
+    sample `broken_at`; bytes of the largest frame, and bytes after the last header."""
+
+    samples: int = 0
+    missing: int = 0
+    gaps: int = 0
+    broken_at: int | None = None
+    largest: int = 0
+    rest: int = 0
+
+
+def _walk(data: Bytes, position: int, smallest: int) -> _Chain:
+    """Follow the frames from `position` on; `smallest` is the size of the smallest one, from STREAMINFO."""
+    chain = _Chain()
     sync = data[position : position + 2]
     number = _utf8_number(data[position + 4 : position + 11])
-    samples = largest = 0
-    if sync not in (b"\xff\xf8", b"\xff\xf9") or number is None:
-        return 0, len(data) - position, 0
-    by_sample = sync[1] & 1  # block lengths vary, and numbers count samples instead of frames
-    block, following = _block_at(data, position, number), position
-    while block:
-        largest, position = max(largest, following - position), following
-        samples += block
-        number += block if by_sample else 1
-        block, following = 0, position + max(smallest, 6) - 1
-        while not block and (following := data.find(sync, following + 1, position + _SEARCH)) >= 0:
-            block = _block_at(data, following, number)
-    return samples, len(data) - position, largest
+    by_sample = sync[1:] == b"\xf9"  # block lengths vary, and numbers count samples instead of frames
+    block = _block_at(data, position, number) if sync in (b"\xff\xf8", b"\xff\xf9") and number is not None else 0
+    while block and number is not None:
+        chain.samples += block
+        expected = number + (block if by_sample else 1)
+        following = _find(data, position, position + max(smallest, 6), expected, expected)
+        if following is None and chain.gaps < MAX_CHUNKS:
+            following = _find(
+                data, position, position + 6, expected + 1, expected + _JUMP * (block if by_sample else 1)
+            )
+            if following is not None:
+                chain.gaps += 1
+                chain.broken_at = chain.samples if chain.broken_at is None else chain.broken_at
+                chain.missing += (following[1] - expected) * (1 if by_sample else block)
+        if following is None:
+            break
+        chain.largest = max(chain.largest, following[0] - position)
+        position, number, block = following
+    chain.rest = len(data) - position
+    return chain
+
+
+def _find(data: Bytes, last: int, start: int, lowest: int, highest: int) -> tuple[int, int, int] | None:
+    """Find a header with a number between two, from `start` on: its position, its number and its samples.
+
+    If more than one number is possible, it must have the form (length and rate) of the header at `last`.
+    """
+    sync, form = data[last : last + 2], data[last + 2 : last + 3]
+    at = data.find(sync, start, last + _SEARCH)
+    while at >= 0:
+        number = _utf8_number(data[at + 4 : at + 11])
+        if number is not None and lowest <= number <= highest and (lowest == highest or data[at + 2 : at + 3] == form):
+            block = _block_at(data, at, number)
+            if block:
+                return at, number, block
+        at = data.find(sync, at + 1, last + _SEARCH)
+    return None
 
 
 def _block_at(data: Bytes, position: int, number: int) -> int:

@@ -2,7 +2,8 @@
 
 Every frame's header gives its length, so frames form a chain. If the chain breaks and continues later, the bytes
 between are damage. Tags between and after frames are skipped, and junk after the last frame is no fault. Damage is
-found if it reaches a header, which all damage longer than a frame (26 ms) does.
+found if it reaches a header, which all damage longer than a frame (26 ms) does. What is missing is the difference from
+the number of frames that the header states, or else as much as the damaged bytes would contain.
 
 Why an mp3 without a Xing, Info or VBRI header is never called truncated: it claims no length, and many complete mp3s
 end inside a frame.
@@ -11,15 +12,17 @@ Source: ISO 11172-3, 13818-3 and 13818-7; the Xing, Info and VBRI headers as LAM
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import cache
 
-from audioae.audio.integrity.container import COPY_AGAIN, Bytes, Container, checked, corrupt, tag_length
+from audioae.audio.integrity.container import Bytes, Container, checked, corrupt, cut, tag_length
 from audioae.errors import AudioError
 
 LengthAt = Callable[[int], int]
 
 _SEARCH = 1 << 20  # the first and the next frame must begin within so many bytes
 _CHAIN = 3  # frames in a row that make a stream
+_MAX_GAPS = 1000  # a file with more ends there: each may cost a search
 
 _RATES = (44100, 48000, 32000)
 _ADTS_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
@@ -44,13 +47,14 @@ def walk_mp3(data: Bytes, start: int) -> Container | None:
         return None
     claimed = _claimed_frames(data[first : first + length_at(first)])
     begin = first if claimed is None else first + length_at(first)
-    n_frames, end, _ = _walk(data, begin, length_at, "mp3", frame_s)
+    frames = _walk(data, begin, length_at, "mp3", frame_s)
     if claimed is None:
-        return Container("mp3", None, n_frames * frame_s)
-    missing = claimed - n_frames
-    if missing > 2 and len(data) - end > missing * (end - begin) / max(n_frames, 1) / 2:
-        raise corrupt("mp3", n_frames * frame_s, f"no further frame, wanted {claimed * frame_s:.1f} s")
-    return checked("mp3", n_frames * frame_s, claimed * frame_s)
+        return _with_gaps(Container("mp3", None, frames.n * frame_s), frames, frames.missing(begin) * frame_s)
+    container, missing = checked("mp3", frames.n * frame_s, claimed * frame_s), claimed - frames.n
+    if missing > 2 and len(data) - frames.end > missing * (frames.end - begin) / max(frames.n, 1) / 2:
+        error = corrupt("mp3", frames.n * frame_s, f"no further frame, wanted {claimed * frame_s:.1f} s")
+        container = replace(container, damage=error, missing_s=missing * frame_s)
+    return _with_gaps(container, frames, container.missing_s)
 
 
 def walk_aac(data: Bytes, start: int) -> Container | None:
@@ -65,30 +69,55 @@ def walk_aac(data: Bytes, start: int) -> Container | None:
     else:
         return None
     frame_s = 1024 / _ADTS_RATES[head[2] >> 2 & 15]
-    n_frames, _, cut = _walk(data, first, length_at, "aac", frame_s)
-    if cut:
-        raise AudioError("truncated", f"{n_frames * frame_s:.1f} s, then it ends inside a frame (aac); {COPY_AGAIN}")
-    return Container("aac", None, n_frames * frame_s)
+    frames = _walk(data, first, length_at, "aac", frame_s)
+    if frames.is_cut:
+        return cut("aac", frames.n * frame_s, f"{frames.n * frame_s:.1f} s, then it ends inside a frame (aac)")
+    return _with_gaps(Container("aac", None, frames.n * frame_s), frames, frames.missing(first) * frame_s)
 
 
-def _walk(data: Bytes, position: int, length_at: LengthAt, kind: str, frame_s: float) -> tuple[int, int, bool]:
-    """Count whole frames. Returns the count, the end of the last one, and whether a cut-off frame follows it."""
-    n_frames, size = 0, len(data)
+def _with_gaps(container: Container, frames: "_Frames", missing_s: float) -> Container:
+    if not frames.gaps:
+        return container
+    return replace(container, damage=frames.damage, missing_s=missing_s, resyncs=frames.gaps)
+
+
+@dataclass
+class _Frames:
+    """The chain of frames: whole ones, the end of the last one, whether a cut-off frame follows it, the places where
+    other bytes interrupt it, how many such bytes there are, and the first damage."""
+
+    n: int = 0
+    end: int = 0
+    is_cut: bool = False
+    gaps: int = 0
+    lost: int = 0
+    damage: AudioError | None = None
+
+    def missing(self, begin: int) -> float:
+        """As many frames as the lost bytes would be."""
+        return self.lost * self.n / max(self.end - begin - self.lost, 1)
+
+
+def _walk(data: Bytes, position: int, length_at: LengthAt, kind: str, frame_s: float) -> _Frames:
+    """Count whole frames."""
+    frames, size = _Frames(end=position), len(data)
     while True:
         while length := length_at(position):
             if position + length > size:
-                return n_frames, position, True
+                frames.is_cut = True
+                return frames
             position += length
-            n_frames += 1
-        resumed = position
-        while resumed < size and (tag := tag_length(data, resumed)):
-            resumed += tag
-        following = next((p for p in _candidates(data, resumed) if _chains(data, p, length_at)), None)
-        if following is None:
-            return n_frames, position, False
-        if following > resumed:
-            raise corrupt(kind, n_frames * frame_s, f"{following - resumed} bytes that are not an audio frame")
-        position = resumed
+            frames.n, frames.end = frames.n + 1, position
+        while position < size and (tag := tag_length(data, position)):
+            position += tag
+        following = next((p for p in _candidates(data, position) if _chains(data, p, length_at)), None)
+        if following is None or frames.gaps >= _MAX_GAPS:
+            return frames
+        if following > position:
+            fault = corrupt(kind, frames.n * frame_s, f"{following - position} bytes that are not an audio frame")
+            frames.damage = frames.damage or fault
+            frames.gaps, frames.lost = frames.gaps + 1, frames.lost + following - position
+        position = following
 
 
 def _candidates(data: Bytes, start: int) -> Iterator[int]:

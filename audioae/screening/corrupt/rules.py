@@ -10,6 +10,7 @@ Conventions
 
 Why a margin: a value beyond the percentile may simply be the largest of a few hundred; one beyond the margin is an
 outlier.
+Why equal bounds for damage of the file: what is lost is lost, however many files of the catalog are damaged.
 Why both bounds: a percentile alone calls 0.5 % of every catalog corrupt, and a fixed limit alone calls every track of a
 catalog of old records corrupt.
 """
@@ -47,7 +48,9 @@ RULES: tuple[Rule, ...] = (
     Rule("sudden silence", "fall_db", "dB", 55, 200, 5, "the level drops by {value:.0f} dB within 12 ms"),
     Rule("digital silence", "zero_run_s", "s", 1.0, 60, 1, "{value:.1f} s in a row are exactly zero"),
     Rule("silent end", "tail_s", "s", 3.0, 60, 2, "the last {value:.1f} s are silent"),
-    Rule("cut off", "missing_s", "s", 0.5, 2.0, 1, "the audio is {value:.1f} s shorter than its header says"),
+    Rule("lost audio", "missing_s", "s", 0.02, 0.02, 0.2, "{value:.2f} s are lost to damage of the file"),
+    Rule("damage", "resyncs", "", 0.5, 0.5, 1, "damage interrupts the audio, in places: {value:.0f}"),
+    Rule("cut off", "shortfall_s", "s", 0.5, 2.0, 1, "the audio is {value:.1f} s shorter than its header says"),
     Rule("offset", "dc_offset", "of full scale", 0.01, 0.05, 0.02, "the mean is {value:.3f} of full scale, not 0"),
     Rule("dead channel", "channel_difference_db", "dB", 24, 40, 6, "one channel is {value:.0f} dB below the other"),
     Rule("opposed channels", "correlation", "", -0.5, -0.97, 0.1, "the channels correlate by {value:.2f}", low=True),
@@ -81,7 +84,7 @@ def derive(evidence: Mapping[str, np.ndarray], lossless: np.ndarray) -> dict[str
     return e | {
         "flat_percent": 100 * e["flat_fraction"],
         "clipped_percent": 100 * e["clipped_fraction"],
-        "missing_s": e["claimed_s"] - e["duration_s"],
+        "shortfall_s": e["claimed_s"] - e["duration_s"],
         "lost_hz": lost,
         "hiss_db": hiss,
         "pause_db": e["noise_floor_dbfs"] - e["rms_dbfs"],

@@ -17,13 +17,15 @@ by being mono.
 """
 
 import math
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import soxr
 
-from audioae.audio.integrity import inspect
-from audioae.audio.readers import Reader, open_reader
+from audioae.audio.integrity import Container
+from audioae.audio.reader import Reader
+from audioae.audio.readers import read_file
 from audioae.errors import AudioError
 from audioae.screening.generated.section_artifacts import FEATURE_NAMES, section_artifacts
 
@@ -79,20 +81,15 @@ def read_sections(path: str | Path, seconds: float, max_sections: int) -> tuple[
 
     A shorter file gives no section. Raises `AudioError` if the file cannot be read.
     """
-    path = Path(path)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise AudioError("unreadable", f"{error.strerror}; wanted a readable audio file") from None
-    reader = open_reader(path, inspect(content))
-    try:
-        n = round(seconds * reader.sample_rate)
-        count = min(reader.n_frames // n, max_sections)
-        starts = [max(round((i + 0.5) * reader.n_frames / count - n / 2), 0) for i in range(count)]
-        waveforms = _read(reader, starts, n) if starts else []
-        return [waveform for waveform in waveforms if len(waveform) == n], reader.sample_rate
-    finally:
-        reader.close()
+    return read_file(path, partial(_sections, seconds=seconds, max_sections=max_sections))
+
+
+def _sections(reader: Reader, _: Container, seconds: float, max_sections: int) -> tuple[list[np.ndarray], int]:
+    n = round(seconds * reader.sample_rate)
+    count = min(reader.n_frames // n, max_sections)
+    starts = [max(round((i + 0.5) * reader.n_frames / count - n / 2), 0) for i in range(count)]
+    waveforms = _read(reader, starts, n) if starts else []
+    return [waveform for waveform in waveforms if len(waveform) == n], reader.sample_rate
 
 
 def _read(reader: Reader, starts: list[int], n: int) -> list[np.ndarray]:

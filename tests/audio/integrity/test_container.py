@@ -2,7 +2,7 @@
 
 import pytest
 
-from audioae.audio.integrity.container import Container, checked, tag_length
+from audioae.audio.integrity.container import Container, checked, number, tag_length
 from audioae.errors import AudioError
 from tests.audio.decoding import ID3V1, ID3V2
 
@@ -26,5 +26,13 @@ def test_length_of_a_tag(tag: bytes, length: int):
 def test_a_header_may_claim_a_tenth_of_a_second_too_much():
     assert checked("wav", 9.95, 10.0) == Container("wav", 10.0, 9.95)
     assert checked("ogg", 9.5, None) == Container("ogg", None, 9.5)
-    with pytest.raises(AudioError, match=r"truncated: 9\.8 of 10\.0 s are in the file \(wav\); download or copy"):
-        checked("wav", 9.8, 10.0)
+    damaged = checked("wav", 9.8, 10.0)
+    assert (damaged.claimed_s, damaged.found_s, damaged.resyncs) == (10.0, 9.8, 0)
+    assert damaged.missing_s == pytest.approx(0.2)
+    assert str(damaged.damage).startswith("truncated: 9.8 of 10.0 s are in the file (wav); download or copy")
+
+
+def test_a_number_beyond_the_end_is_truncated():
+    assert number(b"ab\x00\x01", 2, 2, "big", "aiff") == 1
+    with pytest.raises(AudioError, match=r"truncated: the file ends inside a header, at byte 4 \(aiff\)"):
+        number(b"ab\x00\x01", 3, 2, "big", "aiff")

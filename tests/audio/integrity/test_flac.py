@@ -2,9 +2,13 @@
 
 from pathlib import Path
 
+import pytest
+
+from audioae.audio.config import DecodeConfig
 from audioae.audio.integrity.flac import _utf8_coded, _utf8_number
 from tests.audio.decoding import (
     copy_of,
+    decode,
     reject,
 )
 from tests.audio.made import damage
@@ -19,4 +23,6 @@ def test_numbers_are_coded_as_utf8_beyond_unicode():
 def test_damage_inside_one_frame_is_found_by_its_checksum(whole_files: dict[str, Path], tmp_path: Path):
     path = copy_of(whole_files["flac"], tmp_path)
     damage(path, 0.6, 100)
-    assert reject(path).reason == "corrupt"
+    health = decode(path).health
+    assert health["missing_s"] == pytest.approx(0.085, abs=0.03)  # one frame of 4,096 samples at 48 kHz
+    assert reject(path, DecodeConfig(max_missing=0, whole_up_to_s=1e9)).reason == "corrupt"

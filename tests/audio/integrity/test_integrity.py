@@ -40,20 +40,50 @@ def test_a_truncated_file_is_rejected_with_its_lengths(
         assert float(claimed) == pytest.approx(30, abs=0.1)
 
 
+LOSSY = [kind for kind in FORMATS if kind not in ("wav", "aiff")]  # and flac: formats in which damage leaves a trace
+
+
 @ALL_CONFIGS
-@pytest.mark.parametrize("n_bytes", [2_000, 20_000])
-@pytest.mark.parametrize("kind", [kind for kind in FORMATS if kind not in ("wav", "aiff")])
-def test_damage_in_the_middle_is_rejected_with_its_position(
-    whole_files: dict[str, Path], tmp_path: Path, kind: str, n_bytes: int, config: DecodeConfig
+@pytest.mark.parametrize("kind", LOSSY)
+def test_much_damage_in_the_middle_is_rejected_with_its_position(
+    whole_files: dict[str, Path], tmp_path: Path, kind: str, config: DecodeConfig
 ):
     path = copy_of(whole_files[kind], tmp_path)
-    if kind == "flac":
-        n_bytes *= 10  # its frames are ten times as large
-    damage(path, 0.6, n_bytes)
+    damage(path, 0.6, 200_000 if kind == "flac" else 20_000)
     error = reject(path, config)
     assert error.reason == "corrupt"
     at_s = float(re.match(r"at ([\d.]+) s", error.detail).group(1))  # type: ignore  # None fails
     assert at_s == pytest.approx(18, abs=1.5)
+
+
+@ALL_CONFIGS
+@pytest.mark.parametrize("kind", LOSSY)
+def test_little_damage_in_the_middle_is_evidence(
+    whole_files: dict[str, Path], tmp_path: Path, kind: str, config: DecodeConfig
+):
+    path = copy_of(whole_files[kind], tmp_path)
+    damage(path, 0.6, 20_000 if kind == "flac" else 2_000)
+    health = decode(path, config.model_copy(update={"max_missing": 0.05})).health
+    assert health["resyncs"] >= 1
+    assert 0.02 < health["missing_s"] < (1.1 if kind == "opus" else 0.6)  # a page of its encoder is a second
+    assert health["duration_s"] == pytest.approx(30 - health["missing_s"], abs=0.4)
+    error = reject(path, config.model_copy(update={"max_missing": 0.0}))
+    assert error.reason == "corrupt"
+
+
+@ALL_CONFIGS
+@pytest.mark.parametrize("kind", ["wav", "aiff", "flac", "mp3"])
+def test_a_file_cut_by_three_tenths_of_a_second_is_evidence(
+    whole_files: dict[str, Path], tmp_path: Path, kind: str, config: DecodeConfig
+):
+    path = copy_of(whole_files[kind], tmp_path)
+    truncate(path, 1 - 0.3 / 30)
+    health = decode(path, config).health
+    assert health["missing_s"] == pytest.approx(0.3, abs=0.15)
+    assert health["duration_s"] == pytest.approx(29.7, abs=0.15)
+    assert health["resyncs"] == 0
+    whole = decode(whole_files[kind], config).health
+    assert (whole["resyncs"], whole["missing_s"]) == (0, 0)
 
 
 @pytest.mark.parametrize("kind", ["mp3", "flac", "ogg"])

@@ -26,6 +26,8 @@ def test_a_clean_catalog_breaks_no_rule():
         ("sudden silence", "fall_db", 72),
         ("digital silence", "zero_run_s", 2.0),
         ("silent end", "tail_s", 6.0),
+        ("lost audio", "missing_s", 0.3),
+        ("damage", "resyncs", 1),
         ("cut off", "claimed_s", 34.0),
         ("offset", "dc_offset", 0.05),
         ("dead channel", "channel_difference_db", 60),
