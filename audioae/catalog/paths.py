@@ -15,6 +15,8 @@ from urllib.parse import quote
 
 import pyarrow as pa
 
+from audioae.display import shown
+
 
 def displayed(path: str) -> str:
     r"""A path as valid Unicode: bytes that are not UTF-8 are written like \xe9.
@@ -26,12 +28,12 @@ def displayed(path: str) -> str:
 
 
 def address_of(path: str) -> str:
-    """How a playlist names a file: its path, or a `file:` address where the path is not UTF-8.
+    """How a playlist names a file: its path, or a `file:` address if a line of UTF-8 text cannot hold the path.
 
     >>> address_of("/a/café.mp3"), address_of(os.fsdecode(b"/a/caf\\xe9.mp3"))
     ('/a/café.mp3', 'file:///a/caf%E9.mp3')
     """
-    return path if bytes_of(path) is None else f"file://{quote(os.fsencode(path))}"
+    return path if shown(path, None) == path else f"file://{quote(os.fsencode(path))}"
 
 
 def bytes_of(path: str) -> bytes | None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from audioae.cli.show import JsonOption, StoreOption, open_store, plain, rows_table, show
+from audioae.display import Lines, shown
 from audioae.errors import SearchError
 
 if TYPE_CHECKING:
@@ -78,7 +79,8 @@ def _list(opened: "Findings", check: str, rows: list[dict[str, Any]], n_fine: in
 
 def _in_lines(row: dict[str, Any]) -> str:
     """The track or group, the reason, where to listen, what to do: one line each."""
-    alone = f"{row['title'] or row['uri']} - {row['artist'] or 'no artist'}, {row['label'] or 'no label'}"
+    names = row["title"] or row["uri"], row["artist"] or "no artist", row["label"] or "no label"
+    alone = "{} - {}, {}".format(*names)
     group = f"{row['group']}: {row['tracks']} tracks, {row['issues']} to fix"
     confidence = "" if row["confidence"] is None or row["verdict"] else f"confidence {row['confidence']:.2f}"
     suggestion = f"suggested: {row['suggestion']}" if row["suggestion"] else ""
@@ -91,7 +93,7 @@ def _in_lines(row: dict[str, Any]) -> str:
         " ".join(member["track_id"] for member in row["members"][:MEMBERS])
         + (" ..." if row["tracks"] > MEMBERS else ""),
     ]
-    return "\n".join(line for line in lines if line)
+    return Lines("\n".join(shown(line) for line in lines if line))
 
 
 def _places(evidence: dict[str, Any]) -> str:
@@ -123,7 +125,8 @@ def _show_track(opened: "Findings", query: str, as_json: bool) -> None:
 
     track = Library(opened.store, opened.index_ref).find(query)
     rows = opened.of_track(str(track.track_id))
-    lines: list[Any] = [f"{track['title']} - {track['artist'] or 'no artist'}: {track['uri']}"]
+    title, artist = shown(track["title"]), shown(track["artist"] or "no artist")
+    lines: list[Any] = [f"{title} - {artist}: {shown(track['uri'], None)}"]
     for row in rows:
         evidence = {name: value for name, value in row["evidence"].items() if name not in ("why", "rules", "neighbors")}
         columns = {name: row[name] for name in ("is_issue", "score", "group", "suggestion", "confidence", "why")}

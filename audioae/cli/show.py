@@ -4,6 +4,8 @@ Conventions
 -----------
 - Nothing that is shown is terminal markup. Tags, paths and names are written by strangers, and a title such as `[/b]`
   would end the command. So nobody escapes and nobody writes `[bold]`; what must stand out is a `Text`.
+- Cells are escaped and cut by `audioae.display`, as are all lines. A line's own breaks remain, so a line that contains
+  a tag contains it as `shown`.
 - rich is imported when something is shown, so that `audioae --help` stays quick.
 """
 
@@ -15,6 +17,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from audioae.display import LONGEST, Lines, shown
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -37,7 +41,7 @@ TruthOption = Annotated[
 def open_store(root: str) -> "Store":
     from audioae.store.dataset import Store
 
-    return Store(root)
+    return Store(root, verify=False)
 
 
 def show(as_json: bool, result: Any, lines: list[Any]) -> None:
@@ -50,25 +54,31 @@ def show(as_json: bool, result: Any, lines: list[Any]) -> None:
 
     console = Console(markup=False, emoji=False)
     for line in lines:
-        console.print(line, soft_wrap=not isinstance(line, Table))
+        console.print(safe(line) if isinstance(line, str) else line, soft_wrap=not isinstance(line, Table))
+
+
+def safe(text: str) -> str:
+    """Text of several lines without what a terminal must not get."""
+    return shown(Lines(text), None)
 
 
 def rows_table(rows: list[dict[str, Any]], columns: tuple[str, ...], title: str) -> "Table":
     """A table with one line per row; missing and null values are empty cells."""
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table(title=shown(title), title_justify="left", title_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold", no_wrap=column in ("track_id", "ref"))
     for row in rows:
-        table.add_row(*(_cell(row.get(column)) for column in columns))
+        table.add_row(*(_cell(row.get(column), column) for column in columns))
     return table
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, column: str) -> str:
     if value is None:
         return ""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    text = value if isinstance(value, str) else f"{value:.4g}" if isinstance(value, float) else str(value)
+    return shown(text, None if column == "uri" else LONGEST)
 
 
 def plain(result: Mapping[str, Any]) -> dict[str, Any]:
@@ -107,8 +117,8 @@ def progress_line() -> Iterator["Progress"]:
             start = started.setdefault(step, time.monotonic())
             rate = done / max(time.monotonic() - start, 1e-9)
             eta = f", {done}/{total}, ETA {(total - done) / rate:.0f} s" if 0 < done < total else ""
-            status.update(Text(f"{what}{eta}"))  # a plain string would be read as markup, whatever the console says
+            status.update(Text(shown(f"{what}{eta}")))  # a plain string would be read as markup all the same
             if done == total:
-                console.print(f"{what}: done", style="dim")
+                console.print(shown(f"{what}: done"), style="dim")
 
         yield progress

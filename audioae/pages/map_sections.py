@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from audioae.constants import N_FRAMES, N_MELS
+from audioae.display import shown
 from audioae.library.track_metadata import TrackMetadata
 from audioae.metrics.hubness import occurrence
 from audioae.pages.charts import code_usage, heat_table, histogram
@@ -55,7 +56,8 @@ def gallery(neighbors: Sequence[NeighborLists], titles: Sequence[str], metadata:
 
     def track(row: int) -> dict[str, Any]:
         name = titles[row] or metadata.ids[row]
-        return {"row": row, "title": name, "artist": metadata.artists[row], "label": metadata.labels[row]}
+        texts = {"title": name, "artist": metadata.artists[row], "label": metadata.labels[row]}
+        return {"row": row, **{field: shown(text) for field, text in texts.items()}}
 
     lists = [
         (track(query.query), [(track(row), score) for row, score in zip(query.rows, query.scores, strict=True)])
@@ -95,9 +97,9 @@ def hubs(document: Mapping[str, Any], vectors: np.ndarray, metadata: TrackMetada
     listed = [
         {
             "key": row_of.get(hub["track_id"]),
-            "title": hub.get("title") or hub["track_id"],
-            "artist": hub.get("artist") or "",
-            "label": hub.get("label") or "",
+            "title": shown(hub.get("title") or hub["track_id"]),
+            "artist": shown(hub.get("artist") or ""),
+            "label": shown(hub.get("label") or ""),
             "count": hub["k_occurrence"],
         }
         for hub in (document.get("hubs") or [])[:MAX_HUBS]

@@ -4,6 +4,7 @@ Conventions
 -----------
 - Every template escapes every value; only `Markup`, which another template has made, is inserted unchanged. Titles,
   labels and IDs come from tags of audio files, which strangers write.
+- A character that steers a terminal or reverses text is shown escaped, as `audioae.display` does it.
 - A value that a template needs and does not get is an error.
 - JSON for a script goes through `tojson`, which cannot end the script.
 
@@ -15,6 +16,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from audioae.display import Lines, shown
 from audioae.pages.formats import brief, clock, count, interval, number, percent, words
 
 if TYPE_CHECKING:
@@ -72,11 +74,17 @@ def _environment() -> "Environment":
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_visible,
     )
     environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":")}
     environment.filters.update({function.__name__: function for function in FILTERS})
     environment.globals.update({function.__name__: function for function in FUNCTIONS})
     return environment
+
+
+def _visible(value: Any) -> Any:
+    """Text as a page shows it; markup was made from such text."""
+    return value if not isinstance(value, str) or hasattr(value, "__html__") else shown(Lines(value), None)
 
 
 def _read(name: str) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from audioae.display import shown
 from audioae.pages.map_charts import label_hues
 from audioae.pages.markup import Section, draw, package_file, render
 from audioae.pages.neighbors import nearest
@@ -27,7 +28,7 @@ Key = int | str
 
 @dataclass(frozen=True, eq=False)
 class PageTrack:
-    """A track as the page shows it; everything except the title may be missing.
+    """A track as the page shows it, its texts escaped; everything except the title may be missing.
 
     Parameters
     ----------
@@ -47,6 +48,10 @@ class PageTrack:
     clip: bytes | None = None
     start_s: float | None = None
     uri: str = ""
+
+    def __post_init__(self):
+        for name in ("title", "artist", "label", "uri"):
+            object.__setattr__(self, name, shown(getattr(self, name)))
 
 
 def render_shell(

@@ -1,6 +1,7 @@
 """Playlists as files: M3U8 for players, CSV for tables, JSON for programs.
 
-Convention: the entries of a playlist are dicts with the keys of `COLUMNS`; None means unknown.
+Convention: the entries of a playlist are dicts with the keys of `COLUMNS`; None means unknown. Text is escaped as in
+`audioae.display`; JSON escapes in its own way and is complete.
 """
 
 import csv
@@ -9,6 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from audioae.display import csv_cell, shown
 from audioae.errors import SearchError
 
 COLUMNS = (
@@ -66,12 +68,14 @@ def _m3u8(name: str, entries: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return shown(" ".join(text.split()))
 
 
 def _csv(entries: Sequence[Mapping[str, Any]]) -> str:
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows([entry.get(name) for name in COLUMNS] for entry in entries)
+    writer.writerows(
+        [entry.get(name) if name == "track_id" else csv_cell(entry.get(name)) for name in COLUMNS] for entry in entries
+    )
     return file.getvalue()

@@ -12,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from audioae.constants import CLIP_S, FLOOR_DB, N_MELS
+from audioae.display import drawn
 from audioae.playlists.walk import Playlist
 from audioae.search.projection import fit_plane
 from audioae.spacing import evenly_spaced
@@ -38,7 +39,7 @@ def walk_picture(playlist: Playlist, embeddings: np.ndarray, titles: Sequence[st
     over, below = figure.subplots(2, 1, height_ratios=(3, 1))
     _map(over, playlist, embeddings, titles)
     _steps(below, playlist)
-    figure.suptitle(name, x=0.01, ha="left", fontsize=13)
+    figure.suptitle(drawn(name), x=0.01, ha="left", fontsize=13)
     return _png(figure)
 
 
@@ -54,7 +55,7 @@ def preview_picture(mels: np.ndarray, shares: Sequence[float], name: str) -> byt
         ax.set_xlabel("s")
     axes[0].set_ylabel("mel band")
     figure.colorbar(image, ax=axes, label="dB", shrink=0.8)
-    figure.suptitle(f"{name}\n{ILLUSTRATION}", x=0.01, ha="left", fontsize=10)
+    figure.suptitle(f"{drawn(name)}\n{ILLUSTRATION}", x=0.01, ha="left", fontsize=10)
     return _png(figure)
 
 
@@ -70,7 +71,7 @@ def _map(ax: Axes, playlist: Playlist, embeddings: np.ndarray, titles: Sequence[
         ax.annotate(str(i + 1), point, ha="center", va="center", fontsize=7, color=INK, zorder=4)
     for i in playlist.waypoints:
         ax.annotate(
-            str(titles[i]), tuple(walk[i]), xytext=(9, 9), textcoords="offset points",
+            drawn(titles[i]), tuple(walk[i]), xytext=(9, 9), textcoords="offset points",
             fontsize=9, weight="bold", zorder=5,
             bbox={"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
         )  # fmt: skip

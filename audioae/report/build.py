@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from audioae.audio.mel import decode_mel
+from audioae.display import shown
 from audioae.errors import StoreError
 from audioae.library.generation import Generation
 from audioae.library.track_vectors import TrackVectors, vectors_from_store
@@ -180,5 +181,6 @@ def _rejected(store: Store, ref: DatasetRef | None, tracks: PageTracks) -> list[
         seen[row["reason"]] = seen.get(row["reason"], 0) + 1
         if seen[row["reason"]] <= most and len(rows) < MAX_REJECTED:
             track = tracks.metadata(row["track_id"])
-            rows.append({"name": track["title"], "uri": track["uri"], "reason": row["reason"], "detail": row["detail"]})
+            name = shown(track["title"])
+            rows.append({"name": name, "uri": track["uri"], "reason": row["reason"], "detail": row["detail"]})
     return sorted(rows, key=lambda row: row["reason"])

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
+from audioae.display import drawn
 from audioae.pages.formats import percent
 from audioae.pipeline.accounting import Accounting, account_store
 from audioae.pipeline.index import read_embeddings, read_gate
@@ -128,7 +129,8 @@ def embedding_map(embeddings: np.ndarray, labels: np.ndarray) -> bytes:
     rest = ~np.isin(labels, colored)
     axis.scatter(*points[rest].T, s=14, color="lightgray", label="other" if rest.any() else None)
     for color, name in zip(_colors(len(colored)), colored, strict=True):
-        axis.scatter(*points[labels == name].T, s=20, color=color, label=f"{name} ({(labels == name).sum()})")
+        of_label = points[labels == name]
+        axis.scatter(*of_label.T, s=20, color=color, label=f"{drawn(name, 40)} ({len(of_label)})")
     axis.set(
         xlabel=f"principal component 1 ({percent(plane.explained[0])} of the variance)",
         ylabel=f"principal component 2 ({percent(plane.explained[1])})",

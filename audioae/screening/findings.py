@@ -21,6 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc  # its functions are made at import
 
+from audioae.display import csv_cell
 from audioae.errors import SearchError, StoreError
 from audioae.screening.accuracy import accuracy_sentences
 from audioae.screening.registry import CHECKS
@@ -33,7 +34,6 @@ CSV_COLUMNS = (
     *("rank", "check", "track_id", "title", "artist", "album", "label"),
     *("score", "suggestion", "confidence", "why", "uri", "verdict"),
 )
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet computes cells that begin with one of these
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ def open_findings(store: Store) -> Findings:
 def write_list(findings: Sequence[Mapping[str, Any]], path: str) -> int:
     """Write findings as the CSV in which a person fills in `verdict`, a row per track; returns the number of rows.
 
-    A text that a spreadsheet would compute ("=1+1") gets an apostrophe in front.
+    Text is written as `display.csv_cell` has it, except for track_ids, which are read back.
 
     Raises
     ------
@@ -226,8 +226,6 @@ def _judged_fine(evidence: pa.ChunkedArray) -> np.ndarray:
 
 
 def _cell(name: str, value: Any) -> Any:
-    """Tags come from strangers, and a spreadsheet runs whatever looks like a formula; track_ids are read back."""
     if isinstance(value, float):
         return f"{value:.4g}"
-    is_formula = name != "track_id" and isinstance(value, str) and value.startswith(FORMULA_STARTS)
-    return f"'{value}" if is_formula else value
+    return value if name == "track_id" else csv_cell(value)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from audioae.display import shown
 from audioae.library.records import Record, Track
 
 if TYPE_CHECKING:
@@ -69,10 +70,10 @@ class Answer:
 def _table(columns: Sequence[str], rows: Sequence[Sequence[object]], caption: str) -> str:
     head = "".join(f"<th>{html.escape(name)}</th>" for name in columns)
     body = "".join(f"<tr>{''.join(f'<td>{html.escape(_cell(value))}</td>' for value in row)}</tr>" for row in rows)
-    return f"<table><caption>{html.escape(caption)}</caption><tr>{head}</tr>{body}</table>"
+    return f"<table><caption>{html.escape(shown(caption))}</caption><tr>{head}</tr>{body}</table>"
 
 
 def _cell(value: object) -> str:
     if value is None:
         return ""
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    return f"{value:.3f}" if isinstance(value, float) else shown(str(value))

@@ -39,8 +39,27 @@ def test_a_name_that_is_not_utf8_has_an_address_in_m3u8():
 def test_csv_and_json_can_be_read_back():
     document = {"name": "a", "entries": [ENTRY]}
     (row,) = csv.DictReader(io.StringIO(export_playlist(document, "csv")))
-    assert (row["title"], row["label"]) == (ENTRY["title"], "")
+    assert (row["title"], row["label"]) == (r"Two\nLines, and a comma", "")
     assert json.loads(export_playlist(document, "json")) == document
+
+
+def test_lines_of_strangers_are_escaped():
+    path = "/music/a\n#EXTINF:1,b\x1b.mp3"
+    entry = ENTRY | {"title": "\x1b[2J\u202e", "artist": "x" * 100_000, "uri": path, "address": address_of(path)}
+    text = export_playlist({"name": "a\x07", "entries": [entry]}, "m3u8")
+    lines = text.splitlines()
+    assert lines[:2] == ["#EXTM3U", r"#PLAYLIST:a\x07"]
+    assert lines[2].endswith(r"… - \x1b[2J\u202e")
+    assert lines[3:] == ["file:///music/a%0A%23EXTINF%3A1%2Cb%1B.mp3"]
+    assert len(text) < 1000
+
+
+def test_a_spreadsheet_computes_no_cell():
+    tags = {"title": "=HYPERLINK(1)", "artist": "@A", "album": "+1", "label": "-"}
+    entry = ENTRY | tags | {"track_id": "-1", "step": -1.5}
+    (row,) = csv.DictReader(io.StringIO(export_playlist({"name": "a", "entries": [entry]}, "csv")))
+    values = [row[name] for name in ("track_id", "title", "artist", "album", "label", "step")]
+    assert values == ["-1", "'=HYPERLINK(1)", "'@A", "'+1", "'-", "-1.5"]
 
 
 def test_refuses_other_formats():

@@ -76,7 +76,7 @@ def test_the_csv_survives_strange_tags(store, fake_calls, tmp_path):
     with path.open(newline="", encoding="utf-8") as stream:
         (row,) = csv.DictReader(stream)
     assert [row[name] for name in ("artist", "album", "label")] == ["'=1+1", "'@A", "'-3"]
-    assert row["title"] == "one\u2028two\x0bthree\x85"
+    assert row["title"] == r"one\u2028two\x0bthree\x85"
     fill_in(path, {"t13": "fine"})
     screen(store, verdicts=str(path))
     assert "t13" not in listed(store)
