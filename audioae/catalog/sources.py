@@ -7,6 +7,7 @@ Conventions
 """
 
 import os
+from collections.abc import Mapping
 from string import Formatter
 from typing import Any, Literal
 
@@ -34,6 +35,7 @@ _INSTEAD = {
 }
 _OF_MANIFESTS = ("columns", "root", "follow_outside", "path_template", "id_width", "where", "header_rows")
 _OF_FOLDERS = ("video", "exclude")
+_OF_READING = {"tag_encoding", "tag_limits", "label_separators", "label_from"}
 
 
 class CatalogConfig(Config):
@@ -85,6 +87,12 @@ class CatalogConfig(Config):
     def suffixes(self) -> tuple[str, ...]:
         """The file name extensions that a folder is searched for."""
         return self.extensions + (VIDEO_SUFFIXES if self.video else ())
+
+    def reads_as(self, before: Mapping[str, Any]) -> bool:
+        """Whether files are read as with the settings `before` (JSON); the others only choose tracks or shards."""
+        settings = self.model_dump(mode="json", include=_OF_READING)
+        same_kind = str(before.get("source")).lower().endswith(MANIFEST_SUFFIXES) == self.is_manifest
+        return same_kind and all(before.get(name) == value for name, value in settings.items())
 
     @field_validator("extensions")
     @classmethod

@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 from mutagen.flac import FLAC
 
+from audioae.catalog.audio_bytes import hash_audio
 from audioae.catalog.scan import SCANNED, CatalogConfig, scan
 from tests.catalog.made import scan_rows, write
 
@@ -113,6 +114,38 @@ def test_changed_and_new_files_are_read(tmp_path: Path):
     assert b["content_hash"] != first[1]["content_hash"]
     assert b["track_id"] == first[1]["track_id"]
     assert c["content_hash"]
+
+
+def test_files_are_read_again_on_request_only(tmp_path: Path):
+    path = write(tmp_path / "a.flac")
+    known = scan(CatalogConfig(source=str(tmp_path)))
+    stat = path.stat()
+    path.write_bytes(path.read_bytes()[::-1])
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    config = CatalogConfig(source=str(tmp_path))
+    assert scan(config, known)["content_hash"].equals(known["content_hash"])
+    assert not scan(config, known, reread=True)["content_hash"].equals(known["content_hash"])
+
+
+def test_an_edited_tag_changes_the_hash_of_the_file_but_not_of_its_audio(tmp_path: Path):
+    path = write(tmp_path / "a.flac")
+    (before,) = scan_rows(tmp_path)
+    file = FLAC(path)
+    file.update({"title": "Another"})
+    file.save()
+    (after,) = scan_rows(tmp_path)
+    assert before["audio_hash"] == after["audio_hash"] == hash_audio(path)
+    assert before["content_hash"] != after["content_hash"]
+
+
+def test_two_names_that_are_shown_alike_are_two_tracks(tmp_path: Path):
+    for name in (b"caf\xe9.wav", b"caf\\xe9.wav"):
+        write(tmp_path / "made.wav", len(name)).rename(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
+    known = scan(CatalogConfig(source=str(tmp_path)))
+    assert known["uri"].to_pylist() == [f"{tmp_path}/caf\\xe9.wav"] * 2
+    assert known["path_bytes"].to_pylist() == [None, os.fsencode(tmp_path) + b"/caf\xe9.wav"]
+    assert len(set(known["track_id"].to_pylist())) == len(set(known["content_hash"].to_pylist())) == 2
+    assert scan(CatalogConfig(source=str(tmp_path)), known).equals(known)
 
 
 def test_progress_ends_at_the_number_of_files(tmp_path: Path):
