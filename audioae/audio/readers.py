@@ -12,6 +12,7 @@ joined files, and trusts a wrong length.
 """
 
 import mmap
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -62,6 +63,9 @@ def read_file(path: str | Path, use: Callable[[Reader, Container], T]) -> T:
 
 def inspect_file(path: Path) -> Container:
     """`integrity.inspect` of a file. Raises `AudioError` as `read_file`."""
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise AudioError("unreadable", "a fifo, socket or device, which is never opened; wanted an audio file")
     with path.open("rb") as file:
         if file.seek(0, 2) == 0:
             raise AudioError("empty", "0 bytes; download or copy the file again")

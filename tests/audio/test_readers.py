@@ -1,5 +1,6 @@
 """Readers: formats by content, exact seeks, and lengths that a header does not state."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,16 @@ def test_the_extension_of_a_file_does_not_matter(tmp_path: Path, kind: str, name
     samples = music(4)
     decoded = decode(write(tmp_path / f"a.{named}", samples, kind=kind))
     assert_same_sound(kind, decoded, samples, 44_100)
+
+
+@pytest.mark.timeout(20)
+def test_what_is_no_regular_file_is_never_opened(tmp_path: Path):
+    """Opening a fifo would wait for a writer for ever."""
+    os.mkfifo(tmp_path / "fifo.wav")
+    for path in (tmp_path / "fifo.wav", Path("/dev/zero")):
+        error = reject(path)
+        assert (error.reason, error.detail[:24]) == ("unreadable", "a fifo, socket or device")
+    assert reject(tmp_path / "nothing.wav").detail.startswith("No such file")
 
 
 def test_mp3_windows_equal_the_whole_at_a_low_variable_bit_rate(tmp_path: Path):
