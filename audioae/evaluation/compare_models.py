@@ -34,7 +34,7 @@ from audioae.metrics.metric import Metric, MetricSet, average
 from audioae.model.config import ModelConfig
 from audioae.model.data import ClipSet
 from audioae.model.embedder import Embedder, pool_tracks
-from audioae.model.train_config import TrainConfig
+from audioae.model.train_config import TrainConfig, n_steps
 from audioae.model.training import fit
 from audioae.pipeline.config import Workers
 from audioae.pipeline.train import load_clips
@@ -133,6 +133,7 @@ def compare_models(
     rows = np.searchsorted(names.astype(str), tracks.metadata.ids)  # ascending: both are sorted by track_id
     folds = _folds(tracks) if inductive else [""]
 
+    budget = f"{train.max_minutes:g} min" if train.max_minutes else f"{n_steps(train, len(clips.codes))} steps"
     runs = [Run(name, seed, fold) for name in models for seed in range(seeds) for fold in folds]
     outcomes: list[dict[str, Any]] = []
     by_model: dict[str, list[MetricSet]] = {}
@@ -151,7 +152,7 @@ def compare_models(
                     tracks,
                     rows,
                     folder,
-                    lambda row, what=what, run=run: progress(_step(what, row, train), runs.index(run), len(runs)),
+                    lambda row, what=what, run=run: progress(_step(what, row, budget), runs.index(run), len(runs)),
                 )
                 outcomes.append({"model": name, "seed": seed, **({"fold": fold} if fold else {}), **outcome})
                 pieces[fold] = _measure(vectors, tracks)
@@ -260,6 +261,5 @@ def _average(per_seed: Sequence[MetricSet]) -> MetricSet:
     return MetricSet(tuple(average(metrics) for metrics in by_key.values()), per_seed[0].omitted)
 
 
-def _step(what: str, row: Mapping[str, Any], train: TrainConfig) -> str:
-    budget = f"{train.max_minutes:g} min" if train.max_minutes else f"{train.steps} steps"
+def _step(what: str, row: Mapping[str, Any], budget: str) -> str:
     return f"{what}: step {row['step']} of {budget}, loss {row['loss']:.3g}"

@@ -1,8 +1,6 @@
 """Flow train: train the model on the stored mels."""
 
-from typing import Any
-
-from prefect import flow
+from prefect import flow, get_run_logger
 
 from audioae.flows.common import log_progress, publish_artifact
 from audioae.flows.launch import read_settings
@@ -22,13 +20,15 @@ def train(config_path: str, overrides: list[str] | None = None, mels: str | None
     config = read_settings("train", config_path, overrides)
     store = Store(config.store)
     mels_ref = DatasetRef.parse(mels) if mels else store.require("mels")
-    log = log_progress("steps")
-
-    def on_row(row: dict[str, Any]) -> None:
-        terms = ", ".join(f"{name} {row[name]:.3g}" for name in ("loss", "perplexity") if name in row)
-        log(row["step"], config.train.steps, f"{row['split']} {terms}")
-
-    ref = train_model(store, config.model, config.train, mels_ref, log_dir=config.log_dir, on_progress=on_row)
+    ref = train_model(
+        store,
+        config.model,
+        config.train,
+        mels_ref,
+        log_dir=config.log_dir,
+        on_progress=log_progress("steps"),
+        say=get_run_logger().info,
+    )
     trained_on = store.manifest(ref).parent("mels")
     publish_artifact("train", str(ref), {"trained on": trained_on, "kept for": mels_ref})
     return str(ref)

@@ -34,9 +34,10 @@ from audioae.model.checkpoints import Checkpoints, pack, unpack
 from audioae.model.config import ModelConfig
 from audioae.model.data import ClipSet, PairSampler, spread
 from audioae.model.logs import Logs
+from audioae.model.pace import Pace
 from audioae.model.pca import PcaModel
 from audioae.model.threads import cpu_threads
-from audioae.model.train_config import TrainConfig, compiles, learning_rate, precision
+from audioae.model.train_config import TrainConfig, compiles, learning_rate, n_steps, precision
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -71,6 +72,7 @@ def fit(
     checkpoints: Checkpoints | None = None,
     log_dir: Path | None = None,
     on_progress: OnRow | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> TrainResult:
     """Train a model on `clips`, or resume from `checkpoints`.
 
@@ -84,6 +86,8 @@ def fit(
         TensorBoard's folder; a resumed run appends to it.
     on_progress : callable, optional
         Called with each row of metrics when it is logged.
+    say : callable, optional
+        Called with a sentence on how long training will take, after the first steps.
 
     Raises
     ------
@@ -110,6 +114,7 @@ def fit(
         checkpoints=checkpoints,
         log_dir=log_dir,
         on_progress=on_progress,
+        say=say,
     )
     if train_config.devices == 1:
         with cpu_threads(train_config.threads):
@@ -134,8 +139,10 @@ def _train(
     checkpoints: Checkpoints | None,
     log_dir: Path | None,
     on_progress: OnRow | None,
+    say: Callable[[str], None] | None,
 ) -> TrainResult:
     started = time.monotonic()
+    steps = n_steps(config, len(clips.codes))
     train_rows, held_rows = clips.split(config.held_out)
     sampler = PairSampler(clips.track, train_rows, config.seed)
     run = {"model": model_config.model_dump_json(), "train": config.model_dump_json(), "clips": _digest(clips)}
@@ -152,7 +159,7 @@ def _train(
         weight_decay=config.weight_decay,
     )
     net, optimizer = fabric.setup(model, optimizer)
-    if compiles(config, fabric.device):
+    if compiles(config, steps, fabric.device):
         model.encoder.compile()
         model.decoder.compile()
 
@@ -167,8 +174,9 @@ def _train(
         patience = Patience(config.patience, **state["patience"])
 
     logs = Logs(metrics, log_dir, on_progress, first_step=step, active=fabric.is_global_zero)
+    pace = Pace(say if fabric.is_global_zero else None, step, steps, config.max_minutes)
     stopped_because: Literal["steps", "patience", "max_minutes"] = "steps"
-    while step < config.steps:
+    while step < steps:
         minutes = (spent + time.monotonic() - started) / 60
         if patience.exhausted:
             stopped_because = "patience"
@@ -176,7 +184,7 @@ def _train(
         if config.max_minutes is not None and fabric.broadcast(minutes >= config.max_minutes):
             stopped_because = "max_minutes"
             break
-        rate = learning_rate(config, step, minutes)
+        rate = learning_rate(config, steps, step, minutes)
         for group in optimizer.param_groups:
             group["lr"] = rate
 
@@ -189,8 +197,9 @@ def _train(
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
         optimizer.step()
         step += 1
+        pace.after(step, loss.detach())
 
-        last = step == config.steps
+        last = step == steps
         saving = last or step % config.checkpoint_every == 0
         if last or saving or step % config.log_every == 0:
             row = _numbers({**stats, **losses, "loss": loss, "grad_norm": norm})
@@ -199,7 +208,7 @@ def _train(
                 check_codebook(row["perplexity"], model.codebook_size, step, config.collapse_grace)
             logs.train(step, {**row, "learning_rate": rate}, config.batch_size)
         if len(held_rows) and (last or step % config.validate_every == 0):
-            row = _validate(fabric, model, clips, held_rows, config)
+            row = _validate(fabric, model, clips, held_rows, config, steps)
             logs.held_out(step, row)
             if patience.update(row["loss"], step):
                 best_weights = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
@@ -215,7 +224,7 @@ def _train(
             }
             checkpoints.save(pack(run, state))
     if stopped_because == "max_minutes" and len(held_rows) and step % config.validate_every:
-        logs.held_out(step, _validate(fabric, model, clips, held_rows, config))
+        logs.held_out(step, _validate(fabric, model, clips, held_rows, config, steps))
     logs.close()
 
     trained = build_model(model_config)
@@ -253,7 +262,7 @@ def _numbers(values: dict[str, Tensor]) -> dict[str, float]:
 
 
 def _validate(
-    fabric: "Fabric", model: ConvAutoencoder, clips: ClipSet, rows: np.ndarray, config: TrainConfig
+    fabric: "Fabric", model: ConvAutoencoder, clips: ClipSet, rows: np.ndarray, config: TrainConfig, steps: int
 ) -> dict[str, float]:
     """Average every term over a few fixed held-out batches, without augmentation or corruption."""
     sampler = PairSampler(clips.track, rows, seed=0)
@@ -266,7 +275,7 @@ def _validate(
         with torch.set_grad_enabled(model.input_gradient), fabric.autocast():
             generator = torch.Generator(fabric.device).manual_seed(batch)
             losses, _ = model(mels.to(fabric.device), tracks.to(fabric.device), generator)
-        for key, value in _numbers({**losses, "loss": model.total(losses, config.steps)}).items():
+        for key, value in _numbers({**losses, "loss": model.total(losses, steps)}).items():
             totals[key] = totals.get(key, 0.0) + value / VALIDATION_BATCHES
     return totals
 

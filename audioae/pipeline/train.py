@@ -5,13 +5,15 @@ Conventions
 - The same mels, model and settings are trained only once; after that, the published version is used.
 - A catalog that has grown does not need a new model at once: the current one is kept while the catalog has grown by
   less than `retrain_growth` since it was trained. Embeddings of old tracks then stay valid, and only new shards are
-  computed.
+  computed. A catalog that has shrunk never needs a new model.
 - A killed run resumes from its checkpoint, and on a CPU ends with the same weights as an uninterrupted one.
 """
 
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,13 +24,17 @@ from audioae.errors import StoreError
 from audioae.model.config import ModelConfig
 from audioae.model.data import ClipSet, held_out_tracks
 from audioae.model.figures import reconstruction_figure, training_figure
-from audioae.model.training import OnRow, TrainResult, fit
+from audioae.model.train_config import FEWEST_STEPS, MOST_STEPS, PASSES, n_steps
+from audioae.model.training import TrainResult, fit
 from audioae.model.weights import model_to_bytes
 from audioae.pipeline.clips import mel_codes
 from audioae.pipeline.config import TrainStageConfig
 from audioae.store.artifacts import CheckpointFile, commit_artifact
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
+
+OnSteps = Callable[[int, int, str], None]
+"""Called with the steps that are done, the steps in all, and the logged numbers."""
 
 CODE = 2  # raise it when the same mels and settings would give different weights
 
@@ -40,11 +46,13 @@ def train_model(
     mels: DatasetRef,
     *,
     log_dir: Path | None = None,
-    on_progress: OnRow | None = None,
+    on_progress: OnSteps | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> DatasetRef:
     """Train on `mels` and publish `model`, or return a version that is still good.
 
     A version is still good if the same recipe made it, or if the catalog has hardly grown since (see the module).
+    `say` gets a sentence on the number of steps before training begins, and one on the time after the first of them.
 
     Raises
     ------
@@ -61,7 +69,16 @@ def train_model(
     clips, _ = load_clips(store, mels, config.max_clips)
     checkpoints = CheckpointFile(store, recipe)
     logs = log_dir / recipe if log_dir else None
-    result = fit(model, config, clips, checkpoints=checkpoints, log_dir=logs, on_progress=on_progress)
+    steps = n_steps(config, len(clips.codes))
+    if say and model.kind != "pca":
+        say(_plan(config, len(clips.codes)))
+
+    def on_row(row: dict[str, Any]) -> None:
+        if on_progress:
+            numbers = ", ".join(f"{name} {row[name]:.3g}" for name in ("loss", "perplexity") if name in row)
+            on_progress(row["step"], steps, f"{row['split']} {numbers}")
+
+    result = fit(model, config, clips, checkpoints=checkpoints, log_dir=logs, on_progress=on_row, say=say)
     ref = commit_artifact(
         store,
         "model",
@@ -75,8 +92,19 @@ def train_model(
     return ref
 
 
+def _plan(config: TrainStageConfig, n_clips: int) -> str:
+    """What will be trained, in a sentence.
+
+    >>> _plan(TrainStageConfig(), 4_000)
+    'training on 4,000 clips: 438 steps of 128 clips (train.steps: auto, 14 passes, but 300 to 1,400 steps)'
+    """
+    auto = f" (train.steps: auto, {PASSES} passes, but {FEWEST_STEPS:,} to {MOST_STEPS:,} steps)"
+    steps = f"{n_steps(config, n_clips):,} steps of {config.batch_size} clips"
+    return f"training on {n_clips:,} clips: {steps}{auto if config.steps == 'auto' else ''}"
+
+
 def _still_good(store: Store, settings: dict, mels: DatasetRef, retrain_growth: float) -> DatasetRef | None:
-    """Return the current model if it has these settings and the catalog has hardly changed in size since."""
+    """Return the current model if it has these settings and the catalog has hardly grown since."""
     latest = store.latest("model")
     if latest is None:
         return None
@@ -84,7 +112,7 @@ def _still_good(store: Store, settings: dict, mels: DatasetRef, retrain_growth: 
     growth = _n_tracks(store, mels) / max(manifest.config["n_tracks"], 1) - 1
     same_settings = {key: manifest.config[key] for key in settings} == settings
     same_input = store.manifest(manifest.parent("mels")).config == store.manifest(mels).config
-    return latest if same_settings and same_input and abs(growth) < retrain_growth else None
+    return latest if same_settings and same_input and growth < retrain_growth else None
 
 
 def _n_tracks(store: Store, mels: DatasetRef) -> int:

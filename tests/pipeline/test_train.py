@@ -32,9 +32,11 @@ def test_the_same_recipe_is_trained_only_once(chain):
 
 
 @pytest.mark.usefixtures("no_training")
-@pytest.mark.parametrize(("n_tracks_before", "kept"), [(24, True), (17, True), (16, False), (1, False)])
+@pytest.mark.parametrize(
+    ("n_tracks_before", "kept"), [(24, True), (17, True), (16, False), (1, False), (60, True), (2_400, True)]
+)
 def test_a_model_is_kept_until_the_catalog_has_grown_by_retrain_growth(chain, tmp_path, n_tracks_before, kept):
-    """The catalog has 24 tracks now; the default `retrain_growth` is 0.5."""
+    """The catalog has 24 tracks now; the default `retrain_growth` is 0.5. A catalog that shrinks keeps its model."""
     finished, config = chain
     store = Store(str(tmp_path / "store"))
     copy_datasets(finished, store, "tracks", "mels", "model")
@@ -73,3 +75,20 @@ def test_held_out_ids_are_the_tracks_that_training_held_out(chain):
     expected = set(track_ids[np.unique(clips.track[held_rows])].tolist())
     assert held_out_ids(store, store.require("model")) == expected
     assert 0 < len(expected) < 24
+
+
+def test_a_run_says_how_many_steps_it_makes_and_for_how_long(chain, tmp_path):
+    finished, config = chain
+    store = Store(str(tmp_path / "store"))
+    copy_datasets(finished, store, "tracks", "mels")
+    said, steps = [], []
+    short = config.train.model_copy(update={"steps": 9, "batch_size": 2, "log_every": 3})
+    model = config.model.model_copy(update={"channels": (2, 2)})
+    mels = store.require("mels")
+    train_model(store, model, short, mels, say=said.append, on_progress=lambda *step: steps.append(step))
+    n_clips = store.manifest(mels).rows
+    assert said[0] == f"training on {n_clips} clips: 9 steps of 2 clips"
+    assert said[1].startswith("training: 3 more steps take about ")
+    assert len(said) == 2
+    assert {step[:2] for step in steps} == {(3, 9), (5, 9), (6, 9), (9, 9)}
+    assert {step[2].split()[0] for step in steps} == {"train", "held_out"}
