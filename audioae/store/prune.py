@@ -97,9 +97,13 @@ class _Needed:
         self._unclear: set[str] = set()
 
     def has(self, dataset: str, key: str) -> bool:
-        """Whether `key` must be kept. Before the answer is no, the store is looked at again."""
-        if key not in self._keys and (state := _state(self._store)) != self._state:
-            self._state = state
+        """Whether `key` must be kept. Before the answer is no, the store is looked at again.
+
+        For a manifest that means all datasets; for a part, whose manifest is gone already, that of the part.
+        """
+        datasets = EVERY if "/versions/" in key else (dataset,)
+        if key not in self._keys and any(_state(self._store, name) != self._state.get(name) for name in datasets):
+            self._state = {name: _state(self._store, name) for name in EVERY}
             self._find()
         return key in self._keys or ("/parts/" in key and dataset in self._unclear)
 
@@ -118,9 +122,9 @@ class _Needed:
                 self._keys |= {store.version_key(ref), store.lost_key(ref)}
 
 
-def _state(store: Store) -> dict[str, tuple[Latest | None, set[DatasetRef]]]:
+def _state(store: Store, dataset: str) -> tuple[Latest | None, set[DatasetRef]]:
     """What changes when a version is published, becomes current, or is deleted by someone else."""
-    return {dataset: (store.pointer(dataset), set(store.list_manifests(dataset))) for dataset in EVERY}
+    return store.pointer(dataset), set(store.list_manifests(dataset))
 
 
 def _reachable(store: Store, keep: int, oldest: datetime) -> set[DatasetRef]:

@@ -12,6 +12,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from pyarrow import fs as pafs
 
+from audioae.errors import StoreError
+
 TIMEOUT_S = 10.0
 ATTEMPTS = 3
 
@@ -45,6 +47,7 @@ def abort_uploads(root: str, oldest: datetime, *, dry_run: bool) -> list[str] | 
     """
     try:
         import boto3
+        from botocore.exceptions import BotoCoreError, ClientError
     except ImportError:
         return None
     parts = urlsplit(root)
@@ -58,11 +61,15 @@ def abort_uploads(root: str, oldest: datetime, *, dry_run: bool) -> list[str] | 
         aws_secret_access_key=parts.password,
     )
     bucket, prefix = parts.netloc.rpartition("@")[2], parts.path.strip("/")
-    pages = client.get_paginator("list_multipart_uploads").paginate(
-        Bucket=bucket, Prefix=f"{prefix}/" if prefix else ""
-    )
-    old = [upload for page in pages for upload in page.get("Uploads", []) if upload["Initiated"] < oldest]
-    if not dry_run:
-        for upload in old:
+    prefix = f"{prefix}/" if prefix else ""
+    try:
+        pages = client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=prefix)
+        old = [upload for page in pages for upload in page.get("Uploads", []) if upload["Initiated"] < oldest]
+        for upload in () if dry_run else old:
             client.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
-    return [str(upload["Key"]).removeprefix(f"{prefix}/") for upload in old]
+    except (BotoCoreError, ClientError) as error:
+        raise StoreError(
+            f"{root}: unfinished uploads cannot be listed and aborted ({error}); allow it, or let a lifecycle rule of "
+            "the bucket do it"
+        ) from error
+    return [str(upload["Key"]).removeprefix(prefix) for upload in old]

@@ -227,6 +227,9 @@ RESIDUES = pa.schema(
     ]
 )
 
+# A finished step of a check that is not finished: each value is JSON or an array in NumPy's format.
+STEPS = pa.schema([_required("name", pa.string()), pa.field("json", pa.string()), pa.field("array", pa.binary())])
+
 DATASETS: dict[str, Dataset] = {
     "tracks": Dataset(2, TRACKS, added=tuple(TRACKS.names[TRACKS.names.index("duplicate_of") + 1 :])),
     "mels": Dataset(1, MELS),
@@ -240,6 +243,7 @@ DATASETS: dict[str, Dataset] = {
     "playlists": Dataset(1, PLAYLISTS),
     "tempos": Dataset(1, TEMPOS),
     "residues": Dataset(1, RESIDUES),
+    "steps": Dataset(1, STEPS),
 }
 
 

@@ -1,9 +1,6 @@
 """Rollback and prune: which version is current, what is deleted, and what is kept."""
 
-import os
-import time
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -51,21 +48,3 @@ def test_prune_keeps_the_parents_of_what_it_keeps(store_root):
     commit(store, b=("t2",))
     prune(store, keep=1, grace=EVERYTHING)
     assert store.read(parent).num_rows == 1
-
-
-def test_prune_deletes_what_killed_writes_left(tmp_path: Path):
-    store = Store(str(tmp_path))
-    ref = commit(store, a=("t1",))
-    folder = tmp_path / "index" / "parts" / ".tmp-killed"
-    folder.mkdir(parents=True)
-    (folder / "index.faiss").write_bytes(bytes(1000))
-    (tmp_path / "rejects" / "parts" / ".tmp-0123").write_bytes(bytes(10))
-    assert store.storage.list("index/parts") == {}, "unfinished files are not content"
-    assert prune(store).objects == [], "a write may be in progress"
-    two_days_ago = time.time() - 2 * 86400
-    for path in (folder / "index.faiss", tmp_path / "rejects" / "parts" / ".tmp-0123"):
-        os.utime(path, (two_days_ago, two_days_ago))
-    pruned = prune(store)
-    assert sorted(pruned.objects) == ["index/parts/.tmp-killed/index.faiss", "rejects/parts/.tmp-0123"]
-    assert (pruned.n_bytes, pruned.versions) == (1010, [])
-    assert store.read(ref).num_rows == 1
