@@ -58,6 +58,29 @@ def test_every_audio_suffix_is_taken_by_default(tmp_path: Path):
     assert relative(tmp_path, extensions=["TXT"]) == ["a.txt"]
 
 
+def test_the_sound_of_a_video_is_decoded_on_request(tmp_path: Path):
+    import av
+    import numpy as np
+
+    from audioae.audio.config import ClipConfig, DecodeConfig
+    from audioae.audio.decode import decode_track
+
+    sound = np.random.default_rng(0).normal(0, 0.1, 48_000).astype(np.float32)
+    with av.open(str(tmp_path / "a.mkv"), "w") as file:
+        video, audio = file.add_stream("mpeg4", rate=25), file.add_stream("aac", rate=24_000, layout="mono")
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        frame = av.AudioFrame.from_ndarray(sound[None], format="fltp", layout="mono")
+        frame.rate = 24_000
+        for _ in range(50):
+            file.mux(video.encode(av.VideoFrame(64, 48, "yuv420p")))
+        file.mux([*video.encode(None), *audio.encode(frame), *audio.encode(None)])
+    with pytest.raises(ConfigError, match=r"found 1 \.mkv"):
+        scan_rows(tmp_path)
+    (row,) = scan_rows(tmp_path, video=True)
+    decoded = decode_track(row["uri"], ClipConfig(), DecodeConfig())
+    assert decoded.health["duration_s"] == pytest.approx(2, abs=0.1)
+
+
 def test_files_left_out_by_suffix_are_counted_and_named(tmp_path: Path):
     touch(tmp_path, "a.wav", "a.jpg", "b/b.JPG", "b/c.mka", "README", ".hidden.txt")
     expected = "4 files with other suffixes were left out: .jpg 2, .mka 1, files without a suffix 1"
