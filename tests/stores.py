@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from audioae.pipeline.clips import extraction_fingerprint
 from audioae.pipeline.config import MelsConfig
+from audioae.pipeline.extraction import extraction_fingerprint
 from audioae.pipeline.index import build_index
 from audioae.search.factory import IndexConfig
 from audioae.store.artifacts import commit_artifact

@@ -3,13 +3,14 @@
 Conventions
 -----------
 - Every track of a catalog version is in exactly one state: embedded, exact duplicate, rejected (with a reason) or
-  pending.
+  pending. A track that failed for a reason that may pass is pending until its last attempt (see `failures.py`).
 - A run fails and publishes nothing if more than `max_reject_rate` of the decoded tracks are rejected.
 """
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +19,7 @@ import pyarrow.compute as pc  # its functions are generated at import
 from audioae.config import fingerprint
 from audioae.errors import StoreError
 from audioae.pipeline.config import MelsConfig
+from audioae.pipeline.failures import pending_failures
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 from audioae.store.schemas import EMBEDDINGS, REJECTS
@@ -61,7 +63,10 @@ def commit_evidence(
 
 @dataclass(frozen=True)
 class Accounting:
-    """The number of tracks of one catalog version in each state. The four states add up to `n_tracks`."""
+    """The number of tracks of one catalog version in each state. The four states add up to `n_tracks`.
+
+    `failed` has the pending tracks that are tried again: rows of reason, attempts and number of tracks.
+    """
 
     n_tracks: int
     embedded: int
@@ -69,6 +74,7 @@ class Accounting:
     rejected: dict[str, int] = field(default_factory=dict)
     pending: int = 0
     padded: int = 0
+    failed: tuple[dict[str, Any], ...] = ()
 
 
 def account(tracks: pa.Table, rejects: pa.Table, embeddings: pa.Table) -> Accounting:
@@ -79,7 +85,7 @@ def account(tracks: pa.Table, rejects: pa.Table, embeddings: pa.Table) -> Accoun
     tracks : pa.Table
         Rows of `tracks`, at least track_id and duplicate_of.
     rejects : pa.Table
-        Rows of `rejects`, at least track_id and reason.
+        Rows of `rejects`, at least track_id, reason, attempts and retry_at.
     embeddings : pa.Table
         Rows of `embeddings`, at least track_id and padded.
 
@@ -90,6 +96,8 @@ def account(tracks: pa.Table, rejects: pa.Table, embeddings: pa.Table) -> Accoun
     """
     ids = tracks["track_id"]
     rejects = rejects.filter(pc.is_in(rejects["track_id"], value_set=_one_chunk(ids)))
+    failed = pending_failures(rejects)
+    rejects = rejects.filter(pc.is_null(rejects["retry_at"]))
     duplicate, rejected, embedded = (
         mask.to_numpy(zero_copy_only=False)
         for mask in (
@@ -111,6 +119,7 @@ def account(tracks: pa.Table, rejects: pa.Table, embeddings: pa.Table) -> Accoun
         rejected=dict(Counter(rejects["reason"].to_pylist()).most_common()),
         pending=int((n_states == 0).sum()),
         padded=int(pc.sum(embeddings["padded"]).as_py() or 0),
+        failed=_by_attempts(failed),
     )
 
 
@@ -130,6 +139,11 @@ def account_store(store: Store, embeddings: DatasetRef | None = None) -> Account
         store.read(manifest.parent("rejects")),
         store.read(embeddings, EMBEDDED_COLUMNS),
     )
+
+
+def _by_attempts(failed: pa.Table) -> tuple[dict[str, Any], ...]:
+    counts = Counter(zip(failed["reason"].to_pylist(), failed["attempts"].to_pylist(), strict=True))
+    return tuple({"reason": reason, "attempts": n, "tracks": tracks} for (reason, n), tracks in sorted(counts.items()))
 
 
 def _one_chunk(column: pa.ChunkedArray) -> pa.Array:

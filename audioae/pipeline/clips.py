@@ -3,22 +3,30 @@
 Conventions
 -----------
 - One decode of a shard gives three tables: `mels`, `health` (evidence of faults) and `rejects` (unusable tracks, with
-  reasons). Their parts share one fingerprint; `mels`, if it is stored at all, is written last.
-- Every stage that needs clips calls `iter_clips`: it reads mels that are stored and decodes the others, with identical
-  results. A catalog can therefore be embedded without ever storing its mels.
+  reasons). Their parts share one name (see `extraction.py`); `mels`, if it is stored at all, is written last.
+- Results that exist for a track's audio are copied (see `reuse.py`); only the other tracks are decoded. Copied and
+  computed parts have the same bytes.
+- Every stage that needs clips calls `iter_clips` or `iter_extracted`, which read mels that are stored and decode the
+  other tracks, with identical results. A catalog can therefore be embedded without ever storing its mels.
 """
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc  # its functions are generated at import
 
+from audioae.catalog.paths import paths_of
 from audioae.constants import N_FRAMES, N_MELS
 from audioae.errors import AudioError
-from audioae.pipeline.config import MelsConfig, Workers
-from audioae.pipeline.shards import iter_shards, part_fingerprint
+from audioae.pipeline.config import MelsConfig, Retry, Workers
+from audioae.pipeline.extraction import partial_fingerprint
+from audioae.pipeline.failures import failures_in, reject_row
+from audioae.pipeline.reuse import Copy, History
+from audioae.pipeline.shard_plan import MELS_PART, Results, ShardPlan, plan_shard
+from audioae.pipeline.shards import iter_shards
 from audioae.progress import Advance
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
@@ -28,14 +36,27 @@ if TYPE_CHECKING:
     from audioae.audio.extract import Extracted
 
 
-CODE = 2  # raise it when the same file would give different clips, evidence or reasons
+class ShardClips(NamedTuple):
+    """The clips of one shard.
 
+    Attributes
+    ----------
+    shard : int
+    name : str
+        Of the extraction.
+    track_ids : pa.Array
+        The tracks that count, in the order of the catalog.
+    mels : pa.Table
+        Rows of `mels` of the tracks that were decoded, or whose mels are stored.
+    copies : list of Copy
+        Results of the other tracks.
+    """
 
-def extraction_fingerprint(shard: int, tracks: pa.Table, config: MelsConfig) -> str:
-    """Name the parts that decoding `tracks` gives, by the content of its files, the settings and the code version."""
-    usable = _decodable(tracks)
-    content = [usable["track_id"].to_pylist(), usable["content_hash"].to_pylist()]
-    return part_fingerprint(shard, [CODE, config.clips.model_dump(), config.decode.model_dump(), content])
+    shard: int
+    name: str
+    track_ids: pa.Array
+    mels: pa.Table
+    copies: list[Copy]
 
 
 def iter_clips(
@@ -48,61 +69,92 @@ def iter_clips(
     keep_mels: bool,
     on_progress: Advance | None = None,
 ) -> Iterator[tuple[int, str, pa.Table]]:
-    """Yield (shard, fingerprint, mels table) for each shard, in order.
+    """Yield (shard, name of the extraction, mels of all its tracks) for each shard, in order.
 
-    Decoding a shard writes its parts of `health` and `rejects`; with `keep_mels`, also its part of `mels`.
+    Decoding writes the shard's parts of `health` and `rejects`; with `keep_mels`, also its part of `mels`.
+    """
+    for clips in iter_results(
+        store, tracks, shards, config, workers, results=[MELS_PART], keep_mels=keep_mels, on_progress=on_progress
+    ):
+        yield clips.shard, clips.name, clips.mels
+
+
+def iter_results(
+    store: Store,
+    tracks: DatasetRef,
+    shards: Sequence[int],
+    config: MelsConfig,
+    workers: Workers,
+    *,
+    results: Sequence[Results],
+    keep_mels: bool,
+    on_progress: Advance | None = None,
+) -> Iterator[ShardClips]:
+    """Yield the clips of each shard, in order, without the tracks that have a result in one of `results` already.
+
+    Decoding writes the shard's parts of `health` and `rejects`; with `keep_mels`, also its part of `mels`.
     """
     from audioae.audio.extract import extract
     from audioae.audio.workers import imap_killable
 
-    tables = dict(iter_shards(store, tracks, shards))
-    names = {shard: extraction_fingerprint(shard, table, config) for shard, table in tables.items()}
-    stored = {shard: store.has_part("mels", name) for shard, name in names.items()}
-    rows = {shard: _decodable(table) for shard, table in tables.items()}
-    total = sum(table.num_rows for table in rows.values())
-    done = 0
-
-    items = (
-        (row["track_id"], (row["uri"], config.clips, config.decode))
-        for shard, table in rows.items()
-        if not stored[shard]
-        for row in table.select(["track_id", "uri"]).to_pylist()
-    )
-    results = imap_killable(extract, items, workers=workers.n, timeout_s=workers.timeout_s)
-    for shard, table in rows.items():
-        if stored[shard]:
-            mels = store.read_part("mels", names[shard])
-        else:
-            shard_results = []
-            for track_id, result in islice(results, table.num_rows):
-                shard_results.append((str(track_id), result))
-                if on_progress:
-                    on_progress(done + len(shard_results), total)
-            mels = _write(store, names[shard], shard_results, keep_mels)
-        done += table.num_rows
-        if on_progress:
-            on_progress(done, total)
-        yield shard, names[shard], mels
-
-
-def _decodable(tracks: pa.Table) -> pa.Table:
-    return tracks.filter(tracks["duplicate_of"].is_null())
-
-
-def _write(store: Store, name: str, results: "list[tuple[str, Extracted | AudioError]]", keep_mels: bool) -> pa.Table:
-    good = [(track_id, result) for track_id, result in results if not isinstance(result, AudioError)]
-    bad = [(track_id, result) for track_id, result in results if isinstance(result, AudioError)]
-    health = [{"track_id": track_id, **result.health} for track_id, result in good]
-    rejects = [
-        {"track_id": track_id, "stage": "mels", "reason": error.reason, "detail": error.detail}
-        for track_id, error in bad
+    history = History(store, tracks, config)
+    plans = [
+        plan_shard(history, shard, table, workers.retry, results) for shard, table in iter_shards(store, tracks, shards)
     ]
-    mels = _mels_table(good)
-    store.write_part("health", name, pa.Table.from_pylist(health, schema=HEALTH))
-    store.write_part("rejects", name, pa.Table.from_pylist(rejects, schema=REJECTS))
+    items = (
+        (track_id, (path, config.clips, config.decode))
+        for plan in plans
+        for track_id, path in zip(plan.todo["track_id"].to_pylist(), paths_of(plan.todo), strict=True)
+    )
+    decoded = imap_killable(extract, items, workers=workers.n, timeout_s=workers.timeout_s)
+    total, done = sum(plan.tracks.num_rows for plan in plans), 0
+    for plan in plans:
+        done += plan.tracks.num_rows - plan.todo.num_rows
+        fresh = []
+        for track_id, result in islice(decoded, plan.todo.num_rows):
+            fresh.append((str(track_id), result))
+            done += 1
+            if on_progress:
+                on_progress(done, total)
+        if on_progress and not fresh:
+            on_progress(done, total)
+        yield _write(store, plan, fresh, workers.retry, keep_mels)
+
+
+def in_order(tables: Sequence[pa.Table], track_ids: pa.Array) -> pa.Table:
+    """One table, in one chunk, with the tracks in the order of `track_ids`; the rows of a track keep theirs."""
+    table = pa.concat_tables(tables)
+    position = pc.index_in(table["track_id"], value_set=track_ids).to_numpy()
+    if (np.diff(position) < 0).any():
+        table = table.take(pa.array(np.argsort(position, kind="stable")))
+    return table.combine_chunks()
+
+
+def _write(
+    store: Store,
+    plan: ShardPlan,
+    results: "list[tuple[str, Extracted | AudioError]]",
+    retry: Retry,
+    keep_mels: bool,
+) -> ShardClips:
+    good = [(track_id, result) for track_id, result in results if not isinstance(result, AudioError)]
+    bad = [
+        reject_row(track_id, result, plan.attempts.get(track_id, 0), retry)
+        for track_id, result in results
+        if isinstance(result, AudioError)
+    ]
+    rejects = in_order([*plan.rejects, pa.Table.from_pylist(bad, REJECTS)], plan.track_ids)
+    name = partial_fingerprint(plan.whole, failures_in(rejects))
+    if not (store.has_part("health", name) and store.has_part("rejects", name)):
+        health = pa.Table.from_pylist([{"track_id": track_id, **result.health} for track_id, result in good], HEALTH)
+        copied = [copy.read(store) for copy in plan.health]
+        store.write_part("health", name, in_order([*copied, health], plan.track_ids))
+        store.write_part("rejects", name, rejects)
+    copied = [copy.read(store) for copy in plan.copies if copy.dataset == "mels"]
+    mels = in_order([*copied, _mels_table(good)], plan.track_ids)
     if keep_mels:
         store.write_part("mels", name, mels)
-    return mels
+    return ShardClips(plan.shard, name, plan.track_ids, mels, plan.copies)
 
 
 def _mels_table(good: "list[tuple[str, Extracted]]") -> pa.Table:

@@ -21,11 +21,24 @@ class MelsConfig(Config):
 
 
 @dataclass(frozen=True)
+class Retry:
+    """How often a track is tried that failed for a reason of the moment (unreadable, timeout, crashed, out of memory).
+
+    After `attempts` runs in which it failed, it is rejected. A run leaves it out while less than `pause_s` seconds have
+    passed since it failed last; 0 tries it in every run.
+    """
+
+    attempts: int = 3
+    pause_s: float = 3600.0
+
+
+@dataclass(frozen=True)
 class Workers:
-    """How files are decoded. Results depend on it in one way: a file that takes over `timeout_s` is rejected."""
+    """How files are decoded. Results depend on it in one way: a file that takes over `timeout_s` has failed."""
 
     n: int = 1
     timeout_s: float = 60.0
+    retry: Retry = Retry()
 
 
 class TrainStageConfig(TrainConfig):

@@ -17,8 +17,11 @@ from audioae.errors import StoreError
 from audioae.model.embedder import Embedder, pool_track
 from audioae.model.weights import model_from_bytes
 from audioae.pipeline.accounting import EMBEDDED_COLUMNS, TRACK_COLUMNS, account, commit_evidence
-from audioae.pipeline.clips import extraction_fingerprint, iter_clips, mel_codes
-from audioae.pipeline.config import MelsConfig, Workers
+from audioae.pipeline.clips import in_order, iter_results, mel_codes
+from audioae.pipeline.config import MelsConfig, Retry, Workers
+from audioae.pipeline.extraction import Extractions, extraction_fingerprint
+from audioae.pipeline.failures import has_due_failures, pending_failures
+from audioae.pipeline.shard_plan import MELS_PART
 from audioae.pipeline.shards import iter_shards, part_fingerprint, shard_of
 from audioae.progress import Advance
 from audioae.store.artifacts import read_artifact
@@ -34,13 +37,16 @@ def load_embedder(store: Store, model: DatasetRef) -> Embedder:
     return Embedder(model_from_bytes(read_artifact(store, model, "model.safetensors")))
 
 
-def pending_embeddings(store: Store, config: MelsConfig, tracks: DatasetRef, model: DatasetRef) -> list[int]:
-    """Return the shards that this model has not embedded yet."""
+def pending_embeddings(
+    store: Store, config: MelsConfig, tracks: DatasetRef, model: DatasetRef, retry: Retry | None = None
+) -> list[int]:
+    """Return the shards that this model has not embedded yet, or that have tracks to be tried again."""
     existing = store.part_fingerprints("embeddings")
+    best = {shard: next(iter(names), None) for shard, names in _extractions(store, config, tracks).items()}
     return [
         shard
-        for shard, table in iter_shards(store, tracks)
-        if _name(extraction_fingerprint(shard, table, config), model) not in existing
+        for shard, name in best.items()
+        if name is None or _name(name, model) not in existing or has_due_failures(store, name, retry or Retry())
     ]
 
 
@@ -54,12 +60,16 @@ def compute_embeddings(
     on_progress: Advance | None = None,
 ) -> int:
     """Embed `shards` and write their parts; returns the number of embedded tracks."""
-    embedder = _embedder(store.root, model)
     n_tracks = 0
-    clips = iter_clips(store, tracks, shards, config, workers, keep_mels=False, on_progress=on_progress)
-    for _, extraction, mels in clips:
-        table = embed_tracks(mels, embedder)
-        store.write_part("embeddings", _name(extraction, model), table)
+    results = [("embeddings", lambda extraction: _name(extraction, model)), MELS_PART]
+    for clips in iter_results(
+        store, tracks, shards, config, workers, results=results, keep_mels=False, on_progress=on_progress
+    ):
+        parts = [copy.read(store) for copy in clips.copies if copy.dataset == "embeddings"]
+        if clips.mels.num_rows:
+            parts.append(embed_tracks(clips.mels, _embedder(store.root, model)))
+        table = in_order([*parts, EMBEDDINGS.empty_table()], clips.track_ids)
+        store.write_part("embeddings", _name(clips.name, model), table)
         n_tracks += table.num_rows
     return n_tracks
 
@@ -74,17 +84,26 @@ def commit_embeddings(
     StoreError
         If too many tracks were rejected, or if any track is still pending.
     """
-    extractions = [extraction_fingerprint(shard, table, config) for shard, table in iter_shards(store, tracks)]
+    existing = store.part_fingerprints("embeddings")
+    shards = _extractions(store, config, tracks).values()
+    embedded = (next((name for name in names if _name(name, model) in existing), None) for names in shards)
+    extractions = [name for name in embedded if name]
+    if missing := len(shards) - len(extractions):
+        raise StoreError(
+            f"{missing} of {len(shards)} shards of {tracks} are not embedded; nothing was published, run the pipeline "
+            "again"
+        )
     names = [_name(extraction, model) for extraction in extractions]
     health, rejects = commit_evidence(store, tracks, extractions, config, max_reject_rate=max_reject_rate)
+    rejected = store.read(rejects)
     sums = account(
         store.read(tracks, TRACK_COLUMNS),
-        store.read(rejects),
+        rejected,
         pa.concat_tables(store.read_part("embeddings", name, EMBEDDED_COLUMNS) for name in names),
     )
-    if sums.pending:
+    if lost := sums.pending - pending_failures(rejected).num_rows:
         raise StoreError(
-            f"{sums.pending} of {sums.n_tracks} tracks of {tracks} are neither embedded nor rejected nor an exact "
+            f"{lost} of {sums.n_tracks} tracks of {tracks} are neither embedded nor rejected nor an exact "
             "duplicate; nothing was published, run the pipeline again"
         )
     return store.commit(
@@ -117,6 +136,14 @@ def embed_tracks(mels: pa.Table, embedder: Embedder) -> pa.Table:
         ],
         schema=EMBEDDINGS,
     )
+
+
+def _extractions(store: Store, config: MelsConfig, tracks: DatasetRef) -> dict[int, list[str]]:
+    """The existing extractions of each shard, the best first."""
+    existing = Extractions(store.part_fingerprints("rejects"))
+    return {
+        shard: existing.of(extraction_fingerprint(shard, table, config)) for shard, table in iter_shards(store, tracks)
+    }
 
 
 def _name(extraction: str, model: DatasetRef) -> str:

@@ -7,9 +7,12 @@ shard number: the sample covers the whole catalog, and a catalog that grows keep
 from collections.abc import Sequence
 
 from audioae.config import fingerprint
+from audioae.errors import StoreError
 from audioae.pipeline.accounting import commit_evidence
-from audioae.pipeline.clips import CODE, extraction_fingerprint, iter_clips
-from audioae.pipeline.config import MelsConfig, Workers
+from audioae.pipeline.clips import iter_clips
+from audioae.pipeline.config import MelsConfig, Retry, Workers
+from audioae.pipeline.extraction import CODE, Extractions, extraction_fingerprint
+from audioae.pipeline.failures import has_due_failures
 from audioae.pipeline.shards import iter_shards, shard_numbers, shard_of
 from audioae.progress import Advance
 from audioae.store.dataset import Store
@@ -30,10 +33,11 @@ def plan_mels(store: Store, config: MelsConfig, tracks: DatasetRef) -> list[int]
     return sorted(chosen)
 
 
-def pending_mels(store: Store, config: MelsConfig, tracks: DatasetRef) -> list[int]:
-    """Return the planned shards that are not stored yet."""
-    existing = store.part_fingerprints("mels")
-    return [shard for shard, name in _names(store, config, tracks).items() if name not in existing]
+def pending_mels(store: Store, config: MelsConfig, tracks: DatasetRef, retry: Retry | None = None) -> list[int]:
+    """Return the planned shards that are not stored yet, or have tracks that are to be tried again."""
+    extractions = Extractions(store.part_fingerprints("mels"))
+    best = {shard: extractions.best(whole) for shard, whole in _wholes(store, config, tracks).items()}
+    return [shard for shard, name in best.items() if name is None or has_due_failures(store, name, retry or Retry())]
 
 
 def compute_mels(
@@ -55,9 +59,16 @@ def commit_mels(store: Store, config: MelsConfig, tracks: DatasetRef, *, max_rej
     Raises
     ------
     StoreError
-        If too many tracks were rejected.
+        If a planned shard is not stored, or too many tracks were rejected.
     """
-    names = list(_names(store, config, tracks).values())
+    extractions = Extractions(store.part_fingerprints("mels"))
+    wholes = _wholes(store, config, tracks)
+    names = [name for whole in wholes.values() if (name := extractions.best(whole))]
+    if missing := len(wholes) - len(names):
+        raise StoreError(
+            f"the mels of {missing} of {len(wholes)} shards of {tracks} are missing; nothing was published, run the "
+            "pipeline again"
+        )
     evidence = commit_evidence(store, tracks, names, config, max_reject_rate=max_reject_rate)
     settings = config.model_dump(mode="json")
     return store.commit(
@@ -65,6 +76,7 @@ def commit_mels(store: Store, config: MelsConfig, tracks: DatasetRef, *, max_rej
     )
 
 
-def _names(store: Store, config: MelsConfig, tracks: DatasetRef) -> dict[int, str]:
+def _wholes(store: Store, config: MelsConfig, tracks: DatasetRef) -> dict[int, str]:
+    """The name of the whole extraction of each planned shard."""
     planned = iter_shards(store, tracks, plan_mels(store, config, tracks))
     return {shard: extraction_fingerprint(shard, table, config) for shard, table in planned}

@@ -13,8 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc  # its functions are made at import
 
-from audioae.pipeline.clips import extraction_fingerprint, mel_codes
+from audioae.pipeline.clips import mel_codes
 from audioae.pipeline.config import MelsConfig
+from audioae.pipeline.extraction import extraction_fingerprint, find_extraction
 from audioae.pipeline.shards import iter_shards
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
@@ -58,8 +59,8 @@ def iter_stored_clips(
     for track_id, shard in shard_of_track.items():
         wanted.setdefault(shard, []).append(track_id)
     for shard, rows in iter_shards(store, tracks, wanted):
-        name = extraction_fingerprint(shard, rows, config)
-        if not store.has_part("mels", name):
+        name = find_extraction(store, "mels", extraction_fingerprint(shard, rows, config))
+        if name is None:
             continue
         mels = store.read_part("mels", name, COLUMNS)
         mels = mels.filter(pc.is_in(mels["track_id"], value_set=pa.array(wanted[shard], pa.string()))).combine_chunks()

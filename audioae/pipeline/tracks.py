@@ -2,13 +2,14 @@
 
 Conventions
 -----------
-- A known track keeps its shard and its `added_at`; new tracks go into new shards; a removed track leaves its shard
-  smaller. An unchanged shard gives the same part.
+- A known track keeps its track_id, its shard and its `added_at`, also if its file was moved (see `identity.py` and
+  `sharding.py`). An unchanged shard gives the same part.
 - Among byte-identical tracks, the first one (lowest shard, then lowest track_id) is kept. The others name it in
   `duplicate_of` and are not decoded.
 """
 
 import hashlib
+from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +18,9 @@ import pyarrow.compute as pc  # its functions are generated at import
 from audioae.catalog.losses import check_losses
 from audioae.catalog.scan import CatalogConfig, scan
 from audioae.config import fingerprint
-from audioae.pipeline.shards import part_fingerprint, shard_size
+from audioae.pipeline.identity import match_tracks, track_ids
+from audioae.pipeline.sharding import known_shards, merge_small, place_new
+from audioae.pipeline.shards import part_fingerprint
 from audioae.progress import Advance
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
@@ -40,39 +43,44 @@ def update_tracks(store: Store, config: CatalogConfig, on_progress: Advance | No
     settings = config.model_dump(mode="json", exclude={"max_loss"})
     before = store.manifest(latest).config if latest else {}
     # Other settings may take labels from elsewhere, so known rows are then read again.
-    scanned = scan(config, known, on_progress, reread=before != settings)
+    scanned = scan(config, known, on_progress, reread=not config.reads_as(before))
     check_losses(config, known, scanned, before.get("source", ""))
-    tracks = _mark_duplicates(_assign_shards(scanned, known, config))
+    tracks = _mark_duplicates(_identified(scanned, known, config))
     fingerprints = []
-    for shard in np.unique(tracks["shard"].to_numpy()).tolist():
-        part = tracks.filter(pc.equal(tracks["shard"], shard))
-        fingerprints.append(part_fingerprint(shard, [CODE, _hash(part)]))
+    for part in _by_shard(tracks):
+        fingerprints.append(part_fingerprint(part["shard"][0].as_py(), [CODE, _hash(part)]))
         store.write_part("tracks", fingerprints[-1], part)
     return store.commit("tracks", fingerprints, recipe=fingerprint([fingerprints, settings]), config=settings)
 
 
-def _assign_shards(scanned: pa.Table, known: pa.Table, config: CatalogConfig) -> pa.Table:
-    """Add `shard`: the known one, or a new one in the order of `scanned`; known tracks keep their `added_at`."""
-    row = pc.index_in(scanned["track_id"], value_set=known["track_id"].combine_chunks())
-    shard = known["shard"].take(row).to_numpy(zero_copy_only=False).astype(np.float64)
-    new = np.flatnonzero(np.isnan(shard))
-    first = 1 + int(pc.max(known["shard"]).as_py()) if known.num_rows else 0
-    size = shard_size(len(new), shard_tracks=config.shard_tracks, min_shards=config.min_shards)
-    shard[new] = first + np.arange(len(new)) // size
-    added_at = pc.coalesce(known["added_at"].take(row), scanned["added_at"])
-    table = scanned.set_column(scanned.schema.get_field_index("added_at"), "added_at", added_at)
-    return table.append_column("shard", pa.array(shard.astype(np.int32)))
+def _identified(scanned: pa.Table, known: pa.Table, config: CatalogConfig) -> pa.Table:
+    """Add `shard`; known tracks keep their track_id and `added_at`."""
+    rows = match_tracks(scanned, known)
+    limits = {"shard_tracks": config.shard_tracks, "min_shards": config.min_shards}
+    first_free = 1 + int(pc.max(known["shard"]).as_py()) if known.num_rows else 0
+    shards = merge_small(place_new(known_shards(scanned, known, rows), first_free, **limits), **limits)
+    added_at = pc.coalesce(known["added_at"].take(pa.array(rows, mask=rows < 0)), scanned["added_at"])
+    table = scanned.append_column("shard", pa.array(shards.astype(np.int32)))
+    for name, values in (("track_id", track_ids(scanned, known, rows)), ("added_at", added_at)):
+        table = table.set_column(table.schema.get_field_index(name), name, values)
+    return table
 
 
 def _mark_duplicates(tracks: pa.Table) -> pa.Table:
     """Sort by shard and track_id, and add `duplicate_of`."""
-    tracks = tracks.sort_by([("shard", "ascending"), ("track_id", "ascending")])
-    by_hash: dict[str, str] = {}
-    duplicate_of = [
-        keeper if content is not None and (keeper := by_hash.setdefault(content, track_id)) != track_id else None
-        for content, track_id in zip(tracks["content_hash"].to_pylist(), tracks["track_id"].to_pylist(), strict=True)
-    ]
-    return tracks.append_column("duplicate_of", pa.array(duplicate_of, pa.string())).select(TRACKS.names).cast(TRACKS)
+    tracks = tracks.sort_by([("shard", "ascending"), ("track_id", "ascending")]).combine_chunks()
+    first = pc.index_in(tracks["content_hash"], value_set=tracks["content_hash"].combine_chunks(), skip_nulls=True)
+    is_copy = pc.fill_null(pc.not_equal(first, pa.array(np.arange(tracks.num_rows, dtype=np.int32))), False)
+    duplicate_of = tracks["track_id"].take(pc.if_else(is_copy, first, pa.scalar(None, pa.int32())))
+    return tracks.append_column("duplicate_of", duplicate_of).select(TRACKS.names).cast(TRACKS)
+
+
+def _by_shard(tracks: pa.Table) -> Iterator[pa.Table]:
+    """The tracks of each shard; they are sorted by shard."""
+    shards = tracks["shard"].to_numpy()
+    starts = np.flatnonzero(np.diff(shards, prepend=-1))
+    for start, stop in zip(starts, np.append(starts[1:], len(shards)), strict=True):
+        yield tracks.take(pa.array(np.arange(start, stop)))
 
 
 def _hash(table: pa.Table) -> str:

@@ -7,7 +7,7 @@ import pyarrow.compute as pc  # its functions are made at import
 from audioae.constants import EMBEDDING_DIM
 from audioae.library.generation import Generation
 from audioae.library.records import Track
-from audioae.pipeline.clips import extraction_fingerprint
+from audioae.pipeline.extraction import extraction_fingerprint, find_extraction
 from audioae.pipeline.shards import iter_shards
 from audioae.screening.findings import Findings
 from audioae.similarity.search import Options, similar
@@ -72,8 +72,9 @@ def _findings(library: Generation, track: Track) -> list[dict[str, Any]]:
 def _clips(library: Generation, track: Track) -> list[dict[str, Any]]:
     """The track's stored clips with the file that holds them; empty if its mels are not stored."""
     ((shard, tracks),) = iter_shards(library.store, library.tracks_ref, [track.shard or 0])
-    name = extraction_fingerprint(shard, tracks, library.mels_config)
-    if not library.store.has_part("mels", name):
+    whole = extraction_fingerprint(shard, tracks, library.mels_config)
+    name = find_extraction(library.store, "mels", whole)
+    if name is None:
         return []
     table = library.store.read_part("mels", name, ["track_id", "clip", "start_s", "peak_db", "padded"])
     rows = table.filter(pc.equal(table["track_id"], track.track_id)).drop_columns(["track_id"])

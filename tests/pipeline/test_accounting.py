@@ -1,5 +1,7 @@
 """Accounting: every track is in exactly one state, and the states add up to the catalog."""
 
+from datetime import UTC, datetime
+
 import pyarrow as pa
 import pytest
 
@@ -11,12 +13,13 @@ from audioae.store.manifest import DatasetRef
 from audioae.store.schemas import HEALTH, REJECTS
 
 
-def tables(duplicates=(), rejected=(), embedded=()):
+def tables(duplicates=(), rejected=(), embedded=(), failed=()):
     ids = ["a", "b", "c", "d"]
     tracks = pa.table({"track_id": ids, "duplicate_of": pa.array(["x" if t in duplicates else None for t in ids])})
-    rejects = pa.table(
-        {"track_id": pa.array(rejected, pa.string()), "reason": pa.array(["silent"] * len(rejected), pa.string())}
-    )
+    rows = [{"track_id": t, "stage": "mels", "reason": "silent", "detail": ""} for t in rejected]
+    again = {"stage": "mels", "reason": "timeout", "detail": "", "retry_at": datetime.now(UTC)}
+    rows += [{"track_id": t, "attempts": n, **again} for t, n in failed]
+    rejects = pa.Table.from_pylist(rows, REJECTS)
     embeddings = pa.table(
         {"track_id": pa.array(embedded, pa.string()), "padded": pa.array([True] * len(embedded), pa.bool_())}
     )
@@ -27,6 +30,15 @@ def test_every_track_is_counted_once():
     sums = account(*tables(duplicates=["a"], rejected=["b"], embedded=["c"]))
     assert (sums.n_tracks, sums.duplicates, sums.rejected, sums.embedded, sums.pending) == (4, 1, {"silent": 1}, 1, 1)
     assert sums.padded == 1
+
+
+def test_a_track_that_is_tried_again_is_pending_and_not_rejected():
+    sums = account(*tables(rejected=["a"], embedded=["b"], failed=[("c", 1), ("d", 2)]))
+    assert (sums.rejected, sums.embedded, sums.pending) == ({"silent": 1}, 1, 2)
+    assert sums.failed == (
+        {"reason": "timeout", "attempts": 1, "tracks": 1},
+        {"reason": "timeout", "attempts": 2, "tracks": 1},
+    )
 
 
 def test_a_track_in_two_states_is_an_error():

@@ -32,17 +32,17 @@ def test_an_unchanged_source_gives_the_same_version(music, tmp_path):
     assert sorted({row["shard"] for row in tracks.values()}) == list(range(6))
 
 
-def test_new_tracks_go_into_new_shards_and_old_shards_stay_the_same(music, tmp_path):
+def test_new_tracks_fill_the_newest_shard_and_old_shards_stay_the_same(music, tmp_path):
     store = Store(str(tmp_path / "store"))
-    added = music / "0 first in order.flac"
     content = a_file(music).read_bytes()
     first, before = scan(store, music)
-    added.write_bytes(content + b"\0")
+    for i in range(3):
+        (music / f"{i} first in order.flac").write_bytes(content + bytes(i + 1))
     second, after = scan(store, music)
-    (new,) = after.keys() - before.keys()
-    assert after[new]["shard"] == 6
+    new = after.keys() - before.keys()
+    assert [after[track_id]["shard"] for track_id in new] == [5, 5, 5]
     assert {track_id: after[track_id] for track_id in before} == before
-    assert [p.name for p in store.manifest(second).parts][:-1] == [p.name for p in store.manifest(first).parts]
+    assert [p.name for p in store.manifest(second).parts][:-1] == [p.name for p in store.manifest(first).parts][:-1]
 
 
 def test_track_ids_survive_a_rename_of_the_source_folder(music, tmp_path):

@@ -1,0 +1,72 @@
+"""Failures of the moment: which tracks have failed, how often, and when they are tried again.
+
+Conventions
+-----------
+- A failure is a row of `rejects` with `attempts`: the number of runs that published it. While `retry_at` is set, the
+  track is pending; without it, the track is rejected.
+- A failure that no version of `rejects` has published does not count. So a run that stopped with nothing published
+  (a vanished disk: too many rejects) leaves no trace, and the next one tries all of its failures again.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc  # its functions are generated at import
+
+from audioae.errors import AudioError
+from audioae.pipeline.config import Retry
+from audioae.pipeline.extraction import is_partial
+from audioae.store.dataset import Store
+
+
+def failures_in(rejects: pa.Table) -> pa.Table:
+    """The rows of `rejects` whose reason is of the moment."""
+    return rejects.filter(pc.is_valid(rejects["attempts"]))
+
+
+def pending_failures(rejects: pa.Table) -> pa.Table:
+    """The rows of `rejects` that a later run tries again."""
+    return rejects.filter(pc.is_valid(rejects["retry_at"]))
+
+
+def due(failures: pa.Table, retry: Retry) -> np.ndarray:
+    """Which of the failures this run tries again: a mask, shape (n,)."""
+    now = pa.scalar(datetime.now(UTC), pa.timestamp("us", "UTC"))
+    waited = pc.fill_null(pc.less_equal(failures["retry_at"], now), True)
+    left = pc.less(failures["attempts"], retry.attempts)
+    return (pc.and_(waited, left) if retry.pause_s else left).to_numpy(zero_copy_only=False).astype(bool)
+
+
+def has_due_failures(store: Store, name: str, retry: Retry) -> bool:
+    """Whether this run tries any failure of the extraction `name` again."""
+    if not is_partial(name):
+        return False
+    return not is_published(store, name) or bool(due(failures_in(store.read_part("rejects", name)), retry).any())
+
+
+def is_published(store: Store, name: str) -> bool:
+    """Whether a version of `rejects` contains the extraction `name`."""
+    return f"{name}.parquet" in store.published_parts("rejects")
+
+
+def reject_row(track_id: str, error: AudioError, earlier_attempts: int, retry: Retry) -> dict[str, Any]:
+    """The row of `rejects` for a track that could not be decoded.
+
+    Parameters
+    ----------
+    track_id : str
+    error : AudioError
+    earlier_attempts : int
+        The number of runs in which it has failed before.
+    retry : Retry
+    """
+    from audioae.audio.decode import MOMENTARY
+
+    row: dict[str, Any] = {"track_id": track_id, "stage": "mels", "reason": error.reason, "detail": error.detail}
+    if error.reason not in MOMENTARY:
+        return row
+    attempts = earlier_attempts + 1
+    pause = timedelta(seconds=retry.pause_s)
+    return {**row, "attempts": attempts, "retry_at": datetime.now(UTC) + pause if attempts < retry.attempts else None}

@@ -1,0 +1,133 @@
+"""Results that exist already for the audio of a shard's tracks, so that only the others are decoded or embedded.
+
+Conventions
+-----------
+- Two tracks have the same audio if their `content_hash` or their `audio_hash` is the same.
+- Results are found in the extractions of the same shard: first those of the same tracks, then those of earlier versions
+  of the catalog, published or not. A shard that is gone was merged into the nearest lower one (see `sharding.py`), so
+  its extractions count as that one's.
+- Nothing is read for a shard whose parts exist.
+"""
+
+import bisect
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc  # its functions are generated at import
+
+from audioae.errors import StoreError
+from audioae.pipeline.config import MelsConfig
+from audioae.pipeline.extraction import Extractions, decodable, extraction_fingerprint
+from audioae.pipeline.shards import shard_of
+from audioae.store.dataset import Store
+from audioae.store.manifest import DatasetRef, Manifest
+
+VERSIONS = 8  # earlier versions of the catalog that are looked at
+AUDIO_COLUMNS = ("track_id", "content_hash", "audio_hash", "duplicate_of")
+
+
+@dataclass(frozen=True)
+class Known:
+    """An extraction that exists, and the tracks that it is of."""
+
+    name: str
+    tracks: pa.Table
+
+
+@dataclass(frozen=True)
+class Copy:
+    """Rows of one existing part that are the results of a shard's tracks.
+
+    Attributes
+    ----------
+    dataset, part : str
+    theirs, ours : pa.Array of string
+        The track_ids in the part, each once, and those of the same audio now.
+    """
+
+    dataset: str
+    part: str
+    theirs: pa.Array
+    ours: pa.Array
+
+    def read(self, store: Store) -> pa.Table:
+        """The rows, with the track_ids of now."""
+        table = store.read_part(self.dataset, self.part)
+        row = pc.index_in(table["track_id"], value_set=self.theirs)
+        if not row.null_count and self.theirs.equals(self.ours):
+            return table
+        table, row = table.filter(row.is_valid()), row.drop_null().combine_chunks()
+        return table.set_column(0, table.schema.field("track_id"), self.ours.take(row))
+
+
+class History:
+    """The extractions of the shards of a catalog version.
+
+    Parameters
+    ----------
+    store : Store
+    tracks : DatasetRef
+    config : MelsConfig
+    """
+
+    def __init__(self, store: Store, tracks: DatasetRef, config: MelsConfig):
+        self.store, self.config = store, config
+        self.extractions = Extractions(store.part_fingerprints("rejects"))
+        self._ref = tracks
+
+    def of(self, shard: int, tracks: pa.Table) -> Iterator[Known]:
+        """Yield the extractions of `shard`, whose rows of `tracks` are given; the nearest first."""
+        yield from self._known(shard, tracks)
+        seen = {part.name for part in self._now.parts}
+        for manifest in self._earlier:
+            for part in manifest.parts:
+                if part.name not in seen and self._successor(shard_of(part.name)) == shard:
+                    seen.add(part.name)
+                    with contextlib.suppress(StoreError):  # damaged or pruned: there is nothing to reuse
+                        name = part.name.removesuffix(".parquet")
+                        table = self.store.read_part("tracks", name, AUDIO_COLUMNS)
+                        yield from self._known(shard_of(part.name), table)
+
+    def _known(self, shard: int, tracks: pa.Table) -> Iterator[Known]:
+        for name in self.extractions.of(extraction_fingerprint(shard, tracks, self.config)):
+            yield Known(name, decodable(tracks))
+
+    @cached_property
+    def _now(self) -> Manifest:
+        return self.store.manifest(self._ref)
+
+    @cached_property
+    def _earlier(self) -> list[Manifest]:
+        refs = [ref for ref, _ in self.store.versions("tracks") if ref != self._ref]
+        return [self.store.manifest(ref) for ref in refs[:VERSIONS]]
+
+    @cached_property
+    def _shards(self) -> list[int]:
+        return [shard_of(part.name) for part in self._now.parts]
+
+    def _successor(self, shard: int) -> int:
+        at = bisect.bisect_right(self._shards, shard) - 1
+        return self._shards[max(at, 0)]
+
+
+def same_audio(tracks: pa.Table, known: pa.Table) -> np.ndarray:
+    """The row of `known` with the audio of each of `tracks`, shape (n,), int; -1 where there is none.
+
+    Both need the columns track_id, content_hash and audio_hash. A file that could not be read has no hash; it is the
+    same only as itself.
+    """
+    rows = pc.coalesce(
+        pc.index_in(_content(tracks), value_set=_content(known), skip_nulls=True),
+        pc.index_in(tracks["audio_hash"], value_set=known["audio_hash"].combine_chunks(), skip_nulls=True),
+    )
+    return pc.fill_null(rows, -1).to_numpy().astype(np.int64)
+
+
+def _content(tracks: pa.Table) -> pa.Array:
+    unread = pc.binary_join_element_wise("unread", tracks["track_id"], " ")
+    content = pc.coalesce(tracks["content_hash"], unread)
+    return content.combine_chunks() if isinstance(content, pa.ChunkedArray) else content
