@@ -21,6 +21,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from audioae.config_files import packaged_config
 from audioae.errors import ConfigError
 
+# The loader lets errors of int, float and datetime through.
+_NOT_YAML = (yaml.YAMLError, UnicodeDecodeError, ValueError, AttributeError, RecursionError)
+
 
 class Config(BaseModel):
     """Base class of every config: immutable, and unknown keys are errors."""
@@ -82,7 +85,14 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: no such config file; wanted a YAML file like configs/pipeline.yaml")
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except yaml.constructor.ConstructorError as error:
+        if "tag" not in (error.problem or ""):
+            raise ConfigError(f"{path}: not valid YAML: {error}") from None
+        line = error.problem_mark.line + 1 if error.problem_mark else "?"
+        raise ConfigError(
+            f"{path}: line {line}: {error.problem}; a config is plain data and runs no code: remove the tag"
+        ) from None
+    except _NOT_YAML as error:
         raise ConfigError(f"{path}: not valid YAML: {error}") from None
     if content is None:
         return {}
@@ -97,7 +107,7 @@ def _apply(content: dict[str, Any], override: str) -> None:
         raise ConfigError(f"--set {override!r}: wanted key.path=value, for example --set train.steps=500")
     try:
         value = yaml.safe_load(text) if text else None
-    except yaml.YAMLError:
+    except _NOT_YAML:
         value = text
     *parents, last = key.strip().split(".")
     for parent in parents:

@@ -32,6 +32,12 @@ def test_overrides_set_nested_keys_and_are_parsed_as_yaml(tmp_path: Path):
     assert config == Outer(name="s3://bucket/x=y", inner=Inner(steps=7))
 
 
+def test_an_override_that_is_no_yaml_is_text(tmp_path: Path):
+    path = write(tmp_path, "name: a")
+    for text in ("2026-13-45", "[", "!!python/name:os.system"):
+        assert load_config(Outer, path, [f"name={text}"]).name == text
+
+
 def test_an_included_file_is_found_next_to_the_config(tmp_path: Path):
     write(tmp_path, "steps: 5", "inner.yaml")
     assert load_config(Outer, write(tmp_path, "name: a\ninner: inner.yaml")).inner.steps == 5
@@ -53,6 +59,13 @@ def test_an_override_can_set_a_key_of_an_included_file(tmp_path: Path):
         ("name: a\nnmae: b", r"nmae: unknown key; did you mean 'name'\?"),
         ("name: a\ninner: {steps: 0}", r"inner.steps: got 0; Input should be greater than or equal to 1"),
         ("name: [", r"c.yaml: not valid YAML"),
+        ("name: 2026-13-45", r"c.yaml: not valid YAML: month must be in 1..12"),
+        ("name: !!int x", r"c.yaml: not valid YAML: invalid literal"),
+        ("name: " + "[" * 3000, r"c.yaml: not valid YAML: maximum recursion depth"),
+        ("? [1, 2]\n: x", r"(?s)c.yaml: not valid YAML: .*found unhashable key"),
+        ("name: a\ninner: !Foo {}", r"c.yaml: line 2: .* tag '!Foo'; a config is plain data and runs no code"),
+        ("name: !!python/object/apply:os.abort []", r"c.yaml: line 1: .*:os.abort'; .* runs no code: remove the tag"),
+        ("name: !!python/name:os.system", r"c.yaml: line 1: .*:os.system'; .* runs no code: remove the tag"),
         ("- a", r"c.yaml: got a list at the top"),
     ],
 )
