@@ -55,7 +55,7 @@ def measure_copies(library: Library) -> list[Row]:
     recall = float(np.mean([value for name in REENCODED for value in found[name]]))
     rows = [Row("re-encoded copies found", recall, 0.98, "", f"{TRACKS} tracks, {', '.join(REENCODED)}")]
     for name, values in found.items():
-        bar = 0.98 if name in REENCODED else 0.0
+        bar = 0.98 if name in REENCODED else None
         rows.append(Row(f"  {name}", float(np.mean(values)), bar, "", f"pattern {min(alike[name]):.2f} or more"))
     return rows
 

@@ -52,7 +52,7 @@ def _shift(library: Library, uris: list[str]) -> list[Row]:
             share = np.mean(np.array(cosines) >= 0.99)
             note = f"min {min(cosines):.4f}, {share:.0%} of {len(uris)} tracks >= .99"
             note += " (default)" if max_clips == default.max_clips else ""
-            rows.append(Row(name, float(np.mean(cosines)), 0.99 if max_clips == default.max_clips else 0.0, "", note))
+            rows.append(Row(name, float(np.mean(cosines)), 0.99 if max_clips == default.max_clips else None, "", note))
     return rows
 
 

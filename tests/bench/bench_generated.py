@@ -56,14 +56,14 @@ def _measure(name: str, library: Library) -> list[Row]:
     rows = [
         Row(f"{name}: AUROC of known families", measured["known"], 0.95, "", counts),
         Row(f"{name}: share of real tracks called generated", measured["false_positive_rate"], 0.01, "", "", False),
-        Row(f"{name}: share for which it cannot tell", measured["abstained"], 1.0, "", "no bar", False),
+        Row(f"{name}: share for which it cannot tell", measured["abstained"], None, ""),
     ]
     for family, of in measured["families"].items():
         note = f"left out {of['left_out']:.2f}; caught at 1 %: {of['caught']:.0%}, left out {of['caught_left_out']:.0%}"
-        rows.append(Row(f"{name}:   {family}", of["known"], 0.0, "", note))
+        rows.append(Row(f"{name}:   {family}", of["known"], None, "", note))
     for version, value in (measured["versions"] | _unseen(examples, config)).items():
         note = "not trained on" if version in UNSEEN else ""
-        rows.append(Row(f"{name}:   after {version}", float(value or np.nan), 0.0, "", note))
+        rows.append(Row(f"{name}:   after {version}", float(value or np.nan), None, "", note))
     others = [(uris[row], row) for row in _others(artifacts, uris, sample)]
     rows += _whole_tracks(name, trained, (artifacts, group), others)
     if name == "music" and MUSIC.is_dir():
@@ -71,7 +71,7 @@ def _measure(name: str, library: Library) -> list[Row]:
         elsewhere, _ = resynthesize(library, files, {}, [VERSIONS[0]], config, workers, _quiet)
         log_odds = VocoderDetector(trained, config.seed).log_odds(elsewhere.features)
         auroc = float(roc_auc_score(elsewhere.family != REAL, log_odds))
-        rows.append(Row("music from elsewhere: AUROC", auroc, 0.0, "", f"{len(files)} files, trained on the store"))
+        rows.append(Row("music from elsewhere: AUROC", auroc, None, "", f"{len(files)} files, trained on the store"))
     return rows
 
 
@@ -99,7 +99,7 @@ def _whole_tracks(
     note = f"called real {(generated > 0.5).mean():.0%}, cannot tell {np.isnan(generated).mean():.0%}; "
     note += f"{len(generated)} of {len(score)}"
     return [
-        Row(f"{name}: resynthesized whole tracks called generated", float((generated < 0.5).mean()), 0.0, "", note),
+        Row(f"{name}: resynthesized whole tracks called generated", float((generated < 0.5).mean()), None, "", note),
         Row(f"{name}:   real tracks called generated next to them", float((real < 0.5).mean()), 0.01, "", "", False),
     ]
 
