@@ -6,6 +6,8 @@ from pydantic import Field, model_validator
 
 from audioae.config import Config
 
+PLANTED, BEGUN = "planted.json", ".synth"  # files of a finished demo catalog, and of one that is not finished
+
 
 class SynthConfig(Config):
     """The demo catalog. The same config gives the same music, whatever the number of workers (None: one per core)."""

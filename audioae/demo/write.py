@@ -17,7 +17,7 @@ from pathlib import Path
 
 from audioae.audio.workers import imap_killable
 from audioae.config import fingerprint
-from audioae.demo.config import SynthConfig
+from audioae.demo.config import BEGUN, PLANTED, SynthConfig
 from audioae.demo.make import Records, make_piece, make_stray, write_whole
 from audioae.demo.plan import Piece, Stray, plan_catalog
 from audioae.demo.styles import load_styles
@@ -27,7 +27,7 @@ from audioae.progress import Advance
 VERSION = 2  # of the code: increase it when the same config would give other music
 MB_PER_TRACK = 1.3
 PIECE_TIMEOUT_S = 300.0
-PLANTED, TRUTH, BEGUN = "planted.json", "truth.csv", ".synth"
+TRUTH = "truth.csv"
 
 
 def synthesize(folder: Path, config: SynthConfig, progress: Advance | None = None) -> Path:
