@@ -4,6 +4,7 @@ Convention: importing this module and reading a config load no heavy package, so
 """
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -11,9 +12,9 @@ from pydantic import Field
 
 from audioae.catalog.sources import CatalogConfig
 from audioae.config import Config
-from audioae.demo.config import SynthConfig
+from audioae.demo.config import BEGUN, PLANTED, SynthConfig
 from audioae.model.config import ModelConfig
-from audioae.pipeline.config import MelsConfig, TrainStageConfig, Workers
+from audioae.pipeline.config import MelsConfig, Retry, TrainStageConfig, Workers
 from audioae.playlists.config import PlaylistRequest
 from audioae.recommend.config import RecommendConfig
 from audioae.screening.config import ScreenConfig
@@ -26,14 +27,18 @@ class RunConfig(Config):
 
     `workers` is the number of decoding processes per machine (null: one per core). `runner: dask` distributes groups of
     shards over the cluster at `dask_address`, or over a local cluster of `workers` processes. A file that takes longer
-    than `decode_timeout_s` to decode is rejected. Without PREFECT_API_URL, a private Prefect server may take
-    `server_start_s` to come up.
+    than `decode_timeout_s` to decode has failed. A track that failed for a reason that may pass (unreadable, timeout,
+    crashed, out of memory) is tried again by later runs: `decode_attempts` times in all, and not within
+    `retry_pause_s` of the last time (`--set run.retry_pause_s=0` tries it at once). Without PREFECT_API_URL, a private
+    Prefect server may take `server_start_s` to come up.
     """
 
     runner: Literal["local", "dask"] = "local"
     workers: int | None = Field(default=None, ge=1)
     dask_address: str | None = None
     decode_timeout_s: float = Field(default=60.0, gt=0)
+    decode_attempts: int = Field(default=3, ge=1)
+    retry_pause_s: float = Field(default=3600.0, ge=0)
     server_start_s: float = Field(default=120.0, gt=0)
     max_tasks: int = Field(default=900, ge=1, le=1000)
     tensorboard: str | None = None
@@ -45,7 +50,7 @@ class RunConfig(Config):
     @property
     def decode_workers(self) -> Workers:
         """Workers of a stage that may run on a cluster: on Dask, each worker decodes one file at a time."""
-        return Workers(n=1, timeout_s=self.decode_timeout_s) if self.runner == "dask" else self.local_workers
+        return replace(self.local_workers, n=1) if self.runner == "dask" else self.local_workers
 
     @property
     def local_workers(self) -> Workers:
@@ -54,7 +59,8 @@ class RunConfig(Config):
         >>> RunConfig(runner="dask", workers=3).local_workers.n
         3
         """
-        return Workers(n=self.n_workers, timeout_s=self.decode_timeout_s)
+        retry = Retry(attempts=self.decode_attempts, pause_s=self.retry_pause_s)
+        return Workers(n=self.n_workers, timeout_s=self.decode_timeout_s, retry=retry)
 
 
 class PipelineConfig(Config):
@@ -62,8 +68,8 @@ class PipelineConfig(Config):
 
     `catalog`, `model` and `index` may each name a YAML file or a packaged config: `model: mine.yaml`, `model: vae`.
 
-    With `synth`, the demo catalog is synthesized into `catalog.source` before the first stage. `screen: null` skips the
-    screening stage.
+    With `synth`, the demo catalog is synthesized into `catalog.source` before the first stage, unless that is a
+    manifest or a folder with music of its own. `screen: null` skips the screening stage.
     """
 
     INCLUDES: ClassVar[tuple[str, ...]] = ("catalog", "model", "index")
@@ -81,6 +87,17 @@ class PipelineConfig(Config):
     playlists: tuple[PlaylistRequest, ...] = ()
     max_reject_rate: float = Field(default=0.2, ge=0, le=1)
     run: RunConfig = RunConfig()
+
+    @property
+    def to_synthesize(self) -> SynthConfig | None:
+        """The demo catalog to be made, if any; music of the user in `catalog.source` takes its place."""
+        source = Path(self.catalog.source).expanduser()
+        if self.catalog.is_manifest or (
+            not any((source / name).exists() for name in (PLANTED, BEGUN))
+            and any(file.lower().endswith(self.catalog.suffixes) for _, _, files in os.walk(source) for file in files)
+        ):
+            return None
+        return self.synth
 
     @property
     def log_dir(self) -> Path | None:

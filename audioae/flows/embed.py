@@ -33,7 +33,7 @@ def embed(
     store = Store(config.store)
     tracks_ref = DatasetRef.parse(tracks) if tracks else store.require("tracks")
     model_ref = DatasetRef.parse(model) if model else store.require("model")
-    pending = partial(pending_embeddings, store, config.mels, tracks_ref, model_ref)
+    pending = partial(pending_embeddings, store, config.mels, tracks_ref, model_ref, config.run.decode_workers.retry)
     computed = map_groups(
         config.run, embed_shards, pending, config=config, tracks=str(tracks_ref), model=str(model_ref)
     )

@@ -29,7 +29,7 @@ def mels(config_path: str, overrides: list[str] | None = None, tracks: str | Non
     config = read_settings("mels", config_path, overrides)
     store = Store(config.store)
     tracks_ref = DatasetRef.parse(tracks) if tracks else store.require("tracks")
-    pending = partial(pending_mels, store, config.mels, tracks_ref)
+    pending = partial(pending_mels, store, config.mels, tracks_ref, config.run.decode_workers.retry)
     computed = map_groups(config.run, decode_shards, pending, config=config, tracks=str(tracks_ref))
     ref = commit_mels(store, config.mels, tracks_ref, max_reject_rate=config.max_reject_rate)
     manifest = store.manifest(ref)

@@ -46,7 +46,9 @@ def pending_embeddings(
     return [
         shard
         for shard, name in best.items()
-        if name is None or _name(name, model) not in existing or has_due_failures(store, name, retry or Retry())
+        if name is None
+        or _name(name, model) not in existing
+        or has_due_failures(store, name, retry or Retry(), embedding=True)
     ]
 
 

@@ -6,6 +6,7 @@ Conventions
   track is pending; without it, the track is rejected.
 - A failure that no version of `rejects` has published does not count. So a run that stopped with nothing published
   (a vanished disk: too many rejects) leaves no trace, and the next one tries all of its failures again.
+- Where mels are stored, the stage mels tries again what is to be tried, and embedding does not try it a second time.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -39,11 +40,16 @@ def due(failures: pa.Table, retry: Retry) -> np.ndarray:
     return (pc.and_(waited, left) if retry.pause_s else left).to_numpy(zero_copy_only=False).astype(bool)
 
 
-def has_due_failures(store: Store, name: str, retry: Retry) -> bool:
-    """Whether this run tries any failure of the extraction `name` again."""
-    if not is_partial(name):
+def has_due_failures(store: Store, name: str, retry: Retry, *, embedding: bool) -> bool:
+    """Whether this stage (embedding, or else mels) tries any failure of the extraction `name` again."""
+    if not is_partial(name) or not may_try_again(store, name, embedding=embedding):
         return False
     return not is_published(store, name) or bool(due(failures_in(store.read_part("rejects", name)), retry).any())
+
+
+def may_try_again(store: Store, name: str, *, embedding: bool) -> bool:
+    """Whether it is for this stage (embedding, or else mels) to try the failures of the extraction `name` again."""
+    return not embedding or not store.has_part("mels", name)
 
 
 def is_published(store: Store, name: str) -> bool:

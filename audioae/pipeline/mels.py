@@ -37,7 +37,11 @@ def pending_mels(store: Store, config: MelsConfig, tracks: DatasetRef, retry: Re
     """Return the planned shards that are not stored yet, or have tracks that are to be tried again."""
     extractions = Extractions(store.part_fingerprints("mels"))
     best = {shard: extractions.best(whole) for shard, whole in _wholes(store, config, tracks).items()}
-    return [shard for shard, name in best.items() if name is None or has_due_failures(store, name, retry or Retry())]
+    return [
+        shard
+        for shard, name in best.items()
+        if name is None or has_due_failures(store, name, retry or Retry(), embedding=False)
+    ]
 
 
 def compute_mels(

@@ -17,7 +17,7 @@ import pyarrow.compute as pc  # its functions are generated at import
 from audioae.errors import DamageError
 from audioae.pipeline.config import Retry
 from audioae.pipeline.extraction import decodable, extraction_fingerprint
-from audioae.pipeline.failures import due, failures_in, is_published
+from audioae.pipeline.failures import due, failures_in, is_published, may_try_again
 from audioae.pipeline.reuse import Copy, History, same_audio
 from audioae.store.dataset import Store
 
@@ -70,7 +70,7 @@ def plan_shard(history: History, shard: int, tracks: pa.Table, retry: Retry, res
         All rows of the shard.
     retry : Retry
     results : sequence of (dataset, function)
-        Where results may be taken from, the best first.
+        Where results may be taken from, the best first: `MELS_PART` alone, or embeddings and then `MELS_PART`.
     """
     store, usable = history.store, decodable(tracks)
     plan = ShardPlan(shard, extraction_fingerprint(shard, tracks, history.config), usable, usable)
@@ -84,7 +84,7 @@ def plan_shard(history: History, shard: int, tracks: pa.Table, retry: Retry, res
     for rejects, rows in candidates:
         failed = _of(failures_in(rows), left - plan.attempts.keys())
         if failed.num_rows and is_published(store, rejects.part):
-            again = pa.array(due(failed, retry))
+            again = pa.array(due(failed, retry) & may_try_again(store, rejects.part, embedding=results[0] != MELS_PART))
             tried = failed.filter(again)
             plan.attempts.update(zip(tried["track_id"].to_pylist(), tried["attempts"].to_pylist(), strict=True))
             _keep(plan, failed.filter(pc.invert(again)), left)
