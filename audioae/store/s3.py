@@ -28,9 +28,22 @@ def open_s3(uri: str) -> tuple[pafs.FileSystem, str]:
     return pafs.S3FileSystem(**options, retry_strategy=pafs.AwsStandardS3RetryStrategy(max_attempts=ATTEMPTS)), path
 
 
-def no_bucket(root: str, bucket: str) -> str:
+def no_bucket(where: str) -> str:
     """The message for a bucket that does not exist."""
-    return f"{root}: no bucket {bucket!r}; create it, or check its name, the endpoint and the region"
+    return f"{where}: no such bucket; create it, or check its name, the endpoint and the region"
+
+
+def explain(where: str, error: OSError) -> str | None:
+    """The message for what only S3 answers: there is no such bucket, or nobody answers. None for everything else."""
+    text = str(error)
+    if "NO_SUCH_BUCKET" in text or "bucket does not exist" in text:
+        return no_bucket(where)
+    if "NETWORK_CONNECTION" in text:
+        return (
+            f"{where}: no answer from the server after {ATTEMPTS} attempts, given up after {TIMEOUT_S:g} s of silence "
+            f"each ({text.rpartition('; Details: ')[2]}); check the network and the endpoint, then run again"
+        )
+    return None
 
 
 def abort_uploads(root: str, oldest: datetime, *, dry_run: bool) -> list[str] | None:

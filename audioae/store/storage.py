@@ -28,7 +28,7 @@ import pyarrow as pa
 from pyarrow import fs as pafs
 
 from audioae.errors import DamageError, StoreError
-from audioae.store.s3 import no_bucket, open_s3
+from audioae.store.s3 import explain, no_bucket, open_s3
 
 BLOCK = 1 << 24  # bytes read at once from a file of any size; on S3 each read is a request
 UNFINISHED = ".tmp-"
@@ -182,11 +182,10 @@ class Storage:
     def check_bucket(self) -> None:
         """Raise `StoreError` if the bucket of a remote store does not exist."""
         if not self.is_local:
-            bucket = self._base.split("/", 1)[0]
             with explained(self.root):
-                found = self.filesystem.get_file_info(bucket).type
+                found = self.filesystem.get_file_info(self._base.split("/", 1)[0]).type
             if found == pafs.FileType.NotFound:
-                raise StoreError(no_bucket(self.root, bucket))
+                raise StoreError(no_bucket(self.locate("")))
 
 
 def _write_local(path: Path, content: bytes | pa.Buffer) -> None:
@@ -230,6 +229,8 @@ def explained(where: str) -> Iterator[None]:
             f"{where}: no such object in the store; it may have been pruned, or the root of the store may be wrong"
         ) from error
     except OSError as error:
+        if message := explain(where, error):
+            raise StoreError(message) from error
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise StoreError(
                 f"{where}: no space left ({error.strerror}); nothing was published. Free space and run again: "
