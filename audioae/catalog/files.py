@@ -111,13 +111,16 @@ def _read_batches(
     batches = [unread[i : i + _BATCH] for i in range(0, len(unread), _BATCH)]
     hashed: list[list[File]] = []
 
+    def read_batch(batch: Sequence[int]) -> list[File]:
+        return [_read(paths[i], files[i]) for i in batch]
+
     def readable(results: Iterable[list[File]]) -> Iterator[list[str]]:
         for batch, read in zip(batches, results, strict=True):
             hashed.append(read)
             yield [paths[i] for i, file in zip(batch, read, strict=True) if file.content_hash]
 
     with ThreadPoolExecutor(_THREADS, "audioae-scan") as pool:
-        results = pool.map(lambda batch: [_read(paths[i], files[i]) for i in batch], batches)
+        results = pool.map(read_batch, batches)
         with contextlib.closing(results):  # type: ignore[type-var] - a generator; closing it cancels queued batches
             tags = read_all_tags(readable(results), config.tag_limits, config.tag_encoding)
             for batch, answers in zip(batches, tags, strict=True):

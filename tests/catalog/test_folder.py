@@ -125,7 +125,7 @@ def test_folders_of_systems_are_left_out(tmp_path: Path):
 )
 def test_globs_exclude_files_and_folders(tmp_path: Path, globs: list[str], left: list[str]):
     touch(tmp_path, "a.wav", "b/c.wav", "b/Demos/d.wav", "Demos/e.wav", "last.flac")
-    found = list_folder(CatalogConfig(source=str(tmp_path), exclude=globs))
+    found = list_folder(CatalogConfig(source=str(tmp_path), exclude=tuple(globs)))
     assert sorted(found.listing["relative"]) == [*left, "last.flac"]
     assert found.left_out["entries named by catalog.exclude"].total() > 0
 
