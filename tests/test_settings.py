@@ -31,6 +31,27 @@ def run_python(code: str, *arguments: str) -> dict:
     return json.loads(run.stdout)
 
 
+@pytest.mark.parametrize(
+    ("source", "files", "is_made"),
+    [
+        ("new", [], True),
+        ("notes", ["notes/diary.txt"], True),  # then synthesizing refuses
+        ("demo", ["demo/planted.json", "demo/a.flac"], True),
+        ("begun", ["begun/.synth", "begun/a.flac"], True),
+        ("music", ["music/album/A.FLAC"], False),
+        ("tracks.csv", [], False),
+    ],
+)
+def test_music_of_the_user_takes_the_place_of_a_synthesized_catalog(tmp_path, source, files, is_made):
+    for name in files:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    content = {"catalog": {"source": str(tmp_path / source)}, "synth": {"n_tracks": 24}}
+    config = parse_config(PipelineConfig, content, "mine.yaml")
+    assert (config.to_synthesize == config.synth) is is_made
+    assert (config.to_synthesize is None) is not is_made
+
+
 def test_importing_the_settings_loads_no_heavy_package():
     assert run_python("import audioae.settings as settings; result = settings.__name__") == {
         "result": "audioae.settings",

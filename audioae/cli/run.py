@@ -132,8 +132,10 @@ def _plan(flow: str, config: "PipelineConfig", duration: str) -> str:
     """What a run is going to do, in one or two sentences."""
     stages = [*CHAIN, *(["screen"] if config.screen else [])] if flow == "pipeline" else [flow]
     begin = f"Running {', '.join(stages)}; publishing into {config.store}."
-    if config.synth and "catalog" in stages:
-        begin = f"Synthesizing {config.synth.n_tracks} tracks into {config.catalog.source}. {begin}"
+    if config.to_synthesize and "catalog" in stages:
+        begin = f"Synthesizing {config.to_synthesize.n_tracks} tracks into {config.catalog.source}. {begin}"
+    elif config.synth and "catalog" in stages:
+        begin = f"{config.catalog.source} is a catalog of its own, so nothing is synthesized. {begin}"
     if not duration:
         return begin
     return f"{begin} With the packaged settings this takes {duration}; an interrupted run resumes when run again."

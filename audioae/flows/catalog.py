@@ -13,7 +13,7 @@ from audioae.flows.launch import read_settings
 def catalog(config_path: str, overrides: list[str] | None = None) -> str:
     """Scan catalog.source (a folder, a CSV or a Parquet manifest) and publish the dataset `tracks`.
 
-    With a `synth` section, the demo catalog is first synthesized into catalog.source.
+    With a `synth` section, the demo catalog is first synthesized into catalog.source, if there is no music yet.
     """
     from audioae.demo.write import synthesize
     from audioae.pipeline.tracks import update_tracks
@@ -21,8 +21,8 @@ def catalog(config_path: str, overrides: list[str] | None = None) -> str:
 
     config = read_settings("catalog", config_path, overrides)
     logging.getLogger("audioae.catalog").setLevel(logging.INFO)  # what was left out
-    if config.synth:
-        synthesize(Path(config.catalog.source), config.synth, log_progress("tracks synthesized"))
+    if config.to_synthesize:
+        synthesize(Path(config.catalog.source), config.to_synthesize, log_progress("tracks synthesized"))
     store = Store(config.store)
     ref = update_tracks(store, config.catalog, log_progress("files scanned"))
     manifest = store.manifest(ref)

@@ -51,7 +51,7 @@ def read_settings(flow: str, config_path: str, overrides: Sequence[str] | None) 
         If the config is wrong, a section that the flow needs is missing, or a path in it does not exist.
     """
     config = load_config(PipelineConfig, find_config(config_path), overrides or ())
-    if flow in ("pipeline", "catalog") and config.synth is None:
+    if flow in ("pipeline", "catalog") and config.to_synthesize is None:
         require_source(config.catalog)
     if flow == "screen":
         require_section(config.screen, "screen", config_path)

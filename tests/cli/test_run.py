@@ -52,6 +52,14 @@ def test_one_argument_is_the_config_of_the_whole_pipeline(started: Started, tmp_
     assert f"{plan} into {tmp_path}." in shown
 
 
+def test_a_catalog_of_ones_own_takes_the_place_of_the_synthesized_one(started: Started, tmp_path: Path):
+    (tmp_path / "album").mkdir()
+    (tmp_path / "album" / "a.FLAC").touch()
+    shown = audioae("run", "tiny", "--set", f"catalog.source={tmp_path}")
+    assert f"{tmp_path} is a catalog of its own, so nothing is synthesized. Running catalog, mels" in shown
+    assert "Synthesizing" not in shown
+
+
 def test_two_arguments_are_a_stage_and_its_config(started: Started, tmp_path: Path):
     mine = tmp_path / "mine.yaml"
     mine.write_text("catalog: {source: music}\nstore: there\n")

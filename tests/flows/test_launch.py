@@ -49,8 +49,9 @@ def test_checking_a_config_loads_neither_prefect_nor_a_heavy_package():
         (
             "catalog",
             ["synth=null", "catalog.source=a.csv"],
-            r"catalog.source: file not found: .*a.csv. Expected a .csv",
+            r"catalog.source: file not found: .*a.csv. Expected a manifest: .csv",
         ),
+        ("catalog", ["catalog.source=a.csv"], r"catalog.source: file not found: .*a.csv. Expected a manifest: .csv"),
         ("screen", ["screen=null"], r"screen is null; give it a section, such as screen: {}"),
         ("recommend", [], r"recommend is null; add a play log, --set recommend.plays="),
         (

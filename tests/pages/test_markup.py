@@ -11,6 +11,7 @@ from jinja2 import UndefinedError
 
 from audioae.pages import markup
 from audioae.pages.markup import Section, draw, left_out, package_file, render
+from audioae.pages.shell import PageTrack
 from tests.pages.made import EVIL, HtmlReader, script_data
 
 FOLDER = Path(str(files("audioae.pages")))
@@ -38,6 +39,19 @@ def test_text_is_escaped_and_markup_is_not():
     html = page(sections=[section, Section("b", EVIL, draw("mark_shapes"))])
     assert html.count("<svg") == 1
     assert "<img" not in html
+
+
+def test_text_that_misleads_is_escaped():
+    assert r"a\x1b[2J \u202eb" in HtmlReader(render("left_out", why="a\x1b[2J \u202eb")).raw_text
+    track = PageTrack("\u202etitle\n" + "x" * 100_000, "\x07", "\x1b", uri="/a\n/b")
+    assert (track.artist, track.label, track.uri) == (r"\x07", r"\x1b", r"/a\n/b")
+    assert track.title.startswith(r"\u202etitle\nxx")
+        r"\u202etitle\nxx"[:15],
+        r"\x07",
+        r"\x1b",
+        r"/a\n/b",
+    )
+    assert len(track.title) < 1000
 
 
 def test_data_of_the_script_cannot_end_the_script():
