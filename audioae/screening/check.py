@@ -6,7 +6,8 @@ Conventions
   `registry.NAMES`. Configuration, verdicts, command, report and page read the registry; no other code names a check.
 - `check.py` and its settings, `config.py`, are imported with every config, so they import nothing heavy: `run` imports
   the module that does the work.
-- All checks run the same way: `run(library, config, workers, progress) -> Screened`.
+- All checks run the same way: `run(library, config, workers, progress, steps) -> Screened`. What takes long is done in
+  steps, and `steps` keeps those that are finished.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
     from audioae.library.generation import Generation
     from audioae.pipeline.config import Workers
     from audioae.screening.result import Screened
+    from audioae.screening.steps import Steps
 
-Run = Callable[["Generation", Any, "Workers", Progress], "Screened"]
+Run = Callable[["Generation", Any, "Workers", Progress, "Steps"], "Screened"]
 
 
 def _no_files(config: Any) -> Sequence[str]:
@@ -49,7 +51,7 @@ class Check:
     config : type of Config
         Its settings; all of them have defaults.
     run : callable
-        Looks at the whole catalog: (library, config, workers, progress) to `Screened`.
+        Looks at the whole catalog: (library, config, workers, progress, steps) to `Screened`.
     by_default : bool
         Whether the check runs when the config does not mention it.
     files : callable

@@ -4,7 +4,7 @@ Conventions
 -----------
 - A check writes one part of `findings` (a row per track) and one of `screenings` (what it measured about itself). Their
   name is a fingerprint of the check's code, its settings and its input, so an existing part is not computed again.
-  After a crash, only the check that was running is repeated.
+  After a crash, only the step that was running is repeated, of the check that was running (`screening.steps`).
 - Applying verdicts to a part makes another part, so new verdicts decode nothing.
 - A check that cannot run writes no rows and gives the reason in `omitted`. A check that could not read some audio runs
   again the next time: the name of its part includes what it lacked.
@@ -25,6 +25,7 @@ from audioae.screening.check import Check
 from audioae.screening.config import ScreenConfig
 from audioae.screening.registry import CHECKS
 from audioae.screening.result import Screened
+from audioae.screening.steps import Steps
 from audioae.screening.tables import from_tables, to_tables
 from audioae.screening.text import count
 from audioae.screening.verdict_files import load_verdicts
@@ -74,16 +75,18 @@ def _screen(library: Generation, check: Check, settings: Config, workers: Worker
     name = _part_name(check.name, [check.code, settings, _file_hashes(check, settings), str(input_ref)])
     if _exists(library.store, name):
         return name
-    screened = _run(library, check, settings, workers, progress)
+    screened = _run(library, check, settings, workers, progress, Steps(library.store, name))
     if not screened.settled:
         name = _part_name(check.name, [name, list(screened.omitted)])
     _write(library.store, name, screened, {})
     return name
 
 
-def _run(library: Generation, check: Check, settings: Config, workers: Workers, progress: Progress) -> Screened:
+def _run(
+    library: Generation, check: Check, settings: Config, workers: Workers, progress: Progress, steps: Steps
+) -> Screened:
     try:
-        screened = check.run(library, settings, workers, progress)
+        screened = check.run(library, settings, workers, progress, steps)
     except (SearchError, EvaluationError) as error:  # a property of this catalog; any other error stops the run
         no_scores = np.empty(0, np.float32)
         omitted = [f"the check could not run: {error}"]

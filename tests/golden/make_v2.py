@@ -12,6 +12,8 @@ from audioae.store.dataset import Store
 from audioae.store.schemas import DATASETS
 
 FOLDER = Path(__file__).parent / "v2"
+HEADER = b"{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }".ljust(117) + b"\n"
+NPY = b"\x93NUMPY\x01\0v\0" + HEADER + b"\0\0\0?\0\0\0\0"  # 0.5, 0.0
 
 
 def main() -> None:
@@ -22,6 +24,8 @@ def main() -> None:
             store.write_part(dataset, "000000-golden", pa.Table.from_pylist(rows, schema=DATASETS[dataset].schema))
             store.commit(dataset, ["000000-golden"], recipe="golden", config={"golden": 2})
 
+    values = [{"name": "score", "array": NPY}, {"name": "kind", "json": '"random"'}]  # a step is never published
+    store.write_part("steps", "golden", pa.Table.from_pylist(values, schema=DATASETS["steps"].schema))
     added_at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     plain = {"uri": "/music/a.mp3", "shard": 0, "added_at": added_at}
     full = {"uri": "/music/caf\\xe9.mp3", "path_bytes": b"/music/caf\xe9.mp3", "audio_hash": "fe" * 16}

@@ -1,6 +1,7 @@
 """Every store format that was ever written loads."""
 
 import gzip
+import io
 import json
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from audioae.store.upkeep import PUBLISHED
 from tests.golden.make_model import EMBEDDINGS, MODEL, golden_clips
 
 V1 = Path(__file__).parent / "v1"
+V2 = Path(__file__).parent / "v2"
 
 
 def test_v1_loads():
@@ -85,16 +87,19 @@ def test_v1_of_the_tables_loads():
     assert [row["tempo"] for row in rows["tempos"]] == [120.5, None]
     assert rows["residues"][0]["residue"][1:] == [i / 4 for i in range(1, 83)]
     assert np.isnan(rows["residues"][0]["residue"][0])
-    folders = {path.name for path in V1.iterdir()}
+    folders = {path.name for version in (V1, V2) for path in version.iterdir()}
     assert [name for name in DATASETS if not folders & {*names_of(name)}] == [], "every dataset has a sample"
 
 
 def test_v2_loads():
-    store = Store(str(Path(__file__).parent / "v2"))
+    store = Store(str(V2))
     ref = store.require("tracks")
     store.verify(ref)
     assert store.manifest(ref).schema_version == 2
     plain, full = store.read(ref).to_pylist()
+    array, text = store.read_part("steps", "golden").to_pylist()
+    assert np.load(io.BytesIO(array["array"])).tolist() == [0.5, 0.0]
+    assert (array["name"], array["json"], text) == ("score", None, {"name": "kind", "json": '"random"', "array": None})
     added = ("audio_hash", "path_bytes", "artists", "genres")
     assert [plain[name] for name in added] == [None] * 4
     assert [full[name] for name in added] == ["fe" * 16, b"/music/caf\xe9.mp3", ["A", "B"], ["Rock", "Pop"]]

@@ -139,7 +139,7 @@ def install_fake_check(monkeypatch) -> list[str]:
     """Replace check corrupt by one that scores t10 to t29 from bad to good, t10 to t12 as an album; notes its calls."""
     calls: list[str] = []
 
-    def run(library, config, workers, progress) -> Screened:
+    def run(library, config, workers, progress, steps) -> Screened:
         calls.append("corrupt")
         rows = np.arange(10, 30)
         group = np.where(rows < 13, "album: C", "")

@@ -12,12 +12,15 @@ if TYPE_CHECKING:
     from audioae.library.generation import Generation
     from audioae.pipeline.config import Workers
     from audioae.screening.result import Screened
+    from audioae.screening.steps import Steps
 
 
-def run(library: "Generation", config: CorruptConfig, workers: "Workers", progress: Progress) -> "Screened":
+def run(
+    library: "Generation", config: CorruptConfig, workers: "Workers", progress: Progress, steps: "Steps"
+) -> "Screened":
     from audioae.screening.corrupt.screen import screen_corrupt
 
-    return screen_corrupt(library, config, workers, progress)
+    return screen_corrupt(library, config, workers, progress, steps)
 
 
 def self_test(measured: Mapping[str, Any]) -> list[str]:

@@ -7,7 +7,7 @@ Conventions
 """
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ from audioae.progress import Progress
 from audioae.screening.corrupt.classifier import CLEAN
 from audioae.screening.corrupt.faults import FAULTS, INTACT, extract_faulty
 from audioae.screening.corrupt.rules import derive
+from audioae.screening.steps import Steps
 
 _MAX_CLIPS = 8  # embedded clips of a version
 _LOSSLESS = ("pcm", "flac", "float", "double", "alac")
@@ -76,42 +77,34 @@ def read_evidence(library: Generation) -> Evidence:
 
 
 def make_versions(
-    library: Generation, evidence: Evidence, sample: np.ndarray, n_faults: int, workers: Workers, progress: Progress
+    library: Generation,
+    evidence: Evidence,
+    sample: np.ndarray,
+    n_faults: int,
+    workers: Workers,
+    progress: Progress,
+    steps: Steps | None = None,
 ) -> Versions:
     """Add `n_faults` faults, one at a time, to each track in `sample`; encode and decode the versions like the catalog.
 
-    Columns that the catalog does not have are unknown for the versions as well.
+    Columns that the catalog does not have are unknown for the versions as well. A track is a step.
     """
-    faults = [name for name in FAULTS if name != INTACT]
-    names = {
-        int(row): (INTACT, *(faults[(i * n_faults + j) % len(faults)] for j in range(n_faults)))
-        for i, row in enumerate(sample)
-    }
-    clips = library.mels_config.clips
-    clips = clips.model_copy(update={"max_clips": min(_MAX_CLIPS, clips.max_clips)})
     rows, track, kinds, failures = [], [], [], []
-    with tempfile.TemporaryDirectory(prefix="audioae-faults-") as folder:
-        items = (
-            (row, (path_of(evidence.tracks[row]), folder, clips, library.mels_config.decode, versions))
-            for row, versions in names.items()
-        )
-        timeout_s = workers.timeout_s * (2 + n_faults)
-        results = imap_killable(extract_faulty, items, workers=workers.n, timeout_s=timeout_s)
-        for done, (row, result) in enumerate(results):
-            progress("adding faults", done + 1, len(names))
-            if isinstance(result, AudioError):
-                failures.append(f"{evidence.tracks[int(row)]['uri']}: {result}")  # pyright: ignore[reportArgumentType]
-                continue
-            for name, version in result.items():
-                if isinstance(version, Extracted):
-                    rows.append(version.health | _reconstruction(library, version))
-                    track.append(row)
-                    kinds.append(CLEAN if name == INTACT else name)
+    read = _read_versions(library, evidence, sample, n_faults, workers, steps or Steps())
+    for done, (row, result) in enumerate(read):
+        progress("adding faults", done + 1, len(sample))
+        if isinstance(result, AudioError):
+            failures.append(f"{evidence.tracks[row]['uri']}: {result}")
+            continue
+        for name, version in result.items():
+            rows.append(version)
+            track.append(row)
+            kinds.append(CLEAN if name == INTACT else name)
     omitted = ()
     if failures:
         effect = "they are left out of the training" if rows else "so only rules are used"
         omitted = (
-            f"the audio of {len(failures)} of {len(names)} sampled tracks could not be read again, {effect}; "
+            f"the audio of {len(failures)} of {len(sample)} sampled tracks could not be read again, {effect}; "
             f"the first: {failures[0]}",
         )
     kinds, columns = np.array(kinds, object), _columns(rows) if rows else {}
@@ -119,6 +112,38 @@ def make_versions(
         if np.isnan(evidence.columns[name]).all() and not np.isnan(values[kinds == CLEAN]).all():
             columns[name] = np.full(len(values), np.nan)
     return Versions(np.array(track, int), kinds, columns, omitted)
+
+
+def _read_versions(
+    library: Generation, evidence: Evidence, sample: np.ndarray, n_faults: int, workers: Workers, steps: Steps
+) -> Iterator[tuple[int, dict[str, dict[str, Any]] | AudioError]]:
+    """Yield each row of `sample` and the evidence of its versions, by fault, from the store if it is finished."""
+    faults = [name for name in FAULTS if name != INTACT]
+    clips = library.mels_config.clips
+    clips = clips.model_copy(update={"max_clips": min(_MAX_CLIPS, clips.max_clips)})
+    finished = {row: steps.load(evidence.tracks[row]["track_id"]) for row in sample.tolist()}
+    with tempfile.TemporaryDirectory(prefix="audioae-faults-") as folder:
+        names = (
+            (row, (INTACT, *(faults[(i * n_faults + j) % len(faults)] for j in range(n_faults))))
+            for i, row in enumerate(finished)
+        )
+        items = (
+            (row, (path_of(evidence.tracks[row]), folder, clips, library.mels_config.decode, versions))
+            for row, versions in names
+            if finished[row] is None
+        )
+        timeout_s = workers.timeout_s * (2 + n_faults)
+        results = imap_killable(extract_faulty, items, workers=workers.n, timeout_s=timeout_s)
+        for row, versions in finished.items():
+            if versions is not None:
+                yield row, versions
+                continue
+            _, result = next(results)
+            if not isinstance(result, AudioError):
+                read = {name: version for name, version in result.items() if isinstance(version, Extracted)}
+                result = {name: version.health | _reconstruction(library, version) for name, version in read.items()}
+                steps.save(evidence.tracks[row]["track_id"], result)
+            yield row, result
 
 
 def oddest_clips(library: Generation, tracks: Sequence[Mapping[str, Any]]) -> dict[str, float]:

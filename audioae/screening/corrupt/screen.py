@@ -39,6 +39,7 @@ from audioae.screening.corrupt.faults import FAULTS
 from audioae.screening.corrupt.features import Evidence, Versions, make_versions, oddest_clips, read_evidence
 from audioae.screening.corrupt.rules import MARGIN, broken_rules, rule_excess, rule_limits
 from audioae.screening.result import Screened
+from audioae.screening.steps import Steps
 
 MIN_CLEAN = 16  # clean tracks that training needs
 THRESHOLD = 0.5
@@ -46,7 +47,9 @@ N_SHOWN = 50  # lowest scores that get evidence although they are no issues
 _MIN_LIMIT = 0.2  # of fault scores
 
 
-def screen_corrupt(library: Generation, config: CorruptConfig, workers: Workers, progress: Progress) -> Screened:
+def screen_corrupt(
+    library: Generation, config: CorruptConfig, workers: Workers, progress: Progress, steps: Steps | None = None
+) -> Screened:
     """Score every decoded track of a library.
 
     Returns
@@ -64,7 +67,7 @@ def screen_corrupt(library: Generation, config: CorruptConfig, workers: Workers,
     versions = None
     if config.n_sample and len(clean) >= MIN_CLEAN:
         sample = np.random.default_rng(0).permutation(clean)[: config.n_sample]
-        versions = make_versions(library, evidence, sample, config.n_faults, workers, progress)
+        versions = make_versions(library, evidence, sample, config.n_faults, workers, progress, steps)
         omitted += versions.omitted
     elif config.n_sample:
         omitted.append(f"only rules are used: {len(clean)} clean tracks to train on, wanted at least {MIN_CLEAN}")

@@ -12,9 +12,12 @@ if TYPE_CHECKING:
     from audioae.library.generation import Generation
     from audioae.pipeline.config import Workers
     from audioae.screening.result import Screened
+    from audioae.screening.steps import Steps
 
 
-def run(library: "Generation", config: DuplicateConfig, workers: "Workers", progress: Progress) -> "Screened":
+def run(
+    library: "Generation", config: DuplicateConfig, workers: "Workers", progress: Progress, steps: "Steps"
+) -> "Screened":
     from audioae.screening.duplicate.screen import screen_duplicate
 
     return screen_duplicate(library, config, workers, progress)

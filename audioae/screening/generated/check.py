@@ -12,12 +12,15 @@ if TYPE_CHECKING:
     from audioae.library.generation import Generation
     from audioae.pipeline.config import Workers
     from audioae.screening.result import Screened
+    from audioae.screening.steps import Steps
 
 
-def run(library: "Generation", config: GeneratedConfig, workers: "Workers", progress: Progress) -> "Screened":
+def run(
+    library: "Generation", config: GeneratedConfig, workers: "Workers", progress: Progress, steps: "Steps"
+) -> "Screened":
     from audioae.screening.generated.screen import screen_generated
 
-    return screen_generated(library, config, workers, progress)
+    return screen_generated(library, config, workers, progress, steps)
 
 
 def files(config: GeneratedConfig) -> Sequence[str]:

@@ -1,6 +1,6 @@
 """Training examples: excerpts of the catalog, real and resynthesized by every available decoder."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from audioae.screening.generated.detector import Examples
 from audioae.screening.generated.resynthesis import SourceAudio, at_rate, read_source, resynthesized_artifacts
 from audioae.screening.generated.section_artifacts import FEATURE_NAMES
 from audioae.screening.generated.vocoders import FAMILIES
+from audioae.screening.steps import Steps
 
 _PATIENCE = 5  # resynthesizing a track takes much longer than decoding it
 
@@ -30,6 +31,7 @@ def resynthesize(
     config: GeneratedConfig,
     workers: Workers,
     progress: Progress,
+    steps: Steps | None = None,
 ) -> tuple[Examples, tuple[str, ...]]:
     """Artifacts of real and resynthesized excerpts, and a sentence on what could not be resynthesized.
 
@@ -47,39 +49,63 @@ def resynthesize(
         Of which excerpt_s and seed are used.
     workers : Workers
     progress : Progress
+    steps : Steps, optional
+        A track is a step.
     """
-    failed: list[str] = []
-    excerpts: dict[int, SourceAudio] = {}
-    files = ((track, (path, config.excerpt_s)) for track, (path, _) in enumerate(sample))
-    results = imap_killable(read_source, files, workers=workers.n, timeout_s=workers.timeout_s)
-    for track, (_, result) in enumerate(results):
-        if isinstance(result, AudioError):
-            failed.append(f"{displayed(sample[track][0])}: {result}")
-        else:
-            excerpts[track] = result
+    steps = steps or Steps()
+    keys = [(path, *versions[track % len(versions)]) for track, (path, _) in enumerate(sample)]
+    made = {track: finished for track, key in enumerate(keys) if (finished := steps.load(key))}
+    excerpts, failed = _read_excerpts([path for path, _ in sample], made, config, workers)
     items = (
-        (track, _arguments(library, decoders, excerpt, tuple(versions[turn % len(versions)]), config.seed))
-        for turn, (track, excerpt) in enumerate(excerpts.items())
+        (track, _arguments(library, decoders, excerpt, keys[track][1:], config.seed))
+        for track, excerpt in excerpts.items()
     )
-    rows: list[tuple[np.ndarray, int, str, str]] = []
     results = imap_killable(resynthesized_artifacts, items, workers=workers.n, timeout_s=_PATIENCE * workers.timeout_s)
     for done, (track, (_, result)) in enumerate(zip(excerpts, results, strict=True)):
         if isinstance(result, AudioError):
-            failed.append(f"{displayed(sample[track][0])}: {result}")
+            failed[track] = result
         else:
-            rows += [(artifacts[len(EXTENT) :], track, family, version) for family, version, artifacts in result]
+            families, names, artifacts = zip(*result, strict=True)
+            features = np.array(artifacts, np.float32)[:, len(EXTENT) :]
+            made[track] = {"features": features, "family": families, "version": names}
+            steps.save(keys[track], made[track])
         progress("resynthesizing tracks", done + 1, len(excerpts))
-    rows = [row for row in rows if not np.isnan(row[0]).all()]
-    examples = Examples(
+    if not failed:
+        return _examples(sample, made), ()
+    track, error = min(failed.items())
+    first = f"{displayed(sample[track][0])}: {error}"
+    return _examples(sample, made), (
+        f"{len(failed)} of {len(sample)} tracks could not be resynthesized; the first: {first}",
+    )
+
+
+def _read_excerpts(
+    paths: Sequence[str], made: Container[int], config: GeneratedConfig, workers: Workers
+) -> tuple[dict[int, SourceAudio], dict[int, AudioError]]:
+    """The excerpt of each track, by position, or why it cannot be read; without those that are `made`."""
+    files = ((track, (path, config.excerpt_s)) for track, path in enumerate(paths) if track not in made)
+    excerpts: dict[int, SourceAudio] = {}
+    failed: dict[int, AudioError] = {}
+    for track, result in imap_killable(read_source, files, workers=workers.n, timeout_s=workers.timeout_s):
+        (failed if isinstance(result, AudioError) else excerpts)[int(str(track))] = result
+    return excerpts, failed
+
+
+def _examples(sample: Sequence[tuple[str, str]], made: Mapping[int, Mapping[str, Any]]) -> Examples:
+    """The examples of all tracks, in the order of the sample, without those that have nothing to measure."""
+    rows = [
+        (features, track, family, version)
+        for track, of in sorted(made.items())
+        for features, family, version in zip(of["features"], of["family"], of["version"], strict=True)
+        if not np.isnan(features).all()
+    ]
+    return Examples(
         np.array([features for features, _, _, _ in rows], np.float32).reshape(-1, len(FEATURE_NAMES)),
         np.array([track for _, track, _, _ in rows], int),
         np.array([sample[track][1] for _, track, _, _ in rows], object),
         np.array([family for _, _, family, _ in rows], object),
         np.array([version for _, _, _, version in rows], object),
     )
-    if not failed:
-        return examples, ()
-    return examples, (f"{len(failed)} of {len(sample)} tracks could not be resynthesized; the first: {failed[0]}",)
 
 
 def _arguments(

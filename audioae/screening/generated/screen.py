@@ -40,6 +40,7 @@ from audioae.screening.generated.scores import (
     top_features,
 )
 from audioae.screening.result import Screened
+from audioae.screening.steps import Steps
 from audioae.screening.text import count, percent
 
 CHECK = "generated"
@@ -47,7 +48,9 @@ VERSIONS = tuple((ORIGINAL, name) for name in ("mp3 64 kb/s", "16 kHz and back",
 _N_SHOWN = 20  # lowest scores that get evidence although they are no issues
 
 
-def screen_generated(library: Generation, config: GeneratedConfig, workers: Workers, progress: Progress) -> Screened:
+def screen_generated(
+    library: Generation, config: GeneratedConfig, workers: Workers, progress: Progress, steps: Steps | None = None
+) -> Screened:
     """Score every track of the catalog that is neither rejected nor an exact duplicate.
 
     Raises
@@ -61,7 +64,7 @@ def screen_generated(library: Generation, config: GeneratedConfig, workers: Work
     sample = [(paths[row], str(group[row])) for row in choose_sample(artifacts, group, config)]
     if len(sample) < MIN_TRACKS or len({artist for _, artist in sample}) < N_FOLDS:
         return _no_answers(ids, sample, omitted)
-    examples, failures = resynthesize(library, sample, decoders, VERSIONS, config, workers, progress)
+    examples, failures = resynthesize(library, sample, decoders, VERSIONS, config, workers, progress, steps)
     omitted = (*omitted, *failures)
     if not can_train(examples):
         return _no_answers(ids, sample, omitted)

@@ -12,15 +12,18 @@ if TYPE_CHECKING:
     from audioae.library.generation import Generation
     from audioae.pipeline.config import Workers
     from audioae.screening.result import Screened
+    from audioae.screening.steps import Steps
 
 
 _SHARES = ("recall_at_budget", "precision_at_budget", "chance")
 
 
-def run(library: "Generation", config: MislabeledConfig, workers: "Workers", progress: Progress) -> "Screened":
+def run(
+    library: "Generation", config: MislabeledConfig, workers: "Workers", progress: Progress, steps: "Steps"
+) -> "Screened":
     from audioae.screening.mislabeled.screen import screen_mislabeled
 
-    return screen_mislabeled(library, config, workers, progress)
+    return screen_mislabeled(library, config, workers, progress, steps)
 
 
 def self_test(measured: Mapping[str, Any]) -> list[str]:

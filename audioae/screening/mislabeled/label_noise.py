@@ -20,6 +20,7 @@ from sklearn.metrics import average_precision_score
 
 from audioae.progress import Advance
 from audioae.screening.mislabeled.label_model import LabelModel, LabelScores
+from audioae.screening.steps import Steps
 
 ENOUGH = 1000  # swapped tracks of a kind that make its figures steady
 MAX_ROUNDS = 20
@@ -74,6 +75,7 @@ def inject_label_noise(
     budget: int = 200,
     seed: int = 0,
     progress: Advance = _no_progress,
+    steps: Steps | None = None,
 ) -> LabelNoiseTest:
     """Swap labels in a copy, score it, and measure how many of the swaps have low scores.
 
@@ -90,7 +92,10 @@ def inject_label_noise(
     budget : int
         Number of tracks that a person would look at; at most a tenth of the catalog.
     seed : int
+    steps : Steps, optional
+        A round is a step.
     """
+    steps = steps or Steps()
     n_swaps = max(round(share * len(labels)), 1)
     n_rounds = int(np.clip(-(-ENOUGH // n_swaps), 1, MAX_ROUNDS))
     budget = min(budget, max(len(labels) // 10, 1))
@@ -102,15 +107,24 @@ def inject_label_noise(
         figures = []
         for j in range(n_rounds):
             noisy = swap_labels(labels, kind, n_swaps, rng, scores.confusion, albums)
-            noisy_scores = model.score(noisy)
-            swapped, suggested_right = noisy != labels, noisy_scores.other == labels
-            figures.append(_figures(noisy_scores.score, swapped, suggested_right, budget))
+            score, other = _score(model, noisy, steps, f"{kind} {j}")
+            swapped, suggested_right = noisy != labels, other == labels
+            figures.append(_figures(score, swapped, suggested_right, budget))
             if kind != "albums":
-                for_calibration.append((noisy_scores.score, swapped, suggested_right))
+                for_calibration.append((score, swapped, suggested_right))
             progress(i * n_rounds + j + 1, len(kinds) * n_rounds)
         means = {key: float(np.mean([figure[key] for figure in figures])) for key in figures[0]}
         document[kind] = {**means, "budget": budget, "rounds": n_rounds}
     return LabelNoiseTest(document, *(np.concatenate(column) for column in zip(*for_calibration, strict=True)))
+
+
+def _score(model: LabelModel, noisy: np.ndarray, steps: Steps, step: str) -> tuple[np.ndarray, np.ndarray]:
+    """Score and suggested label of every track, shape (n,), from the store if this round is finished."""
+    if finished := steps.load(step):
+        return finished["score"], finished["other"]
+    scores = model.score(noisy)
+    steps.save(step, {"score": scores.score, "other": scores.other})
+    return scores.score, scores.other
 
 
 def swap_labels(

@@ -24,6 +24,7 @@ from audioae.screening.mislabeled.label_model import LabelModel, LabelScores
 from audioae.screening.mislabeled.label_noise import inject_label_noise
 from audioae.screening.mislabeled.labels import TrackLabels, find_neighbors, read_labels
 from audioae.screening.result import Screened
+from audioae.screening.steps import Steps
 from audioae.search.embeddings import EmbeddingTable
 from audioae.search.index import SearchIndex
 
@@ -32,11 +33,13 @@ DEPTH = 2  # neighbors to look up per vote: copies and tracks of the same artist
 N_LISTED = 5  # neighbors shown that have another label; rare labels named in a sentence
 
 
-def screen_mislabeled(library: Generation, config: MislabeledConfig, workers: Workers, progress: Progress) -> Screened:
+def screen_mislabeled(
+    library: Generation, config: MislabeledConfig, workers: Workers, progress: Progress, steps: Steps | None = None
+) -> Screened:
     """Score the label of every track that has one; no audio is decoded."""
     tracks, omitted = read_labels(library)
     table = read_embeddings(library.store, library.embeddings_ref)
-    return score_labels(tracks, library.index, table, config, progress, omitted)
+    return score_labels(tracks, library.index, table, config, progress, omitted, steps)
 
 
 def score_labels(
@@ -46,6 +49,7 @@ def score_labels(
     config: MislabeledConfig,
     progress: Progress,
     omitted: Sequence[str] = (),
+    steps: Steps | None = None,
 ) -> Screened:
     """`screen_mislabeled` without a store: `table` has the embeddings that `index` was built from."""
     known, reasons = frequent_labels(tracks, config.min_tracks)
@@ -69,6 +73,7 @@ def score_labels(
         budget=config.budget,
         seed=config.seed,
         progress=lambda done, total: progress("testing with swapped labels", done, total),
+        steps=steps,
     )
     threshold = noise_test.threshold(config.precision)
     is_issue = label_scores.score < threshold

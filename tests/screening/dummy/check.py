@@ -11,13 +11,16 @@ if TYPE_CHECKING:
     from audioae.library.generation import Generation
     from audioae.pipeline.config import Workers
     from audioae.screening.result import Screened
+    from audioae.screening.steps import Steps
 
 
 class DummyConfig(Config):
     word: str = "t0"
 
 
-def run(library: "Generation", config: DummyConfig, workers: "Workers", progress: Progress) -> "Screened":
+def run(
+    library: "Generation", config: DummyConfig, workers: "Workers", progress: Progress, steps: "Steps"
+) -> "Screened":
     import numpy as np
 
     from audioae.screening.result import Screened
