@@ -46,11 +46,6 @@ def test_text_that_misleads_is_escaped():
     track = PageTrack("\u202etitle\n" + "x" * 100_000, "\x07", "\x1b", uri="/a\n/b")
     assert (track.artist, track.label, track.uri) == (r"\x07", r"\x1b", r"/a\n/b")
     assert track.title.startswith(r"\u202etitle\nxx")
-        r"\u202etitle\nxx"[:15],
-        r"\x07",
-        r"\x1b",
-        r"/a\n/b",
-    )
     assert len(track.title) < 1000
 
 
