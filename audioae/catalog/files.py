@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from audioae.catalog.audio_bytes import hash_audio
 from audioae.catalog.file_kinds import says_absent
-from audioae.catalog.paths import displayed, paths_of
+from audioae.catalog.paths import paths_of, printable
 from audioae.catalog.sources import CatalogConfig
 from audioae.catalog.tag_workers import Reading, read_all_tags
 from audioae.catalog.tags import Tags
@@ -156,7 +156,7 @@ def _kept(paths: Sequence[str], files: list[File], earlier: Mapping[str, File]) 
     """Files that cannot be read now are as they were."""
     kept = [i for i, (path, file) in enumerate(zip(paths, files, strict=True)) if file.problem and path in earlier]
     if kept:
-        some = f"{displayed(paths[kept[0]])} ({files[kept[0]].problem})"
+        some = f"{printable(paths[kept[0]])} ({files[kept[0]].problem})"
         _log.warning("%d known files cannot be read now, such as %s; they are kept as they were", len(kept), some)
     for i in kept:
         files[i] = earlier[paths[i]]

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 from audioae.catalog.exclusion import is_excluded, is_system_folder
 from audioae.catalog.file_kinds import is_absent, says_absent, special_kind
-from audioae.catalog.paths import displayed
+from audioae.catalog.paths import printable
 from audioae.catalog.sources import CatalogConfig, Listing, require_source
 from audioae.errors import ConfigError
 
@@ -86,7 +86,10 @@ def list_folder(config: CatalogConfig, known: Iterable[str] = ()) -> Found:
     found.listing["path"] += _kept(found, known)
     found.listing["relative"] = [path[below:].replace(os.sep, "/") for path in found.listing["path"]]
     if not found.listing["path"]:
-        some = ", ".join(f"{n} {suffix}" for suffix, n in _most_frequent(found.left_out[_SUFFIXES])) or "no files"
+        some = (
+            ", ".join(f"{n} {printable(suffix)}" for suffix, n in _most_frequent(found.left_out[_SUFFIXES]))
+            or "no files"
+        )
         raise ConfigError(
             f"catalog.source: no audio files in {root}: found {some}; expected {' '.join(config.suffixes)} "
             "(catalog.extensions). Is the disk mounted?"
@@ -141,7 +144,7 @@ def _kept(found: Found, known: Iterable[str]) -> list[str]:
     below = tuple(os.path.join(path, "") for path in found.unreadable)
     listed = set(found.listing["path"])
     kept = [path for path in known if path.startswith(below) and path not in listed and not is_absent(path)]
-    some = ", ".join(f"{displayed(path)} ({reason})" for path, reason in list(found.unreadable.items())[:3])
+    some = ", ".join(f"{printable(path)} ({reason})" for path, reason in list(found.unreadable.items())[:3])
     _log.warning(
         "%d folders or files cannot be read, such as %s; %d known tracks below them are kept as they were",
         *(len(found.unreadable), some, len(kept)),
@@ -156,4 +159,4 @@ def _most_frequent(counts: Counter[str]) -> list[tuple[str, int]]:
 def _listed(counts: Counter[str]) -> str:
     shown = _most_frequent(counts)
     rest = len(counts) - len(shown)
-    return ", ".join(f"{name} {n}" for name, n in shown) + (f" and {rest} more kinds" if rest else "")
+    return ", ".join(f"{printable(name)} {n}" for name, n in shown) + (f" and {rest} more kinds" if rest else "")

@@ -24,7 +24,7 @@ import pyarrow.compute as pc  # its functions are generated at import
 
 from audioae.catalog.exclusion import leaves_out
 from audioae.catalog.file_kinds import is_absent
-from audioae.catalog.paths import displayed, paths_of
+from audioae.catalog.paths import paths_of, printable
 from audioae.catalog.sources import CatalogConfig
 from audioae.errors import ConfigError
 
@@ -64,7 +64,7 @@ def check_losses(config: CatalogConfig, known: pa.Table, scanned: pa.Table, know
     if config.max_loss < 1 and (too_many or suspect):
         raise ConfigError(_message(config, known.num_rows, lost, folders))
     _log.warning(
-        "%s: %d of %d tracks are gone, such as %s", config.source, len(lost), known.num_rows, displayed(lost[0])
+        "%s: %d of %d tracks are gone, such as %s", config.source, len(lost), known.num_rows, printable(lost[0])
     )
 
 
@@ -117,10 +117,10 @@ def _is_suspect(folder: str, config: CatalogConfig) -> bool:
 def _message(config: CatalogConfig, n_known: int, lost: Sequence[str], folders: dict[str, int]) -> str:
     named = [(folder, n) for folder, n in folders.items() if n >= FEW][:3]
     others = len(lost) - sum(n for _, n in named)
-    parts = [f"all {n} of {displayed(folder)}" for folder, n in named]
+    parts = [f"all {n} of {printable(folder)}" for folder, n in named]
     if others:
         shown = [folder + os.sep for folder, _ in named]
-        some = [displayed(path) for path in lost if not path.startswith(tuple(shown))][:3]
+        some = [printable(path) for path in lost if not path.startswith(tuple(shown))][:3]
         parts.append(f"{others} {'others' if named else 'of them'}, such as {', '.join(some)}")
     return (
         f"catalog.source: {config.source}: {len(lost)} of {n_known} known tracks are gone: {'; '.join(parts)}. "

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from audioae.catalog.claims import clean_album, clean_artist, clean_title
 from audioae.catalog.manifest_files import Cell, Columns, read_columns
+from audioae.catalog.paths import printable
 from audioae.catalog.sources import CLAIMS, CatalogConfig, Listing, require_source
 from audioae.errors import ConfigError
 
@@ -137,7 +138,7 @@ def _without_repeats(listing: Listing, rows: Sequence[int], manifest: str) -> Li
                 )
     if repeats:
         some = listing["path"][repeats[0]]
-        _log.warning("%s: skipped %d rows that repeat a path, such as %s", manifest, len(repeats), some)
+        _log.warning("%s: skipped %d rows that repeat a path, such as %s", manifest, len(repeats), printable(some))
     return {name: [values[i] for i in first.values()] for name, values in listing.items()}
 
 

@@ -27,6 +27,15 @@ def displayed(path: str) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
+def printable(path: str) -> str:
+    r"""A path in a message: displayed, and escaped as in `audioae.display`.
+
+    >>> printable("a\nb"), printable("café.mp3")
+    ('a\\nb', 'café.mp3')
+    """
+    return shown(displayed(path), None)
+
+
 def address_of(path: str) -> str:
     """How a playlist names a file: its path, or a `file:` address if a line of UTF-8 text cannot hold the path.
 

@@ -28,7 +28,7 @@ from audioae.catalog.claims import one_spelling, parse_year, split_labels
 from audioae.catalog.files import File, files_of, read_files
 from audioae.catalog.folder import Found, list_folder
 from audioae.catalog.manifest import read_manifest
-from audioae.catalog.paths import bytes_of, displayed
+from audioae.catalog.paths import bytes_of, displayed, printable
 from audioae.catalog.sources import CatalogConfig, Listing
 from audioae.catalog.tags import Tags
 from audioae.errors import ConfigError
@@ -146,7 +146,7 @@ def _report_missing(config: CatalogConfig, paths: list[str], files: list[File]) 
     missing = [path for path, file in zip(paths, files, strict=True) if file.content_hash is None]
     if not missing:
         return
-    some = ", ".join(map(displayed, missing[:3]))
+    some = ", ".join(map(printable, missing[:3]))
     if len(missing) == len(paths):
         raise ConfigError(
             f"catalog.source: {config.source}: none of its {len(paths)} files can be read, for example {some}; "

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from audioae.audio.workers import imap_killable
 from audioae.catalog.limited_tags import Reading, read_batch
+from audioae.catalog.paths import printable
 from audioae.catalog.tag_config import TagLimits
 from audioae.errors import AudioError
 
@@ -57,7 +58,7 @@ def read_all_tags(
     if lost:
         _log.warning(
             "the tags of %d of %d files were left out, for example of %s: %s (catalog.tag_limits)",
-            *(len(lost), n_files, *lost[0]),
+            *(len(lost), n_files, printable(lost[0][0]), lost[0][1]),
         )
 
 

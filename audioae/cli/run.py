@@ -10,6 +10,7 @@ import typer
 
 from audioae.cli.show import JsonOption, rows_table, show
 from audioae.config_files import find_config, list_configs
+from audioae.display import shown
 from audioae.errors import ConfigError
 from audioae.flows.stages import FLOWS, PIPELINE, STAGES
 
@@ -142,7 +143,7 @@ def _plan(flow: str, config: "PipelineConfig", duration: str) -> str:
 
 
 def _a_title(root: str) -> str:
-    """A title that names one embedded track."""
+    """A title that names one embedded track and can be typed."""
     from audioae.store.dataset import Store
 
     store = Store(root)
@@ -154,7 +155,7 @@ def _a_title(root: str) -> str:
         (
             title
             for track_id, title in zip(ids, titles, strict=True)
-            if track_id in embedded and titles.count(title) == 1
+            if track_id in embedded and titles.count(title) == 1 and shown(title) == title
         ),
         ids[0],
     )

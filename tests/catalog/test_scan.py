@@ -157,3 +157,15 @@ def test_progress_ends_at_the_number_of_files(tmp_path: Path):
     calls.clear()
     scan(CatalogConfig(source=str(tmp_path)), table, lambda *progress: calls.append(progress))
     assert calls == [(3, 3)]
+
+
+def test_names_in_messages_are_escaped(tmp_path: Path, caplog):
+    write(tmp_path / "a.wav")
+    (tmp_path / "two\nlines\x1b.wav").symlink_to(tmp_path / "no such.wav")
+    (tmp_path / "b.\x1b[2J").touch()
+    with open(os.fsencode(tmp_path) + b"/c.\xe9", "wb"), caplog.at_level("INFO"):
+        scan_rows(tmp_path)
+    assert r"two\nlines\x1b.wav" in caplog.text
+    assert r".\x1b[2j 1" in caplog.text
+    assert r".\xe9 1" in caplog.text
+    assert "\x1b" not in caplog.text
