@@ -72,9 +72,15 @@ def flac_without_count(path: Path) -> float:
     return 1.5
 
 
+def write_libsndfile(path: Path, samples: np.ndarray, rate: int, container: str, subtype: str) -> None:
+    """Write with libsndfile, whatever the suffix of the path."""
+    with sf.SoundFile(path, "w", rate, samples.shape[1], format=container, subtype=subtype) as file:
+        file.write(samples)
+
+
 def wav_of(subtype: str):
     def make(path: Path) -> float:
-        sf.write(path, music(2, 22_050, 1), 22_050, format="WAV", subtype=subtype)
+        write_libsndfile(path, music(2, 22_050, 1), 22_050, "WAV", subtype)
         return 2.0
 
     return make
@@ -92,7 +98,7 @@ def wav_with_byte_rate(factor: float):
 
 def mu_law_au(path: Path) -> float:
     """Its samples contain three mp3 frames in a row, as any bytes may."""
-    sf.write(path, music(4, 8000, 1), 8000, format="AU", subtype="ULAW")
+    write_libsndfile(path, music(4, 8000, 1), 8000, "AU", "ULAW")
     mp3 = bare_mp3(path.with_suffix(".mp3"), 1, 44_100)[:4000]
     content = path.read_bytes()
     path.write_bytes(content[:9000] + mp3 + content[9000 + len(mp3) :])
