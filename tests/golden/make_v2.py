@@ -1,4 +1,4 @@
-"""Write the golden sample of the second schema versions: `python -m tests.golden.make_v2`.
+"""Write the golden sample of the second schema versions (of health, the third): `python -m tests.golden.make_v2`.
 
 Existing datasets are kept, because they must load forever; only missing ones are written.
 """
@@ -31,6 +31,8 @@ def main() -> None:
     full = {"uri": "/music/caf\\xe9.mp3", "path_bytes": b"/music/caf\xe9.mp3", "audio_hash": "fe" * 16}
     full |= {"artist": "A", "artists": ["A", "B"], "label": "Rock", "genres": ["Rock", "Pop"]}
     commit("tracks", [{**plain, "track_id": "00000000000000aa"}, {**plain, **full, "track_id": "00000000000000ab"}])
+    damaged = {"track_id": "00000000000000aa", "codec": "mp3", "tail_s": 0.5, "resyncs": 1, "missing_s": 0.25}
+    commit("health", [damaged, {"track_id": "00000000000000ab", "codec": "flac"}])
 
 
 if __name__ == "__main__":

@@ -38,6 +38,7 @@ def test_v1_loads():
     health = store.read(refs["health"])
     assert health["sample_rate"].to_pylist() == [44100]
     assert health["fall_db"].to_pylist() == store.read(refs["health"], ["fall_db"])["fall_db"].to_pylist() == [None]
+    assert [health[name].to_pylist() for name in ("resyncs", "missing_s")] == [[None], [None]]
     codes = mel_codes(store.read(refs["mels"]))
     assert np.array_equal(codes[0].reshape(-1), np.arange(128 * 130) % 256)
     stored = store.read(refs["embeddings"])
@@ -103,6 +104,18 @@ def test_v2_loads():
     added = ("audio_hash", "path_bytes", "artists", "genres")
     assert [plain[name] for name in added] == [None] * 4
     assert [full[name] for name in added] == ["fe" * 16, b"/music/caf\xe9.mp3", ["A", "B"], ["Rock", "Pop"]]
+
+
+def test_v3_of_health_loads():
+    store = Store(str(V2))
+    ref = store.require("health")
+    store.verify(ref)
+    assert store.manifest(ref).schema_version == 3
+    rows = store.read(ref, ["codec", "tail_s", "resyncs", "missing_s"]).to_pylist()
+    assert rows == [
+        {"codec": "mp3", "tail_s": 0.5, "resyncs": 1, "missing_s": 0.25},
+        {"codec": "flac", "tail_s": None, "resyncs": None, "missing_s": None},
+    ]
 
 
 def test_a_stored_model_gives_the_embeddings_that_it_gave():
