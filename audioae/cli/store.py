@@ -11,7 +11,8 @@ from audioae.errors import StoreError
 def coverage(store: StoreOption = "data", as_json: JsonOption = False) -> None:
     """Count the tracks in every state: embedded, exact duplicate, rejected (by reason), pending.
 
-    The states add up to the size of the catalog.
+    The states add up to the size of the catalog. A track that failed for a reason that may pass (unreadable, timeout,
+    crashed, out of memory) is pending: later runs try it again, run.decode_attempts times in all.
     """
     from dataclasses import asdict
 
@@ -22,7 +23,7 @@ def coverage(store: StoreOption = "data", as_json: JsonOption = False) -> None:
         {"state": "embedded", "tracks": sums.embedded},
         {"state": "exact duplicate", "tracks": sums.duplicates},
         *({"state": f"rejected: {reason}", "tracks": count} for reason, count in sums.rejected.items()),
-        {"state": "pending", "tracks": sums.pending},
+        *({"state": state, "tracks": count} for state, count in sums.pending_states.items()),
         {"state": "catalog", "tracks": sums.n_tracks},
     ]
     padded = [f"{sums.padded} of the embedded tracks are shorter than 3 s and were padded"] if sums.padded else []

@@ -10,7 +10,7 @@ Conventions
 
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -129,20 +129,21 @@ class Generation:
         if row is None:
             reject = self.reject_of(track)
             why = f"{reject['reason']}: {reject['detail']}" if reject else "it has not been processed yet"
+            why += "; a later run tries it again" if reject and reject["retry_at"] else ""
             raise SearchError(f"{track.track_id} ({track.title}) has no embedding; {why}")
         return np.asarray(row["embedding"], np.float32)
 
-    def embedding_row(self, track: Track) -> dict[str, object] | None:
+    def embedding_row(self, track: Track) -> dict[str, Any] | None:
         """The track's row in `embeddings`, or that of the track it duplicates; None if there is none."""
         if track.duplicate_of:
             track = self.find(track.duplicate_of)
         return self._row_in_part(self.embeddings_ref, track)
 
-    def reject_of(self, track: Track) -> dict[str, object] | None:
+    def reject_of(self, track: Track) -> dict[str, Any] | None:
         """The track's row in `rejects`, or None."""
         return self._row_in_part(self.rejects_ref, track)
 
-    def health_of(self, track: Track) -> dict[str, object] | None:
+    def health_of(self, track: Track) -> dict[str, Any] | None:
         """The track's row in `health`, or None."""
         return self._row_in_part(self._embeddings_manifest.parent("health"), track)
 
@@ -168,7 +169,7 @@ class Generation:
         """
         return self.embed_codes(self.extract_file(path).codes)
 
-    def _row_in_part(self, ref: DatasetRef, track: Track) -> dict[str, object] | None:
+    def _row_in_part(self, ref: DatasetRef, track: Track) -> dict[str, Any] | None:
         """The track's row in its shard's part of `ref`: one part is read, not the dataset."""
         for part in self.store.manifest(ref).parts:
             if shard_of(part.name) == track.shard:

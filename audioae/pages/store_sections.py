@@ -53,7 +53,8 @@ def accounting(sums: Entry, rejected: Sequence[Entry]) -> Section:
     """The state of every track, and some rejected tracks with the reasons."""
     states = [("embedded", sums["embedded"], "embedded"), ("exact duplicates", sums["duplicates"], "duplicate")]
     states += [(f"rejected: {words(reason)}", n, "rejected") for reason, n in sums["rejected"].items()]
-    states += [("pending", sums["pending"], "pending")]
+    pending = sums.get("pending_states", {"pending": sums["pending"]})
+    states += [(words(state), n, "pending") for state, n in pending.items() if n or state == "pending"]
     total = max(sums["n_tracks"], 1)
     body = render(
         "accounting",

@@ -76,6 +76,22 @@ class Accounting:
     padded: int = 0
     failed: tuple[dict[str, Any], ...] = ()
 
+    @property
+    def pending_states(self) -> dict[str, int]:
+        """The pending tracks by what happened so far, in words.
+
+        >>> failed = ({"reason": "timeout", "attempts": 2, "tracks": 3},)
+        >>> Accounting(9, 5, 0, pending=4, failed=failed).pending_states
+        {'pending: failed 2 times (timeout)': 3, 'pending': 1}
+        """
+        states = {f"pending: {failed_words(row['attempts'])} ({row['reason']})": row["tracks"] for row in self.failed}
+        return {**states, "pending": self.pending - sum(states.values())}
+
+
+def failed_words(attempts: int) -> str:
+    """How often a track has failed, in words."""
+    return f"failed {attempts} {'time' if attempts == 1 else 'times'}"
+
 
 def account(tracks: pa.Table, rejects: pa.Table, embeddings: pa.Table) -> Accounting:
     """Count a catalog's tracks by state.

@@ -103,7 +103,7 @@ def make_report(
         store=store.storage.locate(""),
         date=datetime.now(UTC).date().isoformat(),
         versions=_versions(store, library, tracks_ref),
-        accounting=asdict(accounting),
+        accounting={**asdict(accounting), "pending_states": accounting.pending_states},
         rejected=_rejected(store, library.rejects_ref if library else store.latest("rejects"), tracks),
         checks=checks,
         listeners=listeners,
@@ -181,6 +181,7 @@ def _rejected(store: Store, ref: DatasetRef | None, tracks: PageTracks) -> list[
         seen[row["reason"]] = seen.get(row["reason"], 0) + 1
         if seen[row["reason"]] <= most and len(rows) < MAX_REJECTED:
             track = tracks.metadata(row["track_id"])
-            name = shown(track["title"])
-            rows.append({"name": name, "uri": track["uri"], "reason": row["reason"], "detail": row["detail"]})
+            name, uri = shown(track["title"]), track["uri"]
+            reason = f"{row['reason']}, tried again" if row["retry_at"] else row["reason"]
+            rows.append({"name": name, "uri": uri, "reason": reason, "detail": row["detail"]})
     return sorted(rows, key=lambda row: row["reason"])

@@ -7,6 +7,7 @@ import pyarrow.compute as pc  # its functions are made at import
 from audioae.constants import EMBEDDING_DIM
 from audioae.library.generation import Generation
 from audioae.library.records import Track
+from audioae.pipeline.accounting import failed_words
 from audioae.pipeline.extraction import extraction_fingerprint, find_extraction
 from audioae.pipeline.shards import iter_shards
 from audioae.screening.findings import Findings
@@ -37,6 +38,9 @@ def explain_track(library: Generation, query: str, k: int = 5) -> dict[str, Any]
     embedding = library.embedding_row(track)
     if track.duplicate_of:
         sections["state"] = {"state": "duplicate_of", "same bytes as": track.duplicate_of}
+    elif reject and reject["retry_at"]:
+        state = f"pending: {failed_words(reject['attempts'])}, tried again after {reject['retry_at']:%F %R} UTC"
+        sections["state"] = {"state": state, "dataset": str(library.rejects_ref), **reject}
     elif reject:
         sections["state"] = {"state": "rejected", "dataset": str(library.rejects_ref), **reject}
     else:

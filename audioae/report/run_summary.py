@@ -155,6 +155,9 @@ def summary_table(summary: Summary, pictures: dict[str, str]) -> Table:
     )
     for reason, n in accounting.rejected.items():
         table.add_row(f"  rejected: {reason}", str(n))
+    for state, n in accounting.pending_states.items():
+        if state != "pending":
+            table.add_row(f"  {state}", str(n))
     if accounting.padded:
         table.add_row("  shorter than 3 s", f"{accounting.padded} of the embedded tracks, repeated to fill a clip")
     total = sum(summary.seconds.values())

@@ -1,12 +1,17 @@
 """Failures that may pass: tried again with a limit and a pause, counted as pending, and never stored for good."""
 
+import json
+import re
 from pathlib import Path
 
 import pytest
 
-from audioae.errors import StoreError
+from audioae.api import Library
+from audioae.cli.store import coverage
+from audioae.errors import SearchError, StoreError
 from audioae.pipeline.accounting import account_store
 from audioae.pipeline.config import Retry, Workers
+from audioae.report.explain import explain_track
 from tests.pipeline.daily import Daily, retag, write_track
 
 MOMENTARY = ("unreadable", "timeout", "crashed", "out_of_memory")
@@ -120,3 +125,21 @@ def test_reasons_of_the_file_are_final(daily: Daily):
     assert (row["reason"], row["attempts"], row["retry_at"]) == ("empty", None, None)
     assert daily.run().decoded == []
     assert account_store(daily.store).rejected == {"empty": 1}
+
+
+def test_coverage_explain_and_a_query_say_that_a_track_is_tried_again(daily: Daily, capsys):
+    daily.failing = {"a00.mp3": "timeout"}
+    day = daily.run()
+    coverage(store=daily.root, as_json=False)
+    lines = [re.sub(r"[│\s]+", " ", line).split() for line in capsys.readouterr().out.splitlines()]
+    assert ["pending:", "failed", "1", "time", "(timeout)", "1"] in lines
+    assert ["pending", "0"] in lines
+    coverage(store=daily.root, as_json=True)
+    sums = json.loads(capsys.readouterr().out)
+    assert (sums["pending"], sums["failed"]) == (1, [{"reason": "timeout", "attempts": 1, "tracks": 1}])
+    library = Library(daily.store, embeddings=day.version)
+    state = explain_track(library, "a00")["state"]
+    assert re.fullmatch(r"pending: failed 1 time, tried again after [0-9-]+ [0-9:]+ UTC", state["state"])
+    assert (state["reason"], state["detail"]) == ("timeout", "made to fail")
+    with pytest.raises(SearchError, match="timeout: made to fail; a later run tries it again"):
+        library.embedding_of(library.find("a00"))

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +115,17 @@ def test_frequent_reason_does_not_hide_the_others(tiny_audio: Path, tmp_path: Pa
     data = make_report(store)
     assert [row["reason"] for row in data.rejected] == ["empty", "silent", "silent", "silent"]
     assert "4 of 10 rejected tracks" in sections_of(render_report(data))["catalog"]
+
+
+def test_a_track_that_is_tried_again_is_shown_as_pending(tiny_audio: Path, tmp_path: Path):
+    store = Store(str(tmp_path / "store"))
+    tracks = update_tracks(store, CatalogConfig(source=str(tiny_audio), min_shards=6))
+    row = {"track_id": store.read(tracks)["track_id"][0].as_py(), "stage": "mels", "detail": "made to fail"}
+    row |= {"reason": "out_of_memory", "attempts": 2, "retry_at": datetime.now(UTC)}
+    publish(store, "rejects", [row], REJECTS, tracks)
+    text = text_of(sections_of(render_report(make_report(store)))["catalog"])
+    assert "pending: failed 2 times (out of memory)1" in text
+    assert "out of memory, tried againmade to fail" in text
 
 
 def test_three_tracks_without_tags_have_a_report(chain, tmp_path: Path):
