@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import soxr
 
+from audioae.audio.blame import blame_file
 from audioae.audio.clips import plan_clips
 from audioae.audio.config import ClipConfig
 from audioae.audio.integrity import Container
@@ -37,6 +38,7 @@ class Excerpt:
     audio: bytes
 
 
+@blame_file
 def excerpt(path: str | Path, start_s: float | None, clip_config: ClipConfig) -> Excerpt:
     """Read three seconds of a track.
 

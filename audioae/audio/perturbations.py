@@ -29,6 +29,7 @@ import scipy.fft
 import soundfile as sf
 import soxr
 
+from audioae.audio.blame import blame_file
 from audioae.audio.config import ClipConfig, DecodeConfig
 from audioae.audio.extract import Extracted, extract
 from audioae.audio.integrity import Container
@@ -182,6 +183,7 @@ def write_version(planes: Planes, sample_rate: int, perturbation: Perturbation, 
     return path
 
 
+@blame_file
 def extract_versions(
     path: str | Path, folder: str | Path, clip_config: ClipConfig, decode_config: DecodeConfig
 ) -> dict[str, Extracted | AudioError]:

@@ -91,6 +91,14 @@ def imap_killable(
     return _imap(function, items, workers, timeout_s, memory_mb)
 
 
+def call_killable(function: Callable[..., Any], *arguments: Any, timeout_s: float) -> Any:
+    """One call of `imap_killable`: returns its result, or raises its `AudioError`."""
+    ((_, result),) = imap_killable(function, [(None, arguments)], workers=1, timeout_s=timeout_s)
+    if isinstance(result, AudioError):
+        raise result
+    return result
+
+
 def close_workers() -> None:
     """End the idle workers of this process to free their memory; the next call starts new ones."""
     while _idle:

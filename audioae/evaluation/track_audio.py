@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from audioae.audio.blame import blame_file
 from audioae.audio.clips import longest_run
 from audioae.audio.config import ClipConfig, DecodeConfig
 from audioae.audio.decode import decode_track
@@ -29,6 +30,7 @@ class TrackAudio:
     audio: bytes
 
 
+@blame_file
 def analyze_track(
     path: str | Path, clip_config: ClipConfig, decode_config: DecodeConfig, estimate: bool, preview: bool
 ) -> TrackAudio:

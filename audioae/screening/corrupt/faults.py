@@ -25,6 +25,7 @@ import numpy as np
 import soxr
 from scipy.signal import butter, sosfilt
 
+from audioae.audio.blame import blame_file
 from audioae.audio.config import ClipConfig, DecodeConfig
 from audioae.audio.extract import Extracted, extract
 from audioae.audio.perturbations import Perturbation, Planes, read_whole, write_version
@@ -38,6 +39,7 @@ _SPEEDS = (0.5, 2.0, 44_100 / 48_000, 48_000 / 44_100, 32_000 / 44_100, 44_100 /
 Change = Callable[[Planes, int, np.random.Generator], Planes]
 
 
+@blame_file
 def extract_faulty(
     path: str | Path, folder: str | Path, clip_config: ClipConfig, decode_config: DecodeConfig, names: Sequence[str]
 ) -> dict[str, Extracted | AudioError]:

@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import soxr
 
+from audioae.audio.blame import blame_file
 from audioae.audio.integrity import Container
 from audioae.audio.reader import Reader
 from audioae.audio.readers import read_file
@@ -38,6 +39,7 @@ _SILENT = 1e-3  # -60 dBFS
 _BEFORE_S = 0.15  # mp3 frames depend on earlier ones: up to 56 ms after a seek are wrong
 
 
+@blame_file
 def track_artifacts(path: str | Path, max_sections: int) -> np.ndarray:
     """Decoder artifacts of an audio file. Runs in worker processes.
 

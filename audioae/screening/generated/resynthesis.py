@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import soxr
 
+from audioae.audio.blame import blame_file
 from audioae.audio.griffin_lim import mel_waveform
 from audioae.audio.mel import encode_mel, log_mel
 from audioae.audio.perturbations import ORIGINAL, PERTURBATIONS, Perturbation, read_whole, write_version
@@ -56,6 +57,7 @@ class SourceAudio:
     codes: np.ndarray
 
 
+@blame_file
 def read_source(path: str | Path, seconds: float) -> SourceAudio:
     """The middle `seconds` of a file, or 3 s if it is shorter.
 
