@@ -5,7 +5,8 @@ Conventions
 - A known track keeps its shard. New tracks first fill up the newest shard if it has fewer than 64, then open new ones
   of at least 64 (or what there is). The shards of a first run are smaller if there would be fewer than `min_shards`.
 - When there are more than three times as many shards as a fresh catalog of this size would have, neighbors are merged;
-  a merged shard keeps the lowest number. Nothing is decoded for that: results are copied (see `reuse.py`).
+  a merged shard keeps the lowest number. Nothing is decoded for that: results are copied (see `reuse.py`); only a
+  sample of mels (`mels.max_stored_tracks`) may get tracks whose mels were not stored before.
 - A track whose audio is known from a track that is gone goes into the shard of that one, where its results are.
 """
 
