@@ -5,8 +5,8 @@ Conventions
 - A known track is lost if it is gone from the source, or its file is, and no track has its bytes or its audio: what was
   moved, renamed or retagged is not lost, nor is a copy of which another one is left.
 - Losses are refused if they exceed `max_loss` of the known tracks, or if a whole folder lost its tracks, although the
-  folder still exists (so does the empty folder of an unmounted disk) or is one directly below the source. Fewer than
-  three tracks, of a folder or in all, are never too many.
+  folder still exists (so does the empty folder of an unmounted disk, or the link to it) or is one directly below the
+  source. Fewer than three tracks, of a folder or in all, are never too many.
 - What the config itself leaves out now is not lost, and a source of another name that has none of the known tracks is
   another catalog.
 
@@ -111,7 +111,7 @@ def _folders(path: str, root: str) -> Iterator[str]:
 
 
 def _is_suspect(folder: str, config: CatalogConfig) -> bool:
-    return os.path.dirname(folder) == _root(config) or os.path.isdir(folder)
+    return os.path.dirname(folder) == _root(config) or os.path.lexists(folder)
 
 
 def _message(config: CatalogConfig, n_known: int, lost: Sequence[str], folders: dict[str, int]) -> str:

@@ -131,7 +131,7 @@ class TrackValues:
         results = imap_killable(analyze_edges, items, workers=self._workers.n, timeout_s=self._workers.timeout_s)
         for row, (_, result) in zip(rows.tolist(), results, strict=True):
             if isinstance(result, AudioError):
-                failures.append(f"{displayed(paths[row])}: {result}")
+                failures.append(f"{displayed(paths[int(row)])}: {result}")
             else:
                 analyzed[row] = result
             self._progress("analyzing audio", len(analyzed) + len(failures), len(rows))

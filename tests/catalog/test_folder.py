@@ -152,6 +152,8 @@ def test_an_unreadable_folder_is_named(tmp_path: Path, caplog: pytest.LogCapture
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refusing)
+    with pytest.raises(ConfigError, match=r"closed cannot be read: Permission denied; mount it, or grant access"):
+        relative(tmp_path / "closed")
     assert relative(tmp_path) == ["a.wav"]
     assert f"1 folders or files cannot be read, such as {closed} (Permission denied); 0 known tracks" in caplog.text
 

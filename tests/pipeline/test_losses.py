@@ -68,6 +68,13 @@ class TestFolder:
         empty(music / "disk1" / "Ben" / "Album")
         refused(store, music, r"all 4 of .*/disk1/Ben\.", max_loss=0.5)
 
+    def test_a_link_to_an_unmounted_disk_is_refused(self, music: Path, store: Store, tmp_path: Path):
+        (music / "disk2").rename(tmp_path / "mounted")
+        (music / "disk1" / "link").symlink_to(tmp_path / "mounted")
+        update(store, music)
+        (tmp_path / "mounted").rename(tmp_path / "unmounted")
+        refused(store, music, r"all 4 of .*/disk1/link\.", max_loss=0.5)
+
     def test_an_unmounted_source_is_refused(self, music: Path, store: Store):
         update(store, music)
         empty(music)
