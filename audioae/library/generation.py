@@ -16,12 +16,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc  # its functions are made at import
 
+from audioae.catalog.paths import displayed
 from audioae.config import parse_config
-from audioae.errors import SearchError
+from audioae.errors import AudioError, SearchError
 from audioae.library.alignment import RowAlignment
 from audioae.library.lookup import Lookup
 from audioae.library.records import Track
-from audioae.pipeline.config import MelsConfig
+from audioae.pipeline.config import MelsConfig, Workers
 from audioae.pipeline.index import load_index
 from audioae.pipeline.shards import shard_of
 from audioae.search.index import SearchIndex
@@ -148,10 +149,21 @@ class Generation:
         return self._row_in_part(self._embeddings_manifest.parent("health"), track)
 
     def extract_file(self, path: str | Path) -> "Extracted":
-        """Decode any audio file with the settings of the catalog. Raises `AudioError` if it cannot be used."""
-        from audioae.audio.extract import extract
+        """Decode any audio file with the settings of the catalog, in a process that is killed if it takes too long.
 
-        return extract(str(path), self.mels_config.clips, self.mels_config.decode)
+        Raises
+        ------
+        AudioError
+            If the file cannot be used; the message names it.
+        """
+        from audioae.audio.extract import extract
+        from audioae.audio.workers import call_killable
+
+        settings = self.mels_config.clips, self.mels_config.decode
+        try:
+            return call_killable(extract, str(path), *settings, timeout_s=Workers().timeout_s)
+        except AudioError as error:
+            raise AudioError(error.reason, f"{displayed(str(path))}: {error.detail}") from None
 
     def embed_codes(self, codes: np.ndarray) -> np.ndarray:
         """Embed a track's mels, shape (n_clips, 128, 130), uint8, with the model of the catalog; shape (128,)."""

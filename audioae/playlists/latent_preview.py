@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from audioae.audio.extract import extract
 from audioae.audio.griffin_lim import mel_waveform
 from audioae.audio.preview import clip_audio
 from audioae.constants import SAMPLE_RATE
@@ -40,8 +39,7 @@ def preview_path(library: Generation, waypoints: Sequence[Track], n: int = 7) ->
     """
     if n < 2 or len(waypoints) < 2:
         raise SearchError(f"latent preview: got {n} points and {len(waypoints)} waypoints, wanted 2 or more of each")
-    config = library.mels_config
-    codes = [extract(track.path, config.clips, config.decode).codes for track in waypoints]
+    codes = [library.extract_file(track.path).codes for track in waypoints]
     pooled = np.stack([library.embedder.embed(of_track)[0].mean(axis=0) for of_track in codes])
     lengths = np.maximum(np.linalg.norm(pooled, axis=1), 1e-12)
     units = pooled / lengths[:, None]
