@@ -32,6 +32,9 @@ def main() -> None:
     full |= {"artist": "A", "artists": ["A", "B"], "label": "Rock", "genres": ["Rock", "Pop"]}
     commit("tracks", [{**plain, "track_id": "00000000000000aa"}, {**plain, **full, "track_id": "00000000000000ab"}])
     damaged = {"track_id": "00000000000000aa", "codec": "mp3", "tail_s": 0.5, "resyncs": 1, "missing_s": 0.25}
+    failed = {"track_id": "00000000000000aa", "stage": "mels", "reason": "timeout", "detail": "no answer within 60 s"}
+    silent = {"track_id": "00000000000000ab", "stage": "mels", "reason": "silent", "detail": "peak -inf dBFS"}
+    commit("rejects", [{**failed, "attempts": 2, "retry_at": added_at}, silent])
     commit("health", [damaged, {"track_id": "00000000000000ab", "codec": "flac"}])
 
 

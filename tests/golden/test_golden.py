@@ -34,7 +34,8 @@ def test_v1_loads():
     assert (tracks[0]["year"], tracks[0]["duration_s"], tracks[1]["label"]) == (1999, 30.5, None)
     assert tracks[0]["added_at"].isoformat() == "2026-01-02T03:04:05+00:00"
     assert [tracks[0][name] for name in ("audio_hash", "path_bytes", "artists", "genres")] == [None] * 4
-    assert store.read(refs["rejects"])["reason"].to_pylist() == ["silent"]
+    (reject,) = store.read(refs["rejects"]).to_pylist()
+    assert (reject["reason"], reject["attempts"], reject["retry_at"]) == ("silent", None, None)
     health = store.read(refs["health"])
     assert health["sample_rate"].to_pylist() == [44100]
     assert health["fall_db"].to_pylist() == store.read(refs["health"], ["fall_db"])["fall_db"].to_pylist() == [None]
@@ -104,6 +105,13 @@ def test_v2_loads():
     added = ("audio_hash", "path_bytes", "artists", "genres")
     assert [plain[name] for name in added] == [None] * 4
     assert [full[name] for name in added] == ["fe" * 16, b"/music/caf\xe9.mp3", ["A", "B"], ["Rock", "Pop"]]
+    again, final = store.read(store.require("rejects"), ["reason", "attempts", "retry_at"]).to_pylist()
+    assert (again["reason"], again["attempts"], again["retry_at"].isoformat()) == (
+        "timeout",
+        2,
+        "2026-01-02T03:04:05+00:00",
+    )
+    assert final == {"reason": "silent", "attempts": None, "retry_at": None}
 
 
 def test_v3_of_health_loads():
