@@ -51,8 +51,8 @@ class Pace:
 def _words(seconds: float) -> str:
     """A duration for people.
 
-    >>> _words(42), _words(900), _words(9000)
-    ('42 s', '15 min', '2.5 h')
+    >>> _words(89), _words(90), _words(5399), _words(5400)
+    ('89 s', '2 min', '90 min', '1.5 h')
     """
     if seconds < 90:
         return f"{seconds:.0f} s"

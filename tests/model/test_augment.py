@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from audioae.model.augment import augment, augment_pairs
+from audioae.model.augment import _stripe, augment, augment_pairs
 from audioae.model.config import AugmentConfig
 
 OFF = {"roll_mels": 0, "eq_db": 0, "background_share": 0, "noise_share": 0, "mask_mels": 0, "mask_frames": 0}
@@ -83,6 +83,15 @@ def test_masks_are_one_stripe_of_bands_and_one_of_frames(db: torch.Tensor):
     assert frames.sum(dim=1).max() <= 20
     for stripe in [*bands, *frames]:
         assert stripe.int().diff().abs().sum() <= 2
+
+
+def test_a_stripe_has_any_width_up_to_its_maximum_at_any_place():
+    stripes = _stripe(8_000, 6, 3, generator()).int()
+    widths = stripes.sum(dim=1)
+    assert (widths.bincount() / 8_000).tolist() == pytest.approx([0.25] * 4, abs=0.03)
+    for width in (1, 2, 3):
+        starts = stripes[widths == width].argmax(dim=1).bincount()
+        assert (starts / starts.sum()).tolist() == pytest.approx([1 / (7 - width)] * (7 - width), abs=0.04)
 
 
 def noise_clips(n: int, seed: int = 0) -> torch.Tensor:
