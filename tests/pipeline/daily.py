@@ -70,6 +70,7 @@ class Daily:
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, n: int = 12, stored: int | None = None):
         self.music, self.root = folder / "music", str(folder / "store")
+        self.source: Path | None = None  # a manifest instead of the folder
         self.decoded: list[str] = []
         self.embedded = 0
         self.failing: dict[str, str] = {}  # reasons of failure by file name
@@ -92,7 +93,7 @@ class Daily:
 
     def catalog(self) -> DatasetRef:
         """The stage catalog alone."""
-        return update_tracks(self.store, CatalogConfig(source=str(self.music), **self.options))
+        return update_tracks(self.store, CatalogConfig(source=str(self.source or self.music), **self.options))
 
     def run(self) -> Day:
         """All stages that decode or embed."""

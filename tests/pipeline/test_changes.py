@@ -172,6 +172,72 @@ def test_a_file_replaced_by_another_while_it_moved_is_not_decoded_itself(daily: 
     assert after.embeddings[after.tracks["b.mp3"]["track_id"]] == before.embeddings[was]
 
 
+def write_manifest(daily: Daily, ids: str, label: str, with_ids: bool = True) -> None:
+    names = sorted(path.name for path in daily.music.iterdir())
+    head, rows = "path,label", [f"music/{name},{label}" for name in names]
+    if with_ids:
+        head, rows = f"track_id,{head}", [f"{ids}{i},{row}" for i, row in enumerate(rows)]
+    daily.source = daily.music.with_name("manifest.csv")
+    daily.source.write_text("\n".join([head, *rows]))
+
+
+@pytest.mark.parametrize("with_ids", [True, False])
+def test_another_label_in_a_manifest_decodes_nothing(daily: Daily, with_ids: bool):
+    write_manifest(daily, "x", "rock", with_ids)
+    before = daily.run()
+    write_manifest(daily, "x", "pop", with_ids)
+    after = daily.run()
+    assert cost(after) == (0, 0)
+    assert {row["label"] for row in after.tracks.values()} == {"pop"}
+    assert after.embeddings == before.embeddings
+
+
+def test_the_ids_of_a_manifest_decide_and_decode_nothing(daily: Daily):
+    before = daily.run()
+    write_manifest(daily, "x", "rock")
+    after = daily.run()
+    assert cost(after) == (0, 0)
+    assert sorted(after.embeddings) == sorted(f"x{i}" for i in range(12))
+    assert sorted(after.embeddings.values()) == sorted(before.embeddings.values())
+    write_manifest(daily, "y", "rock")
+    assert cost(daily.run()) == (0, 0)
+
+
+def test_what_was_written_without_hashes_of_audio_is_used(daily: Daily, monkeypatch: pytest.MonkeyPatch):
+    """Older versions of audioae knew only the hash of the whole file."""
+    with monkeypatch.context() as older:
+        older.setattr("audioae.catalog.files.hash_audio", lambda path: None)
+        before = daily.run()
+    assert {row["audio_hash"] for row in before.tracks.values()} == {None}
+    daily.music = daily.music.rename(daily.music.with_name("elsewhere"))  # every file is read again
+    (daily.music / "a05.mp3").unlink()
+    after = daily.run()
+    assert cost(after) == (0, 0)
+    assert None not in {row["audio_hash"] for row in after.tracks.values()}
+    assert after.embeddings.items() <= before.embeddings.items()
+    assert len(after.embeddings) == 11
+
+
+def test_damage_in_what_could_be_copied_is_decoded_instead(daily: Daily):
+    before = daily.run()
+    shard = before.tracks["a05.mp3"]["shard"]
+    store = daily.store
+    for dataset in ("embeddings", "mels", "health"):
+        for part in store.manifest(store.require(dataset)).parts:
+            if part.name.startswith(f"{shard:06d}"):
+                path = Path(daily.root) / dataset / "parts" / part.name
+                content = bytearray(path.read_bytes())
+                content[len(content) // 2] ^= 1
+                path.write_bytes(content)
+    retag(daily.music / "a05.mp3", "same name of the extraction")
+    (daily.music / "a06.mp3").unlink()
+    after = daily.run()
+    assert set(after.decoded) <= {name for name, row in before.tracks.items() if row["shard"] == shard}
+    assert len(after.decoded) == 3
+    del before.embeddings[before.tracks["a06.mp3"]["track_id"]]
+    assert after.embeddings == before.embeddings
+
+
 def test_a_rejected_file_is_not_decoded_again_because_another_one_changed(daily: Daily):
     (daily.music / "a05.mp3").write_bytes(b"no audio at all")
     before = daily.run()
