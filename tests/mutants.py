@@ -115,7 +115,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = random.Random(options.seed).sample(every, min(options.n, len(every)))
     with tempfile.TemporaryDirectory() as folder:
         copy = _copy(Path(folder))
-        if broken := [file for file in sorted({mutant.file for mutant in chosen}) if not passes(file, copy)]:
+        files = sorted({mutant.file for mutant in chosen})
+        print(
+            f"{len(chosen)} mutants of {len(files)} files; first the tests of these files without any change",
+            flush=True,
+        )
+        if broken := [file for file in files if not passes(file, copy)]:
             print(f"without any change, the tests fail for {', '.join(broken)}")
             return 2
         survivors = []
