@@ -117,7 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         copy = _copy(Path(folder))
         files = sorted({mutant.file for mutant in chosen})
         print(
-            f"{len(chosen)} mutants of {len(files)} files; first the tests of these files without any change",
+            f"{len(chosen)} mutants of {len(files)} files; the tests without any change come first",
             flush=True,
         )
         if broken := [file for file in files if not passes(file, copy)]:
