@@ -47,5 +47,6 @@ def blame_file(function: Callable[Concatenate[str | Path, P], T]) -> Callable[Co
 
 
 def _words(error: Exception, path: str | Path) -> str:
-    """The type and the words of an exception, without the folder of the file."""
-    return f"{type(error).__name__}: {error}".replace(str(path), Path(path).name)
+    """The type and the words of an exception as valid Unicode, without the folder of the file."""
+    words = f"{type(error).__name__}: {error}".replace(str(path), Path(path).name)
+    return words.encode("utf-8", "backslashreplace").decode()

@@ -3,6 +3,7 @@
 import ast
 import importlib
 import inspect
+import os
 import pickle
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -74,6 +75,15 @@ def test_a_detail_names_the_file_without_its_folder(tmp_path: Path):
     for folder in ("one", "another"):
         with pytest.raises(AudioError, match=r"corrupt: ValueError: bad header in a\.wav; download"):
             fail(tmp_path / folder / "a.wav")
+
+
+def test_a_detail_is_valid_unicode_whatever_the_name():
+    def fails(path: str) -> None:
+        raise ValueError(f"cannot open {path}")
+
+    with pytest.raises(AudioError) as caught:
+        blame_file(fails)(os.fsdecode(b"/music/caf\xe9.mp3"))
+    assert caught.value.detail.encode().startswith(b"ValueError: cannot open caf\\udce9.mp3;")
 
 
 def test_an_interruption_is_no_fault_of_a_file():
