@@ -19,7 +19,7 @@ from audioae.model.weights import model_from_bytes
 from audioae.pipeline.accounting import EMBEDDED_COLUMNS, TRACK_COLUMNS, account, commit_evidence
 from audioae.pipeline.clips import in_order, iter_results, mel_codes
 from audioae.pipeline.config import MelsConfig, Retry, Workers
-from audioae.pipeline.extraction import Extractions, extraction_fingerprint
+from audioae.pipeline.extraction import existing_extractions, extraction_fingerprint
 from audioae.pipeline.failures import has_due_failures, pending_failures
 from audioae.pipeline.shard_plan import MELS_PART
 from audioae.pipeline.shards import iter_shards, part_fingerprint, shard_of
@@ -142,7 +142,7 @@ def embed_tracks(mels: pa.Table, embedder: Embedder) -> pa.Table:
 
 def _extractions(store: Store, config: MelsConfig, tracks: DatasetRef) -> dict[int, list[str]]:
     """The existing extractions of each shard, the best first."""
-    existing = Extractions(store.part_fingerprints("rejects"))
+    existing = existing_extractions(store, "health", "rejects")
     return {
         shard: existing.of(extraction_fingerprint(shard, table, config)) for shard, table in iter_shards(store, tracks)
     }

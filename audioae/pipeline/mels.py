@@ -11,7 +11,7 @@ from audioae.errors import StoreError
 from audioae.pipeline.accounting import commit_evidence
 from audioae.pipeline.clips import iter_clips
 from audioae.pipeline.config import MelsConfig, Retry, Workers
-from audioae.pipeline.extraction import CODE, Extractions, extraction_fingerprint
+from audioae.pipeline.extraction import CODE, existing_extractions, extraction_fingerprint
 from audioae.pipeline.failures import has_due_failures
 from audioae.pipeline.shards import iter_shards, shard_numbers, shard_of
 from audioae.progress import Advance
@@ -35,7 +35,7 @@ def plan_mels(store: Store, config: MelsConfig, tracks: DatasetRef) -> list[int]
 
 def pending_mels(store: Store, config: MelsConfig, tracks: DatasetRef, retry: Retry | None = None) -> list[int]:
     """Return the planned shards that are not stored yet, or have tracks that are to be tried again."""
-    extractions = Extractions(store.part_fingerprints("mels"))
+    extractions = existing_extractions(store, "mels", "health", "rejects")
     best = {shard: extractions.best(whole) for shard, whole in _wholes(store, config, tracks).items()}
     return [
         shard
@@ -65,7 +65,7 @@ def commit_mels(store: Store, config: MelsConfig, tracks: DatasetRef, *, max_rej
     StoreError
         If a planned shard is not stored, or too many tracks were rejected.
     """
-    extractions = Extractions(store.part_fingerprints("mels"))
+    extractions = existing_extractions(store, "mels", "health", "rejects")
     wholes = _wholes(store, config, tracks)
     names = [name for whole in wholes.values() if (name := extractions.best(whole))]
     if missing := len(wholes) - len(names):

@@ -85,7 +85,7 @@ def train_model(
         {"model.safetensors": model_to_bytes(result.model)},
         derived=_describe(result),
         recipe=recipe,
-        config={**settings, "n_tracks": _n_tracks(store, mels)},
+        config={**settings, "n_tracks": _n_tracks(store, mels), "mels": store.manifest(mels).config},
         parents=[mels],
     )
     checkpoints.clear()
@@ -111,7 +111,8 @@ def _still_good(store: Store, settings: dict, mels: DatasetRef, retrain_growth: 
     manifest = store.manifest(latest)
     growth = _n_tracks(store, mels) / max(manifest.config["n_tracks"], 1) - 1
     same_settings = {key: manifest.config[key] for key in settings} == settings
-    same_input = store.manifest(manifest.parent("mels")).config == store.manifest(mels).config
+    trained_on = manifest.config.get("mels") or store.manifest(manifest.parent("mels")).config  # older ones: the latter
+    same_input = trained_on == store.manifest(mels).config
     return latest if same_settings and same_input and growth < retrain_growth else None
 
 
