@@ -19,6 +19,7 @@ from audioae.cli.show import (
 )
 from audioae.config_files import find_config
 from audioae.errors import EvaluationError
+from audioae.output import write_whole
 
 FILES = (".parquet", ".npz")
 MaxTracksOption = Annotated[
@@ -79,8 +80,8 @@ def evaluate(
                 workers=local_workers(),
                 progress=progress,
             )
-    (folder / "evaluation.json").write_text(json.dumps(result.document, indent=1))
-    (folder / "evaluation.html").write_text(render_page(result.page), encoding="utf-8")
+    write_whole(folder / "evaluation.json", json.dumps(result.document, indent=1))
+    write_whole(folder / "evaluation.html", render_page(result.page))
     document = result.document
     tables = [metric_table(document)]
     if document.get("reconstruction"):
@@ -160,7 +161,7 @@ def compare(
             workers=local_workers(),
             progress=progress,
         )
-    (folder / "comparison.json").write_text(json.dumps(document, indent=1))
+    write_whole(folder / "comparison.json", json.dumps(document, indent=1))
     runs = [{**run, **run["held_out"]} for run in document["runs"]]
     columns = ("model", "seed", *(["fold"] if inductive else []), "steps", "seconds", "clips_per_second", "mse")
     lines = [f"left out: {sentence}" for sentence in document["omitted"]]

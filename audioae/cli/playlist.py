@@ -19,6 +19,7 @@ from audioae.cli.filters import (
 )
 from audioae.cli.show import JsonOption, StoreOption, open_store, progress_line, rows_table, show
 from audioae.errors import SearchError
+from audioae.output import write_whole
 
 if TYPE_CHECKING:
     from audioae.api import Library
@@ -144,7 +145,7 @@ def _write(path: str, answer: "PlaylistAnswer", library: "Library") -> None:
     else:
         content = export_playlist(answer.document, Path(path).suffix[1:].lower()).encode()
     try:
-        Path(path).write_bytes(content)
+        write_whole(path, content)
     except OSError as error:
         raise SearchError(f"--out {path}: cannot be written ({error}); choose a file in an existing folder") from error
 

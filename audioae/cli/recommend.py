@@ -1,7 +1,6 @@
 """Commands about tracks that nobody has played yet: who will like them, and which of them a listener will like."""
 
 import json
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -18,6 +17,7 @@ from audioae.cli.show import (
     show,
 )
 from audioae.errors import StoreError
+from audioae.output import write_whole
 
 INTERVAL = "95 % interval"
 
@@ -190,7 +190,7 @@ def measure(
         )
     if out:
         try:
-            Path(out).write_text(json.dumps(document, indent=1))
+            write_whole(out, json.dumps(document, indent=1))
         except OSError as error:
             raise StoreError(f"--out {out}: cannot be written ({error.strerror}); choose another file") from error
     tables: list[Any] = [

@@ -7,6 +7,7 @@ import typer
 
 from audioae.cli.show import JsonOption, StoreOption, local_workers, open_store, progress_line, show
 from audioae.errors import StoreError
+from audioae.output import write_whole
 
 
 def report(
@@ -38,7 +39,7 @@ def report(
         page = render_report(data).encode()
         progress("page", 1, 1)
     try:
-        path.write_bytes(page)
+        write_whole(path, page)
     except OSError as error:
         raise StoreError(f"--out {out}: cannot be written ({error}); choose another file") from error
     notes = [f"left out: {sentence}" for sentence in data.omitted]

@@ -14,7 +14,6 @@ Conventions
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +22,7 @@ import pyarrow.parquet as pq
 
 from audioae.errors import StoreError
 from audioae.library.duplicates import known_copies
+from audioae.output import whole_file
 from audioae.pipeline.shards import shard_of
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
@@ -55,20 +55,16 @@ def export_embeddings(store: Store, out: str) -> int:
         is written.
     """
     ref = store.require("embeddings")
-    path = Path(out)
-    unfinished = path.with_name(f".{path.name}.unfinished")
     numbers = [np.empty(0, np.uint64)]
     try:
-        with pq.ParquetWriter(unfinished, SCHEMA) as writer:
-            for table in _tables(store, ref, known_copies(store, ref).keepers):
-                writer.write_table(table)
-                numbers.append(table["numeric_id"].to_numpy())
-        _check_unique(np.concatenate(numbers), ref)
-        unfinished.replace(path)
+        with whole_file(out) as unfinished:
+            with pq.ParquetWriter(unfinished, SCHEMA) as writer:
+                for table in _tables(store, ref, known_copies(store, ref).keepers):
+                    writer.write_table(table)
+                    numbers.append(table["numeric_id"].to_numpy())
+            _check_unique(np.concatenate(numbers), ref)
     except OSError as error:
         raise StoreError(f"{out}: cannot be written ({error}); name a file in a folder that exists") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
     return sum(map(len, numbers))
 
 

@@ -13,6 +13,7 @@ from audioae.library.generation import Generation
 from audioae.library.track_ids import TrackIds
 from audioae.library.track_vectors import vectors_from_store
 from audioae.library.vector_files import vector_columns
+from audioae.output import whole_file
 from audioae.recommend.cf_regression import CrossValidation, FactorRegression
 
 
@@ -55,7 +56,8 @@ def predict_vectors(library: Generation, path: str, out: str) -> tuple[int, int,
     vectors = regression.predict(tracks.vectors[rest])
     table = pa.table({"track_id": tracks.metadata.ids[rest].tolist(), "vector": list(vectors)})
     try:
-        pq.write_table(table, out)
+        with whole_file(out) as unfinished:
+            pq.write_table(table, unfinished)
     except OSError as error:
         raise StoreError(f"{out}: cannot be written ({error}); choose a file in an existing folder") from error
     return len(known), len(rest), regression.cross_validation

@@ -10,6 +10,7 @@ from audioae.errors import EvaluationError, StoreError
 from audioae.library.generation import Generation
 from audioae.library.track_vectors import TrackVectors, take, vectors_from_store, with_targets
 from audioae.library.truth import read_styles, read_truth
+from audioae.output import whole_file
 from audioae.recommend.play_log import PlayLog
 from audioae.recommend.simulated_plays import simulate_plays
 
@@ -55,7 +56,8 @@ def write_simulated_log(
         }
     )
     try:
-        pq.write_table(table, out)
+        with whole_file(out) as unfinished:
+            pq.write_table(table, unfinished)
     except OSError as error:
         raise StoreError(f"{out}: cannot be written ({error}); choose a file in an existing folder") from error
     return table.num_rows

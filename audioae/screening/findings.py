@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ import pyarrow.compute as pc  # its functions are made at import
 
 from audioae.display import csv_cell
 from audioae.errors import SearchError, StoreError
+from audioae.output import whole_file
 from audioae.screening.accuracy import accuracy_sentences
 from audioae.screening.registry import CHECKS
 from audioae.screening.result import Grouped, common_value, group_findings
@@ -181,7 +181,7 @@ def write_list(findings: Sequence[Mapping[str, Any]], path: str) -> int:
     """
     rows = [row for finding in findings for row in finding["members"]]
     try:
-        with Path(path).open("w", encoding="utf-8", newline="") as stream:
+        with whole_file(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as stream:
             writer = csv.DictWriter(stream, CSV_COLUMNS)
             writer.writeheader()
             writer.writerows({name: _cell(name, row.get(name)) for name in CSV_COLUMNS} for row in rows)
