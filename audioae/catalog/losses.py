@@ -41,7 +41,7 @@ def check_losses(config: CatalogConfig, known: pa.Table, scanned: pa.Table, know
     config : CatalogConfig
         Of the scan.
     known, scanned : pa.Table
-        The catalog so far and the scan, each with at least the columns of `scan.SCANNED`.
+        The catalog so far (rows of the dataset `tracks`) and the scan.
     known_source : str
         `config.source` of the catalog so far.
 

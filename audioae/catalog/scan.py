@@ -75,7 +75,7 @@ def scan(
     ----------
     config : CatalogConfig
     known : pa.Table, optional
-        An earlier scan, with at least the columns of `SCANNED`.
+        The catalog so far: rows of the dataset `tracks`.
     on_progress : Advance, optional
         Called with the number of files done and of all files.
     reread : bool
