@@ -20,7 +20,7 @@ from typing import TypeVar
 from audioae.audio.av_reader import AvReader
 from audioae.audio.blame import blame_file
 from audioae.audio.integrity import Container, inspect
-from audioae.audio.reader import SLACK_S, GaveUpError, Reader
+from audioae.audio.reader import END, SLACK_S, GaveUpError, Reader
 from audioae.audio.soundfile_reader import SoundFileReader
 from audioae.errors import AudioError
 
@@ -81,10 +81,14 @@ def open_reader(path: Path, container: Container) -> Reader:
         reader = SoundFileReader(path, container)
     except AudioError:
         return AvReader(path, container)
-    if container.found_s is None or abs(container.found_s * reader.sample_rate - reader.n_frames) <= _SLACK:
+    if reader.n_frames < END and _agree(reader, container):
         return reader
     reader.close()
     return longest_reader(path, container)
+
+
+def _agree(reader: Reader, container: Container) -> bool:
+    return container.found_s is None or abs(container.found_s * reader.sample_rate - reader.n_frames) <= _SLACK
 
 
 def longest_reader(path: Path, container: Container) -> Reader:

@@ -112,6 +112,7 @@ def encode(
     layout = LAYOUTS[samples.shape[1]]
     with av.open(str(path), "w", format=container) as output:
         stream = output.add_stream(codec, rate=rate, layout=layout, options=options)
+        assert isinstance(stream, av.AudioStream)
         if kbits:
             stream.bit_rate = 1000 * kbits
         frame = av.AudioFrame.from_ndarray(samples.astype(np.float32).reshape(1, -1), format="flt", layout=layout)

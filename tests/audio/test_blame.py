@@ -78,7 +78,7 @@ def test_a_detail_names_the_file_without_its_folder(tmp_path: Path):
 
 
 def test_a_detail_is_valid_unicode_whatever_the_name():
-    def fails(path: str) -> None:
+    def fails(path: str | Path) -> None:
         raise ValueError(f"cannot open {path}")
 
     with pytest.raises(AudioError) as caught:

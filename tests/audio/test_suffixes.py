@@ -102,6 +102,7 @@ def write_video(path: Path, codec: str, container: str, samples: np.ndarray) -> 
         picture = output.add_stream("mpeg2video" if container == "mpeg" else "mpeg4", rate=25)
         picture.width, picture.height, picture.pix_fmt = 64, 48, "yuv420p"
         sound = output.add_stream(codec, rate=RATE, layout=LAYOUTS[1])
+        assert isinstance(sound, av.AudioStream)
         for i in range(int(len(samples) / RATE * 25)):
             image = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 2 * i % 250, np.uint8), format="rgb24")
             image.pts = i
