@@ -37,7 +37,8 @@ def published(root: Path) -> dict[str, bytes]:
         content.update({f"{dataset}/{name}": (root / dataset / name).read_bytes() for name in names})
         content[f"{dataset}/LATEST"] = ref.version.encode()
         sums = [part.model_dump() for part in manifest.parts if not part.derived]
-        content[f"{dataset}/manifest"] = json.dumps({**manifest.model_dump(), "parts": sums}, sort_keys=True).encode()
+        described = manifest.model_dump(mode="json", exclude={"published_at"})
+        content[f"{dataset}/manifest"] = json.dumps({**described, "parts": sums}, sort_keys=True).encode()
     return content
 
 
