@@ -1,13 +1,9 @@
 """A run that is stopped or killed: it ends at once, says where, leaves no process, and the same command goes on."""
 
-import os
 import re
 import signal
 import sqlite3
-import subprocess
 import sys
-import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -15,74 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import free_port
-
-ROOT = Path(__file__).parents[2]
-MARK = "AUDIOAE_TEST_MARK"
-PATIENCE_S = 240.0  # until a stage is reached, on a busy machine
-LIMIT_S = 5.0
-
-
-class Run:
-    """`audioae run` in a session of its own, and every process that comes of it, found by a variable they inherit."""
-
-    def __init__(self, arguments: list[str], log: Path, home: Path, **environment: str):
-        self.mark = uuid.uuid4().hex
-        self.log = log
-        with log.open("wb") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "audioae", "run", *arguments],
-                env={**os.environ, "PREFECT_HOME": str(home), MARK: self.mark, **environment},
-                cwd=ROOT,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # CI in the background ignores it
-            )
-
-    @property
-    def printed(self) -> str:
-        return self.log.read_text(errors="replace")
-
-    def processes(self) -> list[str]:
-        """Commands of all processes of this run that are alive."""
-        found = []
-        for folder in Path("/proc").glob("[0-9]*"):
-            try:
-                if f"{MARK}={self.mark}".encode() in (folder / "environ").read_bytes():
-                    command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()[:200]
-                    found += [f"{folder.name} {command}"] if command else []  # a zombie has none
-            except OSError:
-                continue
-        return found
-
-    def wait_until(self, what: Callable[[], object]) -> None:
-        deadline = time.monotonic() + PATIENCE_S
-        while not what():
-            assert self.process.poll() is None, self.printed[-3000:]
-            assert time.monotonic() < deadline, self.printed[-3000:]
-            time.sleep(0.02)
-
-    def end_by(self, number: signal.Signals, *, group: bool = False) -> tuple[int, float, list[str]]:
-        """Exit status, seconds, and the lines printed since the signal was sent."""
-        already = len(self.printed)
-        start = time.monotonic()
-        (os.killpg if group else os.kill)(self.process.pid, number)
-        status = self.process.wait(60)
-        seconds = time.monotonic() - start
-        return status, seconds, self.printed[already:].splitlines()
-
-    def is_gone(self) -> bool:
-        """Whether all processes have ended, within the limit."""
-        deadline = time.monotonic() + LIMIT_S
-        while self.processes() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        return not self.processes()
-
-    def kill(self) -> None:
-        """End what is left of a failed test."""
-        for line in self.processes():
-            os.kill(int(line.split()[0]), signal.SIGKILL)
-        self.process.wait(10)
+from tests.processes import LIMIT_S, PATIENCE_S, Run
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +24,8 @@ def start(tmp_path: Path, home: Path) -> Iterator[Callable[..., Run]]:
     runs: list[Run] = []
 
     def begin(*arguments: str, **environment: str) -> Run:
-        runs.append(Run(list(arguments), tmp_path / f"{len(runs)}.log", home, **environment))
+        command = [sys.executable, "-m", "audioae", "run", *arguments]
+        runs.append(Run(command, tmp_path / f"{len(runs)}.log", PREFECT_HOME=str(home), **environment))
         return runs[-1]
 
     yield begin
