@@ -52,7 +52,7 @@ def imap_killable(
     workers: int,
     timeout_s: float,
     memory_mb: int | None = None,
-) -> Iterator[tuple[Hashable, Any]]:
+) -> Iterator[tuple[Any, Any]]:
     """Call `function(*arguments)` for each item, in worker processes that can be killed.
 
     Parameters

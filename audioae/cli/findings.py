@@ -125,8 +125,8 @@ def _show_track(opened: "Findings", query: str, as_json: bool) -> None:
 
     track = Library(opened.store, opened.index_ref).find(query)
     rows = opened.of_track(str(track.track_id))
-    title, artist = shown(track["title"]), shown(track["artist"] or "no artist")
-    lines: list[Any] = [f"{title} - {artist}: {shown(track['uri'], None)}"]
+    title, artist = shown(str(track.title)), shown(track.artist or "no artist")
+    lines: list[Any] = [f"{title} - {artist}: {shown(str(track.uri), None)}"]
     for row in rows:
         evidence = {name: value for name, value in row["evidence"].items() if name not in ("why", "rules", "neighbors")}
         columns = {name: row[name] for name in ("is_issue", "score", "group", "suggestion", "confidence", "why")}

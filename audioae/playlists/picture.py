@@ -71,7 +71,7 @@ def _map(ax: Axes, playlist: Playlist, embeddings: np.ndarray, titles: Sequence[
         ax.annotate(str(i + 1), point, ha="center", va="center", fontsize=7, color=INK, zorder=4)
     for i in playlist.waypoints:
         ax.annotate(
-            drawn(titles[i]), tuple(walk[i]), xytext=(9, 9), textcoords="offset points",
+            drawn(str(titles[i])), tuple(walk[i]), xytext=(9, 9), textcoords="offset points",
             fontsize=9, weight="bold", zorder=5,
             bbox={"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
         )  # fmt: skip

@@ -50,12 +50,12 @@ def with_aiff_texts(path: Path, **texts: bytes) -> Path:
     return path
 
 
-def with_id3(path: Path, *, encoding: int = id3.Encoding.UTF8, v1: int = 0, **texts: str | list[str]) -> Path:
+def with_id3(path: Path, *, encoding: Any = id3.Encoding.UTF8, v1: Any = 0, **texts: Any) -> Path:
     """An ID3 tag before (or with v1=2 also behind) a file of any format."""
     tags = id3.ID3()
     for field, text in texts.items():
         tags.add(getattr(id3, FRAMES[field])(encoding=encoding, text=text))
-    tags.save(path, v1=v1)  # type: ignore[arg-type] - mutagen's own enum is an int
+    tags.save(path, v1=v1)
     return path
 
 
