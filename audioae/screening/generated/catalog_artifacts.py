@@ -1,12 +1,11 @@
 """The decoder artifacts of every track, measured once per file content and stored as dataset `residues`.
 
-A part per shard is named after what it was measured from, so a grown catalog decodes only what is new. A shard with a
-file that could not be read is not stored, and is measured again the next time.
+A part per shard is named after the audio that it was measured from. What the last version has for a track's audio is
+copied, so only new audio is decoded. A shard with a file that could not be read is not stored, and its other files are
+measured again the next time.
 """
 
 # pyright: reportAttributeAccessIssue=false
-
-from itertools import islice
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +17,7 @@ from audioae.config import fingerprint
 from audioae.errors import AudioError
 from audioae.library.generation import Generation
 from audioae.pipeline.config import Workers
+from audioae.pipeline.reuse import AUDIO_COLUMNS, same_audio
 from audioae.pipeline.shards import iter_shards, part_fingerprint
 from audioae.progress import Progress
 from audioae.screening.generated.artifacts import ARTIFACT_NAMES, track_artifacts
@@ -52,25 +52,31 @@ def measure_artifacts(
     stored = store.part_fingerprints("residues")
     shards = _shards(library, track_ids, max_sections)
     new = {name: tracks for name, tracks in shards.items() if name not in stored}
+    before = _measured_before(library, list(new.values()), max_sections)
     items = (
         (track_id, (path, max_sections))
         for tracks in new.values()
         for track_id, path in zip(tracks["track_id"].to_pylist(), paths_of(tracks), strict=True)
+        if track_id not in before
     )
     results = imap_killable(track_artifacts, items, workers=workers.n, timeout_s=workers.timeout_s)
     by_track: dict[str, np.ndarray] = {}
     failed: list[str] = []
-    done, total = 0, sum(tracks.num_rows for tracks in new.values())
+    done, total = 0, sum(tracks.num_rows for tracks in new.values()) - len(before)
     for name, tracks in shards.items():
         if name in stored:
             by_track |= _read_part(library, name)
             continue
         measured: dict[str, np.ndarray] = {}
-        for uri, (track_id, result) in zip(tracks["uri"].to_pylist(), islice(results, tracks.num_rows), strict=True):
+        for uri, track_id in zip(tracks["uri"].to_pylist(), tracks["track_id"].to_pylist(), strict=True):
+            if track_id in before:
+                measured[track_id] = before[track_id]
+                continue
+            _, result = next(results)
             if isinstance(result, AudioError):
                 failed.append(f"{uri}: {result}")
             else:
-                measured[str(track_id)] = result
+                measured[track_id] = result
             done += 1
             progress("measuring waveforms", done, total)
         if len(measured) == tracks.num_rows:
@@ -89,16 +95,42 @@ def _shards(library: Generation, track_ids: np.ndarray, max_sections: int) -> di
     shards = {}
     for shard, table in iter_shards(library.store, library.tracks_ref):
         tracks = table.filter(pc.is_in(table["track_id"], value_set=requested))
-        content = [tracks["track_id"].to_pylist(), tracks["content_hash"].to_pylist()]
+        audio = pc.coalesce(tracks["audio_hash"], tracks["content_hash"])
+        content = [tracks["track_id"].to_pylist(), audio.to_pylist()]
         if tracks.num_rows:
             shards[part_fingerprint(shard, [CODE, max_sections, content])] = tracks
     return shards
 
 
+def _measured_before(library: Generation, new: list[pa.Table], max_sections: int) -> dict[str, np.ndarray]:
+    """The artifacts that the last version has for the audio of `new` tracks, by track_id."""
+    store = library.store
+    ref = store.latest("residues")
+    if not new or ref is None or store.manifest(ref).config != _settings(max_sections):
+        return {}
+    residues = store.read(ref).combine_chunks()
+    tracks = store.read(store.manifest(ref).parent("tracks"), AUDIO_COLUMNS)
+    tracks = tracks.filter(pc.is_in(tracks["track_id"], value_set=residues["track_id"].combine_chunks()))
+    wanted = pa.concat_tables(table.select(AUDIO_COLUMNS) for table in new)
+    rows = same_audio(wanted, tracks)
+    theirs = tracks["track_id"].take(pa.array(rows[rows >= 0]))
+    values = _values(residues.take(pc.index_in(theirs, value_set=residues["track_id"].combine_chunks())))
+    return dict(zip(wanted["track_id"].filter(pa.array(rows >= 0)).to_pylist(), values, strict=True))
+
+
+def _settings(max_sections: int) -> dict[str, int]:
+    return {"max_sections": max_sections, "code": CODE}
+
+
 def _read_part(library: Generation, name: str) -> dict[str, np.ndarray]:
     table = library.store.read_part("residues", name)
-    rows = table["residue"].combine_chunks().flatten().to_numpy().reshape(-1, len(ARTIFACT_NAMES))
-    return dict(zip(table["track_id"].to_pylist(), rows, strict=True))
+    return dict(zip(table["track_id"].to_pylist(), _values(table), strict=True))
+
+
+def _values(residues: pa.Table) -> np.ndarray:
+    if not residues.num_rows:
+        return np.empty((0, len(ARTIFACT_NAMES)), np.float32)
+    return residues["residue"].combine_chunks().flatten().to_numpy().reshape(-1, len(ARTIFACT_NAMES))
 
 
 def _table(by_track: dict[str, np.ndarray]) -> pa.Table:
@@ -110,7 +142,7 @@ def _table(by_track: dict[str, np.ndarray]) -> pa.Table:
 def _publish(library: Generation, names: list[str], max_sections: int) -> None:
     existing = library.store.part_fingerprints("residues")
     stored = [name for name in names if name in existing]
-    settings = {"max_sections": max_sections}
+    settings = _settings(max_sections)
     if stored:
         recipe = fingerprint([CODE, stored, settings])
         library.store.commit("residues", stored, recipe=recipe, config=settings, parents=[library.tracks_ref])
