@@ -95,6 +95,28 @@ def test_an_offset_does_not_change_the_correlation():
     assert np.corrcoef(planes)[0, 1] == pytest.approx(0.45, abs=0.02)
 
 
+def test_channels_cancel_if_their_mix_is_20_db_below_their_mean_power():
+    rng = np.random.default_rng(0)
+    sound = rng.standard_normal(RATE) * 0.1
+    for gain, cancels in ((0.82, True), (0.81, False)):
+        planes = np.stack([sound, -gain * sound]).astype(np.float32)
+        meter = HealthMeter(RATE, 2)
+        meter.add(planes, planes.mean(axis=0), 0)
+        share = meter.mono_energy / float(meter.energy.mean())
+        assert (share < 0.01) == cancels
+        assert share == pytest.approx(0.01, rel=0.1)
+        assert meter.cancels() == cancels
+
+
+def test_the_swing_is_half_of_what_lies_between_the_extremes_of_a_channel():
+    assert HealthMeter(RATE, 2).swing == 0
+    meter = HealthMeter(RATE, 2)
+    for position, (low, high) in enumerate(((0.1, 0.5), (0.2, 0.6))):
+        planes = np.array([[low, high] * 4, [0.3, 0.4] * 4], np.float32)
+        meter.add(planes, planes.mean(axis=0), 8 * position)
+    assert meter.swing == pytest.approx((0.6 - 0.1) / 2)
+
+
 def test_noise_floor(tmp_path: Path):
     samples = np.zeros((RATE * 8, 1), np.float32)
     samples[: RATE * 2] = music(2, RATE, 1)

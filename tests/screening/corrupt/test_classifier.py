@@ -92,3 +92,5 @@ def test_scores_fall_as_fault_scores_rise():
     scores = to_scores(np.array([-1e9, 0, 2, 4, 1e9]), limit=2.0, spread=1.0)
     assert (np.diff(scores) < 0).all()
     assert (scores[0], scores[-1]) == (pytest.approx(1), pytest.approx(0))
+    odds = np.exp([2.0, 0.0, -0.5])  # (limit - fault score) / spread
+    assert to_scores(np.array([-4.0, 4.0, 6.0]), limit=4.0, spread=4.0) == pytest.approx(odds / (1 + odds))

@@ -103,6 +103,7 @@ def test_half_of_a_score_comes_without_the_artists_other_tracks(catalog):
     assert both.margin == pytest.approx((alone.margin + means) / 2, abs=1e-5)
     assert both.confusion == pytest.approx((alone.confusion + apart.confusion) / 2, abs=1e-5)
     assert np.abs(alone.margin - means).max() > 0.05, "the halves differ"
+    assert both.score == pytest.approx((both.margin + 1) / 2, abs=1e-6)
     assert both.confusion.sum(axis=1) == pytest.approx(1, abs=1e-5)
 
 
