@@ -4,8 +4,6 @@ Why: the base installs what a query needs (about 310 MB). PyTorch, Prefect and t
 with `audioae[pipeline]`. A command that misses one says so in one line.
 """
 
-from importlib.util import find_spec
-
 # The module to import -> the extra that installs it. tests/packaging checks this table against pyproject.toml.
 EXTRA_OF = {
     "av": "pipeline",
@@ -25,15 +23,7 @@ EXTRA_OF = {
     "tensorboard": "pipeline",
     "torch": "pipeline",
     "torchaudio": "pipeline",
-    "umap": "evaluate",
     "prefect_dask": "dask",
-}
-# A module that only this extra has: whether the extra is installed.
-_SIGN_OF = {"pipeline": "torch", "evaluate": "umap"}
-_COMMANDS = {
-    "evaluate": ("pipeline", "evaluate"),
-    "compare": ("pipeline", "evaluate"),
-    "report": ("pipeline", "evaluate"),
 }
 
 
@@ -46,8 +36,4 @@ def explain_missing(error: ModuleNotFoundError, command: str) -> str | None:
     module = (error.name or "").partition(".")[0]
     if module not in EXTRA_OF:
         return None
-    used = _COMMANDS.get(command.partition(" ")[2], ())
-    missing = {EXTRA_OF[module], *(extra for extra in used if find_spec(_SIGN_OF[extra]) is None)}
-    extras = ",".join(extra for extra in ("pipeline", "evaluate", "dask") if extra in missing)
-    noun = "extra" if len(missing) == 1 else "extras"
-    return f"{command} needs the {noun}: pip install 'audioae[{extras}]' ({module} is not installed)"
+    return f"{command} needs the extra: pip install 'audioae[{EXTRA_OF[module]}]' ({module} is not installed)"

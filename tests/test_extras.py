@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from audioae import cli, extras
+from audioae import cli
 from audioae.extras import EXTRA_OF, explain_missing
 
 ROOT = Path(__file__).parents[1]
@@ -48,18 +48,6 @@ def test_the_extra_that_is_named_installs_the_module(module: str):
     extra = distributions(PROJECT["optional-dependencies"][EXTRA_OF[module]])
     names = {name.lower().replace("_", "-") for name in packages_distributions()[module]}
     assert names & extra, f"{module} is not installed by audioae[{EXTRA_OF[module]}]"
-
-
-def test_names_all_extras_that_a_command_lacks(monkeypatch):
-    error = ModuleNotFoundError("No module named 'umap'", name="umap.umap_")
-    assert explain_missing(error, "audioae report").startswith(  # pyright: ignore[reportOptionalMemberAccess]
-        "audioae report needs the extra: pip install 'audioae[evaluate]' (umap is not installed)"
-    )
-    monkeypatch.setattr(extras, "find_spec", lambda name: None)
-    message = explain_missing(error, "audioae report")
-    assert (
-        message == "audioae report needs the extras: pip install 'audioae[pipeline,evaluate]' (umap is not installed)"
-    )
 
 
 def test_a_bug_of_ours_is_not_explained_away():

@@ -14,7 +14,7 @@ from audioae.settings import PipelineConfig, RunConfig
 
 HEAVY = (
     "torch", "torchaudio", "lightning", "numba", "librosa", "av", "soundfile", "soxr", "scipy", "sklearn", "matplotlib",
-    "prefect", "umap", "faiss", "pandas",
+    "prefect", "faiss", "pandas",
 )  # fmt: skip
 
 

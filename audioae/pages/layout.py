@@ -1,12 +1,15 @@
-"""Embeddings laid out in the plane, by PCA and by UMAP.
+"""Embeddings laid out in the plane, by PCA and by t-SNE.
 
-PCA preserves straight lines, and distances as well as two axes can. UMAP preserves which tracks are neighbors, and
+PCA preserves straight lines, and distances as well as two axes can. t-SNE preserves which tracks are neighbors, and
 nothing else.
+
+Why t-SNE: it keeps more neighbors than UMAP at every size of a map, and costs less. `python -m tests.bench layout`
+compares them.
 
 Convention: positions are float64, shape (n, 2), in [0, 1], y upwards; the same vectors give the same positions on one
 machine.
 
-Source: McInnes, Healy and Melville 2018, "UMAP: Uniform Manifold Approximation and Projection" (umap-learn).
+Source: van der Maaten 2014, "Accelerating t-SNE using Tree-Based Algorithms" (scikit-learn).
 """
 
 import numpy as np
@@ -15,8 +18,8 @@ from audioae.search.projection import fit_plane
 from audioae.spacing import evenly_spaced
 
 MAX_POINTS = 5_000
-MIN_UMAP = 10
-UMAP_NEIGHBORS = 15
+MIN_TSNE = 10
+PERPLEXITY = 30
 
 
 def map_rows(n: int) -> np.ndarray:
@@ -41,16 +44,21 @@ def pca_layout(vectors: np.ndarray, n_fitted: int | None = None) -> tuple[np.nda
     return _into_square(plane.project(vectors)), float(plane.explained.sum())
 
 
-def umap_layout(vectors: np.ndarray) -> np.ndarray | None:
-    """Positions by UMAP on the cosine with a fixed seed; None for fewer than `MIN_UMAP` tracks."""
-    n = len(vectors)
-    if n < MIN_UMAP:
-        return None
-    from umap import UMAP  # takes seconds to import
+def tsne_layout(vectors: np.ndarray) -> np.ndarray | None:
+    """Positions by t-SNE with a fixed seed; None for fewer than `MIN_TSNE` tracks.
 
-    umap = UMAP(n_neighbors=min(UMAP_NEIGHBORS, n - 1), min_dist=0.3, metric="cosine", random_state=0, n_jobs=1)
-    positions = np.asarray(umap.fit_transform(vectors), np.float64)
-    return _into_square(positions / np.maximum(np.ptp(positions, axis=0), 1e-12))  # axes have no units: fill the square
+    Parameters
+    ----------
+    vectors : np.ndarray, shape (n, d)
+        Of length 1: the Euclidean distance then ranks neighbors as the cosine does.
+    """
+    n = len(vectors)
+    if n < MIN_TSNE:
+        return None
+    from sklearn.manifold import TSNE  # takes seconds to import
+
+    tsne = TSNE(init="pca", perplexity=min(PERPLEXITY, (n - 1) / 3), random_state=0, n_jobs=1)
+    return _into_square(np.asarray(tsne.fit_transform(vectors.astype(np.float32)), np.float64))
 
 
 def _into_square(positions: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from audioae.library.track_metadata import TrackMetadata
 from audioae.metrics.hubness import occurrence
 from audioae.pages.charts import code_usage, heat_table, histogram
 from audioae.pages.formats import count, number, percent
-from audioae.pages.layout import MIN_UMAP, pca_layout, umap_layout
+from audioae.pages.layout import MIN_TSNE, pca_layout, tsne_layout
 from audioae.pages.map_charts import MAX_LABELS, label_codes, mark_style, scatter
 from audioae.pages.markup import Section, left_out, render
 from audioae.pages.neighbors import NeighborLists
@@ -25,12 +25,12 @@ MAX_HUBS = 10
 
 
 def track_map(vectors: np.ndarray, rows: np.ndarray, labels: np.ndarray) -> Section:
-    """The `rows` laid out by UMAP and by PCA, with the legend and the panel of the selected track."""
+    """The `rows` laid out by t-SNE and by PCA, with the legend and the panel of the selected track."""
     names, codes = label_codes(labels)
     shown, codes = vectors[rows], codes[rows]
     pca, share = pca_layout(shown)
-    umap = umap_layout(shown)
-    maps = [] if umap is None else [("UMAP", scatter(umap, rows, codes, "UMAP"))]
+    tsne = tsne_layout(shown)
+    maps = [] if tsne is None else [("t-SNE", scatter(tsne, rows, codes, "t-SNE"))]
     maps.append((f"PCA, {percent(share)} of the variance", scatter(pca, rows, codes, "PCA")))
     legend = [(*mark_style(code), name) for code, name in enumerate(names)]
     if (codes < 0).any():
@@ -40,8 +40,8 @@ def track_map(vectors: np.ndarray, rows: np.ndarray, labels: np.ndarray) -> Sect
         "map",
         maps=maps,
         legend=legend,
-        has_umap=umap is not None,
-        min_umap=MIN_UMAP,
+        has_tsne=tsne is not None,
+        min_tsne=MIN_TSNE,
         n_shown=len(rows),
         n=len(vectors),
     )

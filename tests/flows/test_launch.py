@@ -14,7 +14,7 @@ from audioae.flows.launch import read_settings
 from audioae.flows.stages import FLOWS, STAGES
 
 ROOT = Path(__file__).parents[2]
-HEAVY = ("torch", "torchaudio", "lightning", "librosa", "numba", "scipy", "sklearn", "matplotlib", "umap")
+HEAVY = ("torch", "torchaudio", "lightning", "librosa", "numba", "scipy", "sklearn", "matplotlib")
 DECODERS = ("av", "soundfile", "soxr", "mutagen")
 
 

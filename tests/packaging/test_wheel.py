@@ -173,19 +173,19 @@ def test_the_base_searches_from_the_command_and_from_python(base: Path, demo: tu
 
 
 @pytest.mark.parametrize(
-    ("arguments", "extras"),
+    ("arguments", "extra"),
     [
         (("run", "demo"), "extra: pip install 'audioae[pipeline]'"),
         (("demo",), "extra: pip install 'audioae[pipeline]'"),
         (("run", "index", "demo"), "extra: pip install 'audioae[pipeline]'"),
         (("similar", "FILE"), "extra: pip install 'audioae[pipeline]'"),
-        (("evaluate",), "extras: pip install 'audioae[pipeline,evaluate]'"),
-        (("report",), "extras: pip install 'audioae[pipeline,evaluate]'"),
-        (("compare", "vae", "vqvae"), "extras: pip install 'audioae[pipeline,evaluate]'"),
+        (("evaluate",), "extra: pip install 'audioae[pipeline]'"),
+        (("report",), "extra: pip install 'audioae[pipeline]'"),
+        (("compare", "vae", "vqvae"), "extra: pip install 'audioae[pipeline]'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_the_base_names_the_missing_extra(base: Path, demo: tuple[Path, str], arguments: tuple[str, ...], extras: str):
+def test_the_base_names_the_missing_extra(base: Path, demo: tuple[Path, str], arguments: tuple[str, ...], extra: str):
     audio = str(next((demo[0] / "data" / "demo-catalog").rglob("*.flac")))
     outside = shutil.copy(audio, demo[0].parent / "outside.flac")
     given = [str(outside) if word == "FILE" else word for word in arguments]
@@ -193,7 +193,7 @@ def test_the_base_names_the_missing_extra(base: Path, demo: tuple[Path, str], ar
         file.write(b"0")  # other bytes: not a track of the catalog
     done = run(base / "audioae", *given, cwd=demo[0], check=False)
     assert done.returncode == 1
-    assert f"audioae {arguments[0]} needs the {extras} (" in done.stderr
+    assert f"audioae {arguments[0]} needs the {extra} (" in done.stderr
     assert "Traceback" not in done.stderr
 
 

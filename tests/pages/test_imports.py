@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-HEAVY = ("av", "faiss", "jinja2", "librosa", "matplotlib", "numba", "scipy", "sklearn", "soundfile", "torch", "umap")
+HEAVY = ("av", "faiss", "jinja2", "librosa", "matplotlib", "numba", "scipy", "sklearn", "soundfile", "torch")
 CODE = f"""
 import sys
 import audioae.pages.evaluation_page, audioae.pages.report_page, audioae.report.explain, audioae.report.run_summary

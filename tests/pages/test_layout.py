@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from audioae.pages.layout import MAX_POINTS, map_rows, pca_layout, umap_layout
+from audioae.pages.layout import MAX_POINTS, map_rows, pca_layout, tsne_layout
 from tests.pages.made import unit
 
 N = 40
@@ -12,22 +12,22 @@ VECTORS = unit(np.eye(4, 16)[np.arange(N) % 4] + 0.15 * np.random.default_rng(0)
 
 def test_layouts_fill_the_square_and_are_repeatable():
     pca, share = pca_layout(VECTORS)
-    umap = umap_layout(VECTORS)
-    assert umap is not None
-    np.testing.assert_array_equal(umap, umap_layout(VECTORS))
+    tsne = tsne_layout(VECTORS)
+    assert tsne is not None
+    np.testing.assert_array_equal(tsne, tsne_layout(VECTORS))
     assert 0.3 < share < 1
-    for positions in (pca, umap):
+    for positions in (pca, tsne):
         assert positions.shape == (N, 2)
         assert positions.min() >= -1e-9
         assert positions.max() <= 1 + 1e-9
         np.testing.assert_allclose(np.ptp(positions, axis=0).max(), 1)
 
 
-def test_umap_keeps_clumps_together():
-    umap = umap_layout(VECTORS)
-    assert umap is not None
+def test_tsne_keeps_clumps_together():
+    tsne = tsne_layout(VECTORS)
+    assert tsne is not None
     labels = np.arange(N) % 4
-    apart = np.linalg.norm(umap[:, None] - umap[None], axis=-1) + np.eye(N) * 9
+    apart = np.linalg.norm(tsne[:, None] - tsne[None], axis=-1) + np.eye(N) * 9
     assert (labels[apart.argmin(axis=1)] == labels).all()
 
 
@@ -41,12 +41,12 @@ def test_only_fitted_vectors_determine_the_axes():
 
 
 @pytest.mark.parametrize("vectors", [VECTORS[:2], np.ones((4, 16), np.float32), np.ones((3, 1), np.float32)])
-def test_few_or_equal_vectors_have_pca_but_no_umap(vectors: np.ndarray):
+def test_few_or_equal_vectors_have_pca_but_no_tsne(vectors: np.ndarray):
     positions, share = pca_layout(vectors)
     assert positions.shape == (len(vectors), 2)
     assert np.isfinite(positions).all()
     assert 0 <= share <= 1 + 1e-9
-    assert umap_layout(vectors) is None
+    assert tsne_layout(vectors) is None
 
 
 def test_large_catalogs_are_sampled_at_even_distances():

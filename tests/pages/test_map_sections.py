@@ -18,14 +18,14 @@ MELS = np.random.default_rng(0).uniform(-80, 0, (4, 128, 130)).astype(np.float32
 
 
 def test_map_of_a_sample_says_so(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(map_sections, "umap_layout", lambda vectors: None)
+    monkeypatch.setattr(map_sections, "tsne_layout", lambda vectors: None)
     body = map_sections.track_map(VECTORS, np.arange(0, N, 2), METADATA.labels).body
     assert "Shown: 20 of 40 tracks" in text_of(body)
     assert "Shown:" not in text_of(map_sections.track_map(VECTORS, np.arange(N), METADATA.labels).body)
 
 
 def test_legend_has_every_label_and_escapes_it(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(map_sections, "umap_layout", lambda vectors: None)
+    monkeypatch.setattr(map_sections, "tsne_layout", lambda vectors: None)
     labels = np.array([EVIL, "a", ""] * 4)
     reader = HtmlReader(map_sections.track_map(VECTORS[:12], np.arange(12), labels).body)
     assert [attrs["data-label"] for attrs in reader.all("button") if "data-label" in attrs] == ["l0", "l1", "other"]

@@ -19,8 +19,8 @@ ANCHORS = "catalog training reconstructions map findings neighbors playlists exp
 
 @pytest.fixture(scope="module")
 def html() -> str:
-    with pytest.MonkeyPatch.context() as patch:  # UMAP takes seconds and has its own tests
-        patch.setattr("audioae.pages.map_sections.umap_layout", lambda vectors: pca_layout(vectors)[0])
+    with pytest.MonkeyPatch.context() as patch:  # t-SNE takes seconds and has its own tests
+        patch.setattr("audioae.pages.map_sections.tsne_layout", lambda vectors: pca_layout(vectors)[0])
         return render_report(FULL)
 
 
@@ -61,7 +61,7 @@ def test_empty_store_has_a_reason_in_every_section():
 def test_missing_part_has_its_reason_in_its_section(
     change: dict[str, Any], anchor: str, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("audioae.pages.map_sections.umap_layout", lambda vectors: None)
+    monkeypatch.setattr("audioae.pages.map_sections.tsne_layout", lambda vectors: None)
     sections = sections_of(render_report(replace(FULL, **change, missing={anchor: "for a reason"})))
     assert [name for name, body in sections.items() if "Not available" in body] == [anchor]
     assert "for a reason" in sections[anchor] or anchor == "reconstructions"

@@ -13,8 +13,8 @@ from tests.report.made import publish_findings, publish_recommendations
 
 @pytest.fixture(autouse=True)
 def quick_map(monkeypatch: pytest.MonkeyPatch):
-    """UMAP takes seconds and has its own tests."""
-    monkeypatch.setattr("audioae.pages.map_sections.umap_layout", lambda vectors: pca_layout(vectors)[0])
+    """t-SNE takes seconds and has its own tests."""
+    monkeypatch.setattr("audioae.pages.map_sections.tsne_layout", lambda vectors: pca_layout(vectors)[0])
 
 
 @pytest.fixture(scope="package")
