@@ -12,6 +12,7 @@ downloaded from S3, when something is to be published from it, and by `audioae f
 """
 
 import hashlib
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,8 @@ from audioae.errors import DamageError, StoreError
 from audioae.store.cache import cache_folder, cached_file
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef, Manifest, Part
+
+_log = logging.getLogger(__name__)
 
 
 def commit_artifact(
@@ -144,17 +147,32 @@ def _describe(content: bytes | Path) -> tuple[str, int]:
 
 
 class CheckpointFile:
-    """The latest checkpoint of the training run with one recipe, until its model is published."""
+    """The latest checkpoint of the training run with one recipe, until its model is published.
+
+    It is stored with its SHA-256 in front. A damaged one is as good as none: training begins again.
+    """
+
+    _MAGIC = b"audioae checkpoint\n"
 
     def __init__(self, store: Store, recipe: str):
         self._storage = store.storage
         self._key = f"model/checkpoints/{recipe}.ckpt"
 
     def load(self) -> bytes | None:
-        return self._storage.read(self._key) if self._storage.exists(self._key) else None
+        if not self._storage.exists(self._key):
+            return None
+        stored = self._storage.read(self._key)
+        if not stored.startswith(self._MAGIC):
+            return stored or None  # written by an older version
+        start = len(self._MAGIC)
+        digest, content = stored[start : start + 32], stored[start + 32 :]
+        if hashlib.sha256(content).digest() == digest:
+            return content
+        _log.warning(f"{self._storage.locate(self._key)}: the checkpoint is damaged; training begins again")
+        return None
 
     def save(self, content: bytes) -> None:
-        self._storage.write(self._key, content)
+        self._storage.write(self._key, self._MAGIC + hashlib.sha256(content).digest() + content)
 
     def clear(self) -> None:
         self._storage.delete(self._key)

@@ -41,7 +41,7 @@ class Store(Versions):
     def __init__(self, root: str, *, verify: bool = True):
         super().__init__(root)
         self.verify_reads = verify
-        self._published: dict[str, dict[str, list[Part]]] = {}
+        self._published: dict[str, dict[str, dict[str, Part]]] = {}
         self._verified: set[str] = set()
 
     # Parts
@@ -71,15 +71,15 @@ class Store(Versions):
     def read_part(self, dataset: str, fingerprint: str, columns: Sequence[str] | None = None) -> pa.Table:
         """Read one part by fingerprint, whether or not it is published."""
         name = f"{fingerprint}.parquet"
-        return self._read(dataset, name, columns, self.published_parts(dataset).get(name, []))
+        return self._read(dataset, name, columns, self.published_parts(dataset).get(name, {}).values())
 
-    def published_parts(self, dataset: str) -> dict[str, list[Part]]:
-        """What the manifests of `dataset` record about each part, by name; read once, and after each publication."""
+    def published_parts(self, dataset: str) -> dict[str, dict[str, Part]]:
+        """What the manifests of `dataset` record about each part, by name and SHA-256; read once per publication."""
         if dataset not in self._published:
-            parts: dict[str, list[Part]] = {}
-            for _, manifest, _ in self._history(dataset):
+            parts: dict[str, dict[str, Part]] = {}
+            for _, manifest, _ in self._sound(dataset):
                 for part in manifest.parts:
-                    parts.setdefault(part.name, []).append(part)
+                    parts.setdefault(part.name, {})[part.sha256] = part
             self._published[dataset] = parts
         return self._published[dataset]
 
@@ -165,7 +165,7 @@ class Store(Versions):
 
     # Helpers
 
-    def _read(self, dataset: str, name: str, columns: Sequence[str] | None, published: Sequence[Part]) -> pa.Table:
+    def _read(self, dataset: str, name: str, columns: Sequence[str] | None, published: Iterable[Part]) -> pa.Table:
         """Read a part, which must be as at least one of the manifests in `published` says, if there are any."""
         key = self.part_key(dataset, name)
         where = self.storage.locate(key)
@@ -186,7 +186,7 @@ class Store(Versions):
 
     def _counts(self, dataset: str, name: str, size: int) -> bool:
         published = self.published_parts(dataset).get(name)
-        return size in {part.bytes for part in published} if published else size >= MIN_BYTES
+        return size in {part.bytes for part in published.values()} if published else size >= MIN_BYTES
 
     def _describe(self, dataset: str, name: str) -> Part:
         key = self.part_key(dataset, name)
@@ -201,7 +201,7 @@ class Store(Versions):
 
     def _give_up_others(self, dataset: str, name: str, sha256: str) -> None:
         """Give up the versions that name a part which was lost, if it comes out with other bytes now."""
-        for ref, manifest, _ in self._history(dataset):
+        for ref, manifest, _ in self._sound(dataset):
             if any(part.name == name and part.sha256 != sha256 for part in manifest.parts):
                 self.give_up(ref)
         self._published.pop(dataset, None)

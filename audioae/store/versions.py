@@ -11,7 +11,7 @@ Conventions
 
 import contextlib
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
@@ -106,7 +106,7 @@ class Versions(Layout):
         latest = self.latest(dataset)
         if latest and self.manifest(latest).recipe == recipe:
             return latest
-        made = self._whole([ref for ref, manifest, _ in self._history(dataset) if manifest.recipe == recipe])
+        made = self._whole([ref for ref, its, _ in self._history(dataset) if its == recipe])
         return made[0] if made else None
 
     # Publishing
@@ -163,17 +163,23 @@ class Versions(Layout):
 
     # Helpers
 
-    def _history(self, dataset: str) -> list[tuple[DatasetRef, Manifest, datetime]]:
-        """Every sound manifest, newest first, with its time."""
-        found = []
+    def _sound(self, dataset: str) -> Iterator[tuple[DatasetRef, Manifest, datetime]]:
+        """Every sound manifest with its time, in no order; one at a time, because many are large together."""
         for ref, entry in self.list_manifests(dataset).items():
             try:
                 manifest = self.parse(ref, self.version_key(ref))
             except DamageError as error:
                 _warn(f"skipped {ref}: {error}")
                 continue
-            found.append((ref, manifest, manifest.published_at or entry.time))
-        return sorted(found, key=lambda one: (one[1].published_at is not None, one[2], one[0]), reverse=True)
+            yield ref, manifest, manifest.published_at or entry.time
+
+    def _history(self, dataset: str) -> list[tuple[DatasetRef, str, datetime]]:
+        """Every version with a sound manifest, its recipe and its time, newest first."""
+        found = [
+            (manifest.published_at is not None, time, ref, manifest.recipe)
+            for ref, manifest, time in self._sound(dataset)
+        ]
+        return [(ref, recipe, time) for _, time, ref, recipe in sorted(found, reverse=True)]
 
     def _whole(self, refs: list[DatasetRef]) -> list[DatasetRef]:
         """Those of several versions of one dataset that are whole.
@@ -189,9 +195,8 @@ class Versions(Layout):
 
     def _now(self, dataset: str) -> datetime:
         """The present, or just after the newest version if the clock was set back."""
-        newest = max((time for _, manifest, time in self._history(dataset) if manifest.published_at), default=None)
-        now = datetime.now(UTC)
-        return max(now, newest + timedelta(microseconds=1)) if newest else now
+        times = [manifest.published_at for _, manifest, _ in self._sound(dataset) if manifest.published_at]
+        return max([datetime.now(UTC), *(time + timedelta(microseconds=1) for time in times)])
 
 
 def missing_parts(parts: Iterable[Part], stored: Mapping[str, Entry]) -> list[Part]:

@@ -7,6 +7,7 @@ import pytest
 from audioae.errors import DamageError, SearchError, StoreError
 from audioae.store.artifacts import CheckpointFile, artifact_path, commit_artifact, read_artifact, staging
 from audioae.store.dataset import Store
+from tests.store.damage import damage
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB
 
@@ -36,6 +37,21 @@ def test_a_checkpoint_is_replaced_and_cleared(store_root):
     checkpoints.clear()
     checkpoints.clear()
     assert checkpoints.load() is None
+
+
+@pytest.mark.parametrize("way", ["byte", "truncated", "emptied", "deleted"])
+def test_a_damaged_checkpoint_is_as_good_as_none(tmp_path: Path, way: str):
+    checkpoints = CheckpointFile(Store(str(tmp_path)), "recipe")
+    checkpoints.save(CONTENT)
+    assert checkpoints.load() == CONTENT
+    damage(tmp_path / "model" / "checkpoints" / "recipe.ckpt", way)
+    assert checkpoints.load() is None
+
+
+def test_a_checkpoint_of_an_older_version_is_read(tmp_path: Path):
+    store = Store(str(tmp_path))
+    store.storage.write("model/checkpoints/recipe.ckpt", CONTENT)
+    assert CheckpointFile(store, "recipe").load() == CONTENT
 
 
 def test_a_file_gives_the_same_artifact_as_its_bytes(store_root):

@@ -24,7 +24,7 @@ TWO_DAYS_S = 2 * 86400.0
 def age(folder: Path, seconds: float = TWO_DAYS_S) -> None:
     """Make every file below `folder` older."""
     for path in folder.rglob("*"):
-        os.utime(path, (time.time() - seconds,) * 2)
+        os.utime(path, (time.time() - seconds, time.time() - seconds))
 
 
 def before_each_deletion(monkeypatch: pytest.MonkeyPatch, act: Callable[[str], object]) -> None:
