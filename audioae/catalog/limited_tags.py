@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 from audioae.catalog.tags import Tags, read_tags
 
-NO_MEMORY = "they need more memory than catalog.tag_limits.memory_mb"
 _SMALL = 1 << 16
 
 
@@ -42,22 +41,25 @@ def read_batch(paths: Sequence[str], encoding: str | None, read_mb: int, reads: 
 def _read(path: str, encoding: str | None, read_mb: int, reads: int) -> Reading:
     try:
         file = LimitedFile(path, read_mb, reads)
-    except OSError:
-        return Reading()
+    except OSError as error:
+        return Reading(problem=error.strerror or str(error), may_pass=True)
     with file:
         try:
             tags = read_tags(file, encoding)
         except OSError:
-            return Reading(problem=file.problem)
+            return Reading(Tags(), file.problem, file.has_failed)
         except MemoryError:
-            return Reading(problem=NO_MEMORY)
+            return Reading(problem="they need more memory than catalog.tag_limits.memory_mb")
         except Exception as error:  # noqa: BLE001 - a fault of our code, met by one file, must not stop the run
             return Reading(problem=f"{type(error).__name__}: {error}")
-        return Reading(problem=file.problem) if file.problem else Reading(tags)
+        return Reading(Tags(), file.problem, file.has_failed) if file.problem else Reading(tags)
 
 
 class LimitedFile(io.BufferedReader):
-    """A file of which only so much can be read; beyond, every read fails, and `problem` says why."""
+    """A file of which only so much can be read; beyond, every read fails, and `problem` says why.
+
+    `has_failed` is true where the disk is the problem, not the file.
+    """
 
     def __init__(self, path: str, read_mb: int, reads: int):
         super().__init__(io.FileIO(path))
@@ -65,6 +67,7 @@ class LimitedFile(io.BufferedReader):
         self._bytes, self._reads = read_mb << 20, reads
         self._size = os.fstat(self.fileno()).st_size
         self.problem: str | None = None
+        self.has_failed = False
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is None or not 0 <= size < _SMALL:  # a length that the file claims may be any number
@@ -78,4 +81,8 @@ class LimitedFile(io.BufferedReader):
             self.problem = f"the file has more than {self._limits[1]:,} parts"
         if self.problem:
             raise OSError(self.problem)
-        return super().read(size)
+        try:
+            return super().read(size)
+        except OSError as error:
+            self.problem, self.has_failed = error.strerror or str(error), True
+            raise

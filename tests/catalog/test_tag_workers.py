@@ -1,5 +1,6 @@
 """Tags that cost too much: each limit costs a file its tags, not its place, and the log says so."""
 
+import os
 import struct
 import subprocess
 import sys
@@ -8,12 +9,12 @@ from pathlib import Path
 import pytest
 from mutagen.flac import FLAC, Picture
 
-from audioae.catalog import tag_workers
-from audioae.catalog.limited_tags import Reading
+from audioae.catalog import limited_tags, tag_workers
+from audioae.catalog.limited_tags import LimitedFile, Reading
 from audioae.catalog.scan import CatalogConfig, scan
 from audioae.catalog.tag_config import TagLimits
 from audioae.catalog.tag_workers import read_all_tags
-from audioae.catalog.tags import Tags
+from audioae.catalog.tags import Tags, read_tags
 from tests.catalog import unsafe_tags
 from tests.catalog.made import write
 
@@ -115,5 +116,13 @@ def test_a_worker_that_reads_tags_loads_no_config():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_a_missing_file_has_no_tags(tmp_path):
-    assert read(str(tmp_path / "gone.mp3"), str(tmp_path)) == [Reading(), Reading()]
+def test_a_file_that_is_gone_or_a_disk_that_fails_may_pass(tmp_path, monkeypatch):
+    assert read(str(tmp_path / "gone.mp3")) == [Reading(problem="No such file or directory", may_pass=True)]
+
+    def failing(file: LimitedFile, encoding: str | None) -> Tags:
+        os.dup2(os.open(tmp_path, os.O_RDONLY), file.fileno())  # a folder cannot be read
+        return read_tags(file, encoding)
+
+    monkeypatch.setattr(limited_tags, "read_tags", failing)
+    (reading,) = limited_tags.read_batch([titled(tmp_path / "a.flac")], None, 64, 1000)
+    assert reading == Reading(problem="Is a directory", may_pass=True)
