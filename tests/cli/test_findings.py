@@ -9,6 +9,7 @@ from typer.testing import CliRunner, Result
 
 from audioae.cli import app
 from audioae.pipeline.index import read_embeddings
+from audioae.screening.findings import Findings
 from audioae.store.dataset import Store
 from tests.screening.made import install_fake_check, make_index, screen, store_with_copies
 
@@ -64,6 +65,27 @@ def test_a_track_has_the_results_of_every_check(store):
 def test_titles_that_look_like_markup_are_shown_as_they_are(store):
     assert shows(audioae(store, "--check", "corrupt").stdout, "[/b] Title")
     assert shows(audioae(store, "--track", "t14").stdout, "[/b] Title")
+
+
+def test_tags_that_steer_a_terminal_are_escaped(store, monkeypatch):
+    evil = "\x1b[2J\u202e\nforged line\n" + "x" * 100_000
+    for name in ("worst", "of_track"):
+        method = getattr(Findings, name)
+
+        def hostile(*arguments, method=method, **options):
+            found = method(*arguments, **options)
+            for row in found if isinstance(found, list) else found[0]:
+                row |= {"title": evil, "artist": evil, "label": evil, "group": evil, "suggestion": evil, "why": evil}
+            return found
+
+        monkeypatch.setattr(Findings, name, hostile)
+    for arguments in (("--check", "corrupt"), ("--track", "t9")):
+        shown = audioae(store, *arguments).stdout
+        assert r"\x1b[2J" in shown
+        assert "\x1b" not in shown
+        assert "\u202e" not in shown
+        assert "forged line" not in [line.strip(" │") for line in shown.splitlines()]
+        assert len(shown) < 300_000
 
 
 def test_findings_of_an_older_index_say_so(store):
