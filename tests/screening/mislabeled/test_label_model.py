@@ -95,9 +95,9 @@ def test_half_of_a_score_comes_without_the_artists_other_tracks(catalog):
     """Two tracks per artist: the other half is the score of a model that knows no artists."""
     vectors, labels = catalog
     artists = np.arange(120) // 2
-    alone, apart, both = (
-        label_model(vectors, 4, **given).score(labels) for given in ({}, {"recordings": artists}, {"artists": artists})
-    )
+    alone = label_model(vectors, 4).score(labels)
+    apart = label_model(vectors, 4, recordings=artists).score(labels)
+    both = label_model(vectors, 4, artists=artists).score(labels)
     means = apart.margin.reshape(60, 2).mean(axis=1).repeat(2)
     assert both.without_artist == pytest.approx(means, abs=1e-5)
     assert both.margin == pytest.approx((alone.margin + means) / 2, abs=1e-5)
