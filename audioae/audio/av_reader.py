@@ -15,7 +15,7 @@ import numpy as np
 from av.error import FFmpegError
 
 from audioae.audio.integrity import Container
-from audioae.audio.integrity.container import corrupt
+from audioae.audio.integrity.container import COPY_AGAIN, corrupt
 from audioae.audio.reader import BLOCK, END, SLACK_S, GaveUpError, check_end, count_frames
 from audioae.errors import AudioError
 
@@ -24,7 +24,7 @@ _PATIENCE = 20  # failures in a row after which the rest of a file is given up
 _OPTIONS = {"protocol_whitelist": "file"}  # a playlist must not open addresses
 _CHECKSUMS = {"err_detect": "crccheck+explode"}  # leave out the frames of a flac whose checksum is wrong
 _COUNTED = "mp3"
-_STATED = ("ape", "dsf", "mpc", "mpc8", "tak", "tta", "wv")  # formats whose header states the exact length
+_STATED = ("ape", "asf", "dsf", "matroska,webm", "mpc", "mpc8", "tak", "tta", "wv")  # their headers state the length
 
 
 class AvReader:
@@ -91,9 +91,11 @@ class AvReader:
             return
         self.n_frames = END
         self.n_frames, self._is_measured = count_frames(self), True
-        missing_s = self._stated_s() - self.n_frames / self.sample_rate
-        if missing_s > SLACK_S:
-            self.missing_s = max(self.missing_s, missing_s)
+        decoded_s, stated_s = self.n_frames / self.sample_rate, self._stated_s()
+        if stated_s - decoded_s > SLACK_S:
+            self.missing_s = max(self.missing_s, stated_s - decoded_s)
+            detail = f"{decoded_s:.1f} of {stated_s:.1f} s are in the file ({self.codec}); {COPY_AGAIN}"
+            self.damage = self.damage or AudioError("truncated", detail)
 
     def close(self) -> None:
         self._input.close()
@@ -116,9 +118,12 @@ class AvReader:
         self._is_new = True
 
     def _stated_s(self) -> float:
-        """The length that the header of a format with an exact length states; else 0."""
-        is_stated = self._kind == "other" and self._input.format.name in _STATED
-        return (self._stream.duration or 0) * self._time_base if is_stated else 0.0
+        """The length that the header states, where it is exact; else 0. A video may be longer than its sound."""
+        if self._kind != "other" or self._input.format.name not in _STATED or self._input.streams.video:
+            return 0.0
+        if self._stream.duration:
+            return self._stream.duration * self._time_base
+        return (self._input.duration or 0) / av.time_base
 
     def _rewind(self) -> None:
         """Go back to the beginning by opening the file again: not every format can seek."""

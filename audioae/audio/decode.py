@@ -164,8 +164,8 @@ def _check_missing(reader: Reader, container: Container, max_missing: float) -> 
     absent_s = 0.0 if container.found_s is None else container.found_s - duration_s
     slack_s = 0.0 if container.kind == "flac" else SLACK_S  # its frames are counted to the sample
     missing_s = max(container.missing_s, reader.missing_s, absent_s if absent_s > slack_s else 0.0)
-    total_s = max(container.claimed_s or 0.0, duration_s)
-    if missing_s > max_missing * total_s:
+    total_s = max(container.claimed_s or 0.0, duration_s + missing_s)
+    if missing_s > max_missing * total_s or math.isinf(missing_s):
         lost = f"{missing_s:.1f} of {total_s:.1f} s cannot be decoded ({reader.codec}); download or copy the file again"
         raise container.damage or reader.damage or AudioError("corrupt", lost)
     return missing_s

@@ -40,9 +40,7 @@ def serve() -> None:
         signal.SIGHUP,
     ):  # they reach the whole process group; the parent decides
         signal.signal(number, signal.SIG_IGN)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
+    if not end_with_parent(parent):
         return
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
@@ -51,6 +49,13 @@ def serve() -> None:
         while True:
             for message in _answers(connection.recv_bytes()):
                 connection.send_bytes(message)
+
+
+def end_with_parent(parent: int) -> bool:
+    """Have Linux kill this process with the thread that started it; False if `parent`, its process, is gone already."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    return os.getppid() == parent
 
 
 def _answers(call: bytes) -> Iterator[bytes]:

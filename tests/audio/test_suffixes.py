@@ -8,8 +8,8 @@ import pytest
 from scipy.signal import fftconvolve
 
 from audioae.audio.suffixes import AUDIO_SUFFIXES, VIDEO_SUFFIXES
-from tests.audio.decoding import ALL_CONFIGS, decode, expected
-from tests.audio.made import LAYOUTS, music
+from tests.audio.decoding import ALL_CONFIGS, decode, expected, reject
+from tests.audio.made import LAYOUTS, music, truncate
 from tests.audio.strange import encode, write_libsndfile
 
 RATE = 48_000
@@ -77,6 +77,19 @@ def test_every_container_gives_the_known_sound(tmp_path: Path, suffix: str, conf
     else:
         encode(path, *FFMPEG[suffix], samples, RATE, 128)
     assert_sounds_like(path, samples, config)
+
+
+@pytest.mark.parametrize("suffix", ["wv", "tta", "mka", "webm", "oga", "w64", "rf64", "caf", "au"])
+def test_half_a_file_is_truncated(tmp_path: Path, suffix: str):
+    path = tmp_path / f"a.{suffix}"
+    if suffix in LIBSNDFILE:
+        write_libsndfile(path, music(6, RATE, 1), RATE, *LIBSNDFILE[suffix])
+    else:
+        encode(path, *FFMPEG[suffix], music(6, RATE, 1), RATE, 128)
+    truncate(path, 0.5)
+    error = reject(path)
+    assert error.reason == "truncated"
+    assert 1.5 < float(error.detail.split()[0]) < 3.2
 
 
 @ALL_CONFIGS

@@ -8,12 +8,15 @@ about 1 % of the time of decoding. Damage that a walker cannot see (inside one f
 the decoder and to the evidence in `audio.health`.
 """
 
-from audioae.audio.integrity.chunks import walk_aiff, walk_mp4, walk_wav
+from audioae.audio.integrity.aiff import walk_aiff
 from audioae.audio.integrity.container import Bytes, Container, tag_length
 from audioae.audio.integrity.flac import walk_flac
+from audioae.audio.integrity.mp4 import walk_mp4
 from audioae.audio.integrity.mpeg import walk_aac, walk_mp3
 from audioae.audio.integrity.ogg import walk_ogg
+from audioae.audio.integrity.pcm import walk_au, walk_caf
 from audioae.audio.integrity.signatures import is_other
+from audioae.audio.integrity.wav import walk_w64, walk_wav
 
 __all__ = ["Bytes", "Container", "inspect"]
 
@@ -42,7 +45,7 @@ def inspect(data: Bytes) -> Container:
     start = 0
     while start < len(data) and (tag := tag_length(data, start)):
         start += tag
-    for walk in (walk_wav, walk_aiff, walk_flac, walk_ogg, walk_mp4):
+    for walk in (walk_wav, walk_w64, walk_aiff, walk_au, walk_caf, walk_flac, walk_ogg, walk_mp4):
         if container := walk(data, start):
             return container
     if is_other(data, start):

@@ -31,7 +31,7 @@ class Container:
     Parameters
     ----------
     kind : str
-        "wav", "aiff", "flac", "ogg", "mp4", "mp3", "aac" or "other".
+        "wav", "w64", "aiff", "au", "caf", "flac", "ogg", "mp4", "mp3", "aac" or "other".
     claimed_s, found_s : float or None
         Seconds that the header claims, and seconds that the file contains; `None` where unknown.
     damage : AudioError or None
@@ -78,6 +78,13 @@ def number(data: Bytes, position: int, n_bytes: int, order: Literal["little", "b
     if len(field) < n_bytes:
         raise AudioError("truncated", f"the file ends inside a header, at byte {len(data):,} ({kind}); {COPY_AGAIN}")
     return int.from_bytes(field, order)
+
+
+def shortfall(kind: str, present: int, size: int, claimed_s: float | None) -> str:
+    """In words, how much of the audio is in the file; in seconds if the header claims some."""
+    if claimed_s is None:
+        return f"{present:,} of {size:,} bytes are in the file ({kind})"
+    return f"about {present / size * claimed_s:.1f} of {claimed_s:.1f} s are in the file ({kind})"
 
 
 def tag_length(data: Bytes, position: int) -> int:

@@ -108,6 +108,10 @@ def _rate(packet: bytes) -> int:
     """Granules per second, from the first packet of a stream; 0 if the codec is unknown."""
     if packet[:7] == b"\x01vorbis":
         return int.from_bytes(packet[12:16], "little")
+    if packet[:5] == b"\x7fFLAC":
+        return int.from_bytes(packet[27:30], "big") >> 4
+    if packet[:8] == b"Speex   ":
+        return int.from_bytes(packet[36:40], "little")
     return 48_000 if packet[:8] == b"OpusHead" else 0
 
 
