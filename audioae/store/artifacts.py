@@ -111,7 +111,7 @@ def artifact_path(store: Store, ref: DatasetRef, file_name: str, *, verify: bool
     part = artifact_part(store, ref, file_name)
     key = store.part_key(ref.dataset, part.name)
     local = store.storage.is_local
-    path = Path(store.storage.path(key)) if local else cached_file(store.storage, key, part.sha256)
+    path = Path(store.storage.path(key)) if local else cached_file(store.storage, key, part.sha256, part.bytes)
     size = store.storage.size(key) if local else path.stat().st_size
     if size != part.bytes:
         raise DamageError(

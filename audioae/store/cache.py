@@ -30,8 +30,8 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "audioae" / "files"
 
 
-def cached_file(storage: Storage, key: str, sha256: str) -> Path:
-    """A local copy of `key`, downloaded if there is none.
+def cached_file(storage: Storage, key: str, sha256: str, n_bytes: int) -> Path:
+    """A local copy of `key`, downloaded if there is none of this size.
 
     Raises
     ------
@@ -41,7 +41,7 @@ def cached_file(storage: Storage, key: str, sha256: str) -> Path:
     folder = cache_folder()
     path = folder / sha256
     with explained(str(path)):
-        if path.is_file():
+        if path.is_file() and path.stat().st_size == n_bytes:
             os.utime(path)
             return path
         folder.mkdir(parents=True, exist_ok=True)

@@ -75,6 +75,26 @@ def test_damage_is_found_and_mended(store: Store, dataset: str, kind: str, way: 
         assert fresh.storage.list(f"{dataset}/quarantine"), "what was damaged is kept"
 
 
+def test_damage_on_s3_is_found_and_mended(s3_root: str):
+    store = Store(s3_root)
+    first, second = commit(store, a=("t1",)), commit(store, b=("t2",))
+    store.storage.write("rejects/parts/b.parquet", b"short")
+    store.storage.write("rejects/parts/orphan.parquet", b"no Parquet, but long enough")
+    faults = check_store(store)
+    assert [(fault.where.rsplit("/", 1)[1], fault.affects) for fault in faults] == [
+        ("b.parquet", (str(second),)),
+        ("orphan.parquet", ()),
+        ("LATEST", ("rejects",)),
+    ]
+    repair(store, faults)
+    assert set(store.storage.list("rejects/quarantine")) == {
+        "rejects/quarantine/parts/b.parquet",
+        "rejects/quarantine/parts/orphan.parquet",
+    }
+    again = Store(s3_root)
+    assert (again.latest("rejects"), check_store(again)) == (first, [])
+
+
 @pytest.mark.parametrize("way", DAMAGES)
 @pytest.mark.parametrize("file", ["index.faiss", "ids.parquet", "gate.json", "neighborhood.parquet"])
 def test_a_damaged_index_is_built_again(store: Store, way: str, file: str):

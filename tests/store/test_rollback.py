@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from audioae.config import fingerprint
 from audioae.errors import StoreError
 from audioae.pipeline.index import build_index
 from audioae.search.factory import IndexConfig
@@ -99,6 +100,20 @@ def test_a_rollback_goes_only_to_what_is_whole(tmp_path: Path):
     assert notes(store)[str(second)].startswith("not whole")
     with pytest.raises(StoreError, match=r"no dataset '../x'; wanted one of: tracks, "):
         rollback(store, "../x")
+
+
+def test_a_pin_of_this_version_can_be_read_by_later_ones(tmp_path: Path):
+    store = Store(str(tmp_path))
+    first, second = commit(store, a=("t1",)), commit(store, b=("t2",))
+    pin = {"pinned_at": "2026-03-01T08:00:00+00:00", "recipes": ["a", "b"]}
+    checksum = fingerprint([first.version, pin])
+    line = f'{{"checksum": "{checksum}", "pinned_at": "2026-03-01T08:00:00+00:00", "recipes": ["a", "b"]}}'
+    store.storage.write("rejects/LATEST", f"{first.version}\n{line}\n".encode())
+    assert store.make_current(second) == first
+    pointer = store.pointer("rejects")
+    assert pointer
+    assert pointer.to_bytes() == store.storage.read("rejects/LATEST")
+    assert (pointer.pin and pointer.pin.recipes) == {"a", "b"}
 
 
 def test_a_damaged_pin_holds_and_is_mended(tmp_path: Path):
