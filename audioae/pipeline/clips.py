@@ -123,7 +123,7 @@ def iter_results(
 
 def in_order(tables: Sequence[pa.Table], track_ids: pa.Array) -> pa.Table:
     """One table, in one chunk, with the tracks in the order of `track_ids`; the rows of a track keep theirs."""
-    table = pa.concat_tables(tables)
+    table = pa.concat_tables([table for table in tables if table.num_rows] or tables[:1])
     position = pc.index_in(table["track_id"], value_set=track_ids).to_numpy()
     if (np.diff(position) < 0).any():
         table = table.take(pa.array(np.argsort(position, kind="stable")))

@@ -45,8 +45,11 @@ def track_ids(scanned: pa.Table, known: pa.Table, rows: np.ndarray) -> pa.Array:
     ids = scanned["track_id"].to_numpy().copy()
     ids[rows >= 0] = known["track_id"].to_numpy()[rows[rows >= 0]]
     taken = pc.is_in(scanned["track_id"], value_set=pa.array(ids[rows >= 0], pa.string())).to_numpy()
-    for row in np.flatnonzero((rows < 0) & taken):
-        ids[row] = hashlib.blake2b(f"{ids[row]} again".encode(), digest_size=8).hexdigest()
+    if (again := np.flatnonzero((rows < 0) & taken)).size:
+        used = set(ids[rows >= 0])
+        for row in again:
+            while ids[row] in used:
+                ids[row] = hashlib.blake2b(f"{ids[row]} again".encode(), digest_size=8).hexdigest()
     return pa.array(ids, pa.string())
 
 

@@ -11,6 +11,7 @@ Conventions
 
 import bisect
 import contextlib
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,7 +25,7 @@ from audioae.pipeline.config import MelsConfig
 from audioae.pipeline.extraction import Extractions, decodable, extraction_fingerprint
 from audioae.pipeline.shards import shard_of
 from audioae.store.dataset import Store
-from audioae.store.manifest import DatasetRef, Manifest
+from audioae.store.manifest import DatasetRef
 
 VERSIONS = 8  # earlier versions of the catalog that are looked at
 AUDIO_COLUMNS = ("track_id", "content_hash", "audio_hash", "duplicate_of")
@@ -82,36 +83,27 @@ class History:
     def of(self, shard: int, tracks: pa.Table) -> Iterator[Known]:
         """Yield the extractions of `shard`, whose rows of `tracks` are given; the nearest first."""
         yield from self._known(shard, tracks)
-        seen = {part.name for part in self._now.parts}
-        for manifest in self._earlier:
-            for part in manifest.parts:
-                if part.name not in seen and self._successor(shard_of(part.name)) == shard:
-                    seen.add(part.name)
-                    with contextlib.suppress(StoreError):  # damaged or pruned: there is nothing to reuse
-                        name = part.name.removesuffix(".parquet")
-                        table = self.store.read_part("tracks", name, AUDIO_COLUMNS)
-                        yield from self._known(shard_of(part.name), table)
+        for name in self._earlier_parts.get(shard, ()):
+            with contextlib.suppress(StoreError):  # damaged or pruned: there is nothing to reuse
+                table = self.store.read_part("tracks", name, AUDIO_COLUMNS)
+                yield from self._known(shard_of(name), table)
 
     def _known(self, shard: int, tracks: pa.Table) -> Iterator[Known]:
         for name in self.extractions.of(extraction_fingerprint(shard, tracks, self.config)):
             yield Known(name, decodable(tracks))
 
     @cached_property
-    def _now(self) -> Manifest:
-        return self.store.manifest(self._ref)
-
-    @cached_property
-    def _earlier(self) -> list[Manifest]:
-        refs = [ref for ref, _ in self.store.versions("tracks") if ref != self._ref]
-        return [self.store.manifest(ref) for ref in refs[:VERSIONS]]
-
-    @cached_property
-    def _shards(self) -> list[int]:
-        return [shard_of(part.name) for part in self._now.parts]
-
-    def _successor(self, shard: int) -> int:
-        at = bisect.bisect_right(self._shards, shard) - 1
-        return self._shards[max(at, 0)]
+    def _earlier_parts(self) -> dict[int, list[str]]:
+        """The parts that only other versions of `tracks` have, the newest first, by the shard of their tracks now."""
+        now = [part.name for part in self.store.manifest(self._ref).parts]
+        shards, unchanged = [shard_of(name) for name in now], set(now)
+        refs = [ref for ref, _ in self.store.versions("tracks") if ref != self._ref][:VERSIONS]
+        names = dict.fromkeys(part.name for ref in refs for part in self.store.manifest(ref).parts)
+        parts: dict[int, list[str]] = defaultdict(list)
+        for name in [name for name in names if name not in unchanged]:
+            successor = max(bisect.bisect_right(shards, shard_of(name)) - 1, 0)
+            parts[shards[successor]].append(name.removesuffix(".parquet"))
+        return parts
 
 
 def same_audio(tracks: pa.Table, known: pa.Table) -> np.ndarray:

@@ -54,7 +54,7 @@ def place_new(shards: np.ndarray, first_free: int, *, shard_tracks: int, min_sha
     shards : np.ndarray, shape (n,), int
         -1 for a new track.
     first_free : int
-        The lowest number that no shard has ever had.
+        A number above those of all shards.
     shard_tracks, min_shards : int
 
     Returns

@@ -4,8 +4,8 @@ Conventions
 -----------
 - A known track keeps its track_id, its shard and its `added_at`, also if its file was moved (see `identity.py` and
   `sharding.py`). An unchanged shard gives the same part.
-- Among byte-identical tracks, the first one (lowest shard, then lowest track_id) is kept. The others name it in
-  `duplicate_of` and are not decoded.
+- Among byte-identical tracks, the one that was kept before is kept, or else the first (lowest shard, then lowest
+  track_id). The others name it in `duplicate_of` and are not decoded.
 """
 
 import hashlib
@@ -54,13 +54,14 @@ def update_tracks(store: Store, config: CatalogConfig, on_progress: Advance | No
 
 
 def _identified(scanned: pa.Table, known: pa.Table, config: CatalogConfig) -> pa.Table:
-    """Add `shard`; known tracks keep their track_id and `added_at`."""
+    """Add `shard` and `was_kept`; known tracks keep their track_id and `added_at`."""
     rows = match_tracks(scanned, known)
     limits = {"shard_tracks": config.shard_tracks, "min_shards": config.min_shards}
     first_free = 1 + int(pc.max(known["shard"]).as_py()) if known.num_rows else 0
     shards = merge_small(place_new(known_shards(scanned, known, rows), first_free, **limits), **limits)
     added_at = pc.coalesce(known["added_at"].take(pa.array(rows, mask=rows < 0)), scanned["added_at"])
-    table = scanned.append_column("shard", pa.array(shards.astype(np.int32)))
+    was_kept = pc.is_null(known["duplicate_of"]).take(pa.array(rows, mask=rows < 0))
+    table = scanned.append_column("shard", pa.array(shards.astype(np.int32))).append_column("was_kept", was_kept)
     for name, values in (("track_id", track_ids(scanned, known, rows)), ("added_at", added_at)):
         table = table.set_column(table.schema.get_field_index(name), name, values)
     return table
@@ -69,9 +70,12 @@ def _identified(scanned: pa.Table, known: pa.Table, config: CatalogConfig) -> pa
 def _mark_duplicates(tracks: pa.Table) -> pa.Table:
     """Sort by shard and track_id, and add `duplicate_of`."""
     tracks = tracks.sort_by([("shard", "ascending"), ("track_id", "ascending")]).combine_chunks()
-    first = pc.index_in(tracks["content_hash"], value_set=tracks["content_hash"].combine_chunks(), skip_nulls=True)
-    is_copy = pc.fill_null(pc.not_equal(first, pa.array(np.arange(tracks.num_rows, dtype=np.int32))), False)
-    duplicate_of = tracks["track_id"].take(pc.if_else(is_copy, first, pa.scalar(None, pa.int32())))
+    order = np.argsort(~pc.fill_null(tracks["was_kept"], False).to_numpy().astype(bool), kind="stable")
+    content = tracks["content_hash"]
+    first = pc.index_in(content, value_set=content.take(pa.array(order)).combine_chunks(), skip_nulls=True)
+    keeper = pa.array(order).take(first.combine_chunks())
+    is_copy = pc.fill_null(pc.not_equal(keeper, pa.array(np.arange(tracks.num_rows))), False)
+    duplicate_of = tracks["track_id"].take(pc.if_else(is_copy, keeper, pa.scalar(None, pa.int64())))
     return tracks.append_column("duplicate_of", duplicate_of).select(TRACKS.names).cast(TRACKS)
 
 

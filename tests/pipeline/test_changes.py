@@ -146,6 +146,31 @@ def test_two_equal_files_that_move_together_get_new_ids_and_decode_nothing(daily
     assert after.embeddings[kept] == before.embeddings[was["track_id"]]
 
 
+def test_the_original_stays_the_one_that_is_kept(daily: Daily):
+    before = daily.run()
+    for i in range(4):  # some of them have a lower track_id
+        shutil.copy(daily.music / "a11.mp3", daily.music / f"copy{i}.mp3")
+    after = daily.run()
+    original = before.tracks["a11.mp3"]["track_id"]
+    copies = [after.tracks[f"copy{i}.mp3"] for i in range(4)]
+    assert [row["duplicate_of"] for row in copies] == [original] * 4
+    assert min(row["track_id"] for row in copies) < original
+    assert {row["shard"] for row in copies} == {after.tracks["a11.mp3"]["shard"]}
+    assert after.embeddings == before.embeddings
+
+
+def test_a_path_that_is_used_again_and_again_gives_new_ids(daily: Daily):
+    path = daily.music / "a05.mp3"
+    daily.catalog()
+    ids = set()
+    for i in range(3):
+        path.rename(daily.music / f"moved{i}.mp3")
+        daily.catalog()
+        write_track(path, 200 + i)
+        ids = set(daily.store.read(daily.catalog(), ["track_id"])["track_id"].to_pylist())
+    assert len(ids) == 15
+
+
 def test_a_copy_whose_original_is_removed_is_not_decoded(daily: Daily):
     shutil.copy(daily.music / "a00.mp3", daily.music / "z.mp3")
     before = daily.run()
