@@ -1,5 +1,6 @@
 """A command in a session of its own, and every process that comes of it, found by a variable that they inherit."""
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -12,6 +13,12 @@ ROOT = Path(__file__).parents[1]
 MARK = "AUDIOAE_TEST_MARK"
 PATIENCE_S = 240.0  # until a state is reached, on a busy machine
 LIMIT_S = 5.0
+
+
+def _prepare() -> None:
+    """Take SIGINT, which CI in the background ignores; end with the tests, should they be killed."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 class Run:
@@ -28,7 +35,7 @@ class Run:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # CI in the background ignores it
+                preexec_fn=_prepare,
             )
 
     @property

@@ -3,21 +3,16 @@
 Convention: its arguments are sys.path as JSON, the parent's process ID, and the number of the listening socket.
 """
 
-import ctypes
-import os
-import signal
 import socket
 import sys
 
-_PR_SET_PDEATHSIG = 1
+from audioae.audio.worker_process import end_with_parent
 
 
 def serve() -> None:
-    """Serve Prefect's API on an inherited socket. Linux kills this process with the thread that started it."""
+    """Serve Prefect's API on an inherited socket, until the process that started this one ends."""
     parent, number = int(sys.argv[2]), int(sys.argv[3])
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
+    if not end_with_parent(parent):
         return
     import uvicorn
 
