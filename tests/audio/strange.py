@@ -121,6 +121,20 @@ def encode(
             output.mux(packet)
 
 
+def copy_packets(source: Path, path: Path, seconds: float) -> float:
+    """Write the first packets of a file, without encoding again. Returns the seconds of sound in them."""
+    with av.open(str(source)) as original, av.open(str(path), "w", format="ogg") as output:
+        stream = output.add_stream_from_template(original.streams.audio[0])
+        end = 0.0
+        for packet in original.demux(original.streams.audio[0]):
+            if packet.pts is None or end >= seconds:
+                break
+            end = float((packet.pts + (packet.duration or 0)) * (packet.time_base or 0))
+            packet.stream = stream
+            output.mux(packet)
+    return end
+
+
 def wav_of_mp3(path: Path) -> float:
     encode(path, "mp3", "wav", music(2, 22_050, 1), 22_050, 48)
     return 2.0
