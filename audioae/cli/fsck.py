@@ -1,11 +1,14 @@
 """The command `audioae fsck`: find and mend damage in a store."""
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audioae.cli.show import JsonOption, StoreOption, open_store, progress_line, rows_table, show
+from audioae.cli.show import JsonOption, StoreOption, open_store, progress_line, show
+
+if TYPE_CHECKING:
+    from audioae.store.fsck import Fault
 
 
 def fsck(
@@ -39,9 +42,14 @@ def fsck(
         faults = check_store(opened, progress)
     done = mend(opened, faults) if repair else []
     rows = [{name: value for name, value in asdict(fault).items() if name not in ("key", "broken")} for fault in faults]
-    table = [{**row, "affects": ", ".join(row["affects"])} for row in rows]
-    listed = [rows_table(table, ("where", "what", "affects", "remedy"), f"{len(faults)} faults")] if faults else []
+    listed = [line for fault in faults for line in _lines(fault)]
+    count = f"{len(faults)} fault{'s' * (len(faults) != 1)}" if faults else "no faults"
     after = ["Now run the pipeline again: it computes what is missing."] if repair and faults else []
-    show(as_json, {"faults": rows, "repaired": done}, [*(listed or ["no faults"]), *done, *after])
+    show(as_json, {"faults": rows, "repaired": done}, [*listed, count, *done, *after])
     if faults:
         raise typer.Exit(1)
+
+
+def _lines(fault: "Fault") -> list[str]:
+    affects = [f"  affects {', '.join(fault.affects)}"] if fault.affects else []
+    return [fault.where, f"  {fault.what}", *affects, f"  {fault.remedy}"]

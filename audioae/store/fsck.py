@@ -63,19 +63,7 @@ def check_store(store: Store, progress: Progress | None = None) -> list[Fault]:
         faults += check_parts(store, dataset, own, manifests, progress)
         faults += _check_unpublished(store, dataset, own)
         faults += _check_latest(store, dataset)
-    faults += [
-        _fault(
-            store.storage.locate(store.version_key(ref)),
-            f"made from {parent}, which is not in the store",
-            manifests,
-            [ref],
-            "run again to make its ancestors, or roll back",
-        )
-        for ref, manifest in published.items()
-        for parent in _parents(manifest)
-        if not any(store.storage.exists(key) for key in (store.version_key(parent), store.lost_key(parent)))
-    ]
-    return faults
+    return faults + _check_ancestors(store, published, manifests)
 
 
 def repair(store: Store, faults: Iterable[Fault]) -> list[str]:
@@ -174,6 +162,19 @@ def _check_unpublished(store: Store, dataset: str, manifests: Manifests) -> Iter
             except DamageError as error:
                 what = str(error).removeprefix(f"{where}: ").split(";")[0]
                 yield Fault(where, what, (), "set it aside with --repair, then run again", key)
+
+
+def _check_ancestors(store: Store, published: Manifests, manifests: Manifests) -> list[Fault]:
+    """Versions whose ancestors are gone; of old versions only those whose ancestors have no manifest either."""
+    current = {store.latest(dataset) for dataset in EVERY}
+    faults = []
+    for ref, manifest in published.items():
+        for parent in _parents(manifest):
+            if parent not in published and (ref in current or parent not in manifests):
+                where = store.storage.locate(store.version_key(ref))
+                remedy = "run again to make its ancestors, or roll back"
+                faults.append(_fault(where, f"made from {parent}, which is gone", manifests, [ref], remedy))
+    return faults
 
 
 def _check_latest(store: Store, dataset: str) -> list[Fault]:
