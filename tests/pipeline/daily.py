@@ -1,5 +1,6 @@
 """A small catalog of real files, with a chain that counts what it decodes and embeds."""
 
+import io
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -14,7 +15,8 @@ from audioae.catalog.scan import CatalogConfig
 from audioae.errors import AudioError
 from audioae.model.autoencoder import build_model
 from audioae.model.config import ModelConfig
-from audioae.model.weights import model_to_bytes
+from audioae.model.embedder import Embedder
+from audioae.model.weights import model_from_bytes, model_to_bytes
 from audioae.pipeline import embed
 from audioae.pipeline.config import MelsConfig, Workers
 from audioae.pipeline.embed import commit_embeddings, compute_embeddings, pending_embeddings
@@ -37,10 +39,16 @@ class Day(NamedTuple):
 
 def write_track(path: Path, seed: int) -> Path:
     """Write a second of noise, different for each seed."""
-    noise = 0.2 * np.random.default_rng(seed).standard_normal(22_050)
     path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, noise, 22_050)
+    path.write_bytes(_noise(seed))
     return path
+
+
+@cache
+def _noise(seed: int) -> bytes:
+    file = io.BytesIO()
+    soundfile.write(file, 0.2 * np.random.default_rng(seed).standard_normal(22_050), 22_050, format="MP3")
+    return file.getvalue()
 
 
 def retag(path: Path, title: str) -> None:
@@ -53,6 +61,11 @@ def retag(path: Path, title: str) -> None:
 @cache
 def _weights() -> bytes:
     return model_to_bytes(build_model(ModelConfig()))
+
+
+@cache
+def _embedder() -> Embedder:
+    return Embedder(model_from_bytes(_weights()))
 
 
 class Daily:
@@ -80,11 +93,10 @@ class Daily:
         self.max_reject_rate = 0.5
         for i in range(n):
             write_track(self.music / f"a{i:02d}.mp3", i)
-        weights = _weights()
-        self.model = commit_artifact(
-            self.store, "model", {"model.safetensors": weights}, derived={}, recipe="made", config={}, parents=[]
-        )
+        files = {"model.safetensors": _weights()}
+        self.model = commit_artifact(self.store, "model", files, derived={}, recipe="made", config={}, parents=[])
         monkeypatch.setattr("audioae.audio.workers.imap_killable", self._decode)
+        monkeypatch.setattr(embed, "_embedder", lambda root, model: _embedder())
         monkeypatch.setattr(embed, "embed_tracks", self._counting(embed.embed_tracks))
 
     @property

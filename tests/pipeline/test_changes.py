@@ -293,8 +293,6 @@ def test_copied_parts_are_byte_identical_to_computed_ones(daily: Daily, tmp_path
     fresh = Daily(tmp_path / "fresh", monkeypatch, n=0, stored=daily.mels.max_stored_tracks)
     fresh.music = daily.music
     fresh.model = daily.model
-    for key in daily.store.storage.list("model"):
-        fresh.store.storage.write(key, daily.store.storage.read(key))
     computed = fresh.run()
     assert len(computed.decoded) == 12
     for dataset in ("health", "rejects", "mels", "embeddings"):
