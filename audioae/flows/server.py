@@ -22,7 +22,12 @@ from http.client import HTTPConnection, HTTPException
 from typing import IO, NamedTuple
 
 from prefect.client.orchestration import get_client
-from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_ANALYTICS_ENABLED, temporary_settings
+from prefect.settings import (
+    PREFECT_API_URL,
+    PREFECT_CLIENT_MAX_RETRIES,
+    PREFECT_SERVER_ANALYTICS_ENABLED,
+    temporary_settings,
+)
 
 from audioae.errors import ConfigError
 
@@ -77,7 +82,8 @@ def is_private() -> bool:
 
 
 def _require_answer(url: str) -> None:
-    with get_client(httpx_settings={"timeout": _ANSWER_S}, sync_client=True) as client:
+    once = temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0})  # else a silent server is asked for minutes
+    with once, get_client(httpx_settings={"timeout": _ANSWER_S}, sync_client=True) as client:
         error = client.api_healthcheck()
     if error:
         raise ConfigError(
