@@ -42,7 +42,7 @@ def partial_fingerprint(whole: str, failures: pa.Table) -> str:
     """Name the extraction in which the tracks of `failures` (rows of `rejects`) have failed; `whole` if there are none.
 
     >>> partial_fingerprint("000012-3f2a91c0", pa.table({"track_id": ["a"], "attempts": [2]}))
-    '000012-3f2a91c0-1-2-ac8d8342'
+    '000012-3f2a91c0-1-2-0eb5b8d6'
     """
     if not failures.num_rows:
         return whole

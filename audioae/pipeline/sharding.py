@@ -81,8 +81,8 @@ def place_new(shards: np.ndarray, first_free: int, *, shard_tracks: int, min_sha
 def merge_small(shards: np.ndarray, *, shard_tracks: int, min_shards: int) -> np.ndarray:
     """Merge neighboring shards if there are far more than a fresh catalog of as many tracks would have.
 
-    >>> merge_small(np.array([2, 3, 3, 5, 7, 8, 9, 9]), shard_tracks=4, min_shards=1).tolist()
-    [2, 2, 2, 2, 7, 7, 7, 7]
+    >>> merge_small(np.array([1, 2, 4, 5, 6, 7, 8, 9]), shard_tracks=4, min_shards=1).tolist()
+    [1, 1, 1, 1, 6, 6, 6, 6]
     """
     numbers, counts = np.unique(shards, return_counts=True)
     size = shard_size(len(shards), shard_tracks=shard_tracks, min_shards=min_shards)

@@ -2,7 +2,7 @@
 
 Conventions
 -----------
-- A track gets its shard when it is first seen, and keeps it: new tracks go into new shards, old shards stay the same.
+- A track gets its shard when it is first seen, and keeps it; `sharding.py` has the rules.
 - A part's fingerprint is `<shard>-<hash of its inputs>`: parts sort in shard order, and the part of a given track is
   found in any dataset without reading the others.
 """
