@@ -118,6 +118,15 @@ def test_the_swing_is_half_of_what_lies_between_the_extremes_of_a_channel():
     assert meter.swing == pytest.approx((0.6 - 0.1) / 2)
 
 
+def test_a_quiet_end_and_the_share_of_quiet_frames(tmp_path: Path):
+    samples = noisy_music(8)
+    samples[RATE : 2 * RATE] *= 1e-4
+    samples[5 * RATE :] *= 1e-4
+    health = health_of(tmp_path / "a.wav", samples)
+    assert health["tail_s"] == pytest.approx(3, abs=0.05)
+    assert health["quiet_fraction"] == pytest.approx(4 / 8, abs=0.02)
+
+
 def test_noise_floor(tmp_path: Path):
     samples = np.zeros((RATE * 8, 1), np.float32)
     samples[: RATE * 2] = music(2, RATE, 1)

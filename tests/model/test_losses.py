@@ -21,9 +21,11 @@ def test_gaussian_kl_agrees_with_torch_distributions(mu: list[float], logvar: li
     torch.testing.assert_close(per_unit, library)
 
 
-@pytest.mark.parametrize(("mean", "expected"), [(0.7, 0.9631), (0.8, 1.3416), (0.05, 0.0)])
+@pytest.mark.parametrize(
+    ("mean", "expected"), [(0.7, 0.9631), (0.8, 1.3416), (0.05, 0.0), (1.0, 12.9137), (0.0, 0.4923)]
+)
 def test_bernoulli_kl(mean: float, expected: float):
-    assert bernoulli_kl(0.05, torch.tensor(mean)).item() == pytest.approx(expected, abs=5e-5)
+    assert bernoulli_kl(0.05, torch.tensor(float(mean))).item() == pytest.approx(expected, abs=5e-5)
 
 
 def test_info_nce_agrees_with_its_formula():

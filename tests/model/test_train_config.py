@@ -31,6 +31,7 @@ def test_other_steps_are_refused(steps: int | str):
 
 def test_the_learning_rate_ends_with_the_last_step_or_with_the_time():
     config = TrainConfig(warmup=10, learning_rate=1.0, max_minutes=2.0)
+    assert learning_rate(TrainConfig(warmup=0, learning_rate=1.0), 110, 0) == 1.0
     rates = [learning_rate(config, 110, step) for step in (4, 9, 10, 60, 110)]
     assert rates == pytest.approx([0.5, 1.0, 1.0, 0.505, 0.01])
     rates = [learning_rate(config, 110, 60, minutes) for minutes in (0.5, 1.5, 2.0, 9.0)]
