@@ -68,9 +68,8 @@ def _walk(data: Bytes, position: int, smallest: int) -> _Chain:
         expected = number + (block if by_sample else 1)
         following = _find(data, position, position + max(smallest, 6), expected, expected)
         if following is None and chain.gaps < MAX_CHUNKS:
-            following = _find(
-                data, position, position + 6, expected + 1, expected + _JUMP * (block if by_sample else 1)
-            )
+            farthest = expected + _JUMP * (block if by_sample else 1)
+            following = _find(data, position, position + 6, expected + 1, farthest)
             if following is not None:
                 chain.gaps += 1
                 chain.broken_at = chain.samples if chain.broken_at is None else chain.broken_at
