@@ -22,6 +22,7 @@ from audioae.errors import AudioError
 _PRE_ROLL_S = 0.1  # aac needs one frame (23 ms) before the first correct one
 _PATIENCE = 20  # failures in a row after which the rest of a file is given up
 _OPTIONS = {"protocol_whitelist": "file"}  # a playlist must not open addresses
+_PLAYLISTS = ("concat", "dash", "hls", "imf")  # they contain no audio, but the names of other files
 _CHECKSUMS = {"err_detect": "crccheck+explode"}  # leave out the frames of a flac whose checksum is wrong
 _COUNTED = "mp3"
 _STATED = ("ape", "asf", "dsf", "matroska,webm", "mpc", "mpc8", "tak", "tta", "wv")  # their headers state the length
@@ -106,7 +107,8 @@ class AvReader:
         except (FFmpegError, ValueError) as error:
             raise _not_opened(self._kind, getattr(error, "strerror", None) or str(error)) from None
         streams = [stream for stream in self._input.streams.audio if stream.codec_context]
-        guessed = self._kind == "other" and self._input.format.name in ("mp3", "aac")  # their walkers know better
+        # their walkers know mp3 and aac better
+        guessed = self._kind == "other" and self._input.format.name in ("mp3", "aac", *_PLAYLISTS)
         if not streams or guessed or not streams[0].rate or not streams[0].channels:
             others = ", ".join(stream.type for stream in self._input.streams if stream.type != "audio")
             self._input.close()

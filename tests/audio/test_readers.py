@@ -106,3 +106,13 @@ def test_rejects_content_that_is_not_audio(tmp_path: Path, name: str, extension:
     path = tmp_path / f"a.{extension}"
     path.write_bytes(NO_AUDIO[name])
     assert reject(path).reason == "not_audio"
+
+
+@pytest.mark.parametrize(
+    "text", ["ffconcat version 1.0\nfile a.flac\n", "#EXTM3U\n#EXTINF:2,\na.flac\n#EXT-X-ENDLIST\n"]
+)
+def test_rejects_a_list_of_other_files(tmp_path: Path, text: str):
+    write(tmp_path / "a.flac", music(2))
+    path = tmp_path / "list.wav"
+    path.write_text(text)
+    assert reject(path).reason == "not_audio"
