@@ -30,6 +30,15 @@ class Layout:
         """The key of the manifest of a version whose parts are gone."""
         return f"{ref.dataset}/lost/{ref.version}.json"
 
+    def superseded_key(self, ref: DatasetRef) -> str:
+        """The key of the mark of a version that is no longer current."""
+        return f"{ref.dataset}/superseded/{ref.version}"
+
+    def list_superseded(self, dataset: str) -> dict[DatasetRef, Entry]:
+        """The versions that were current, and when they ceased to be."""
+        entries = self._list(dataset, "superseded").items()
+        return {DatasetRef(dataset, name): entry for name, entry in entries}
+
     def latest_key(self, dataset: str) -> str:
         """The key of LATEST."""
         return self._key(dataset, "LATEST")

@@ -16,7 +16,6 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 
 from audioae.errors import DamageError, StoreError
 from audioae.store.dataset import Store
@@ -27,7 +26,14 @@ from audioae.store.schemas import names_of
 from audioae.store.storage import Entry
 from audioae.store.upkeep import EVERY
 
-FOLDERS = ("versions", "parts", "lost", "quarantine", "checkpoints")  # manifests first: their parts exist for readers
+FOLDERS = (
+    "versions",
+    "parts",
+    "lost",
+    "quarantine",
+    "superseded",
+    "checkpoints",
+)  # manifests first: their parts exist for readers
 
 _log = logging.getLogger(__name__)
 
@@ -131,9 +137,8 @@ def _reachable(store: Store, keep: int, oldest: datetime) -> set[DatasetRef]:
     """The current, newest and lately superseded versions of each dataset, and all their ancestors."""
     pending = []
     for dataset in EVERY:
-        history = store.versions(dataset)
         pending += store.whole_versions(dataset)[:keep]
-        pending += [older for (_, superseded), (older, _) in pairwise(history) if superseded >= oldest]
+        pending += [ref for ref, entry in store.list_superseded(dataset).items() if entry.time >= oldest]
         pending += [ref for ref in (store.latest(dataset),) if ref]
     kept: set[DatasetRef] = set()
     while pending:

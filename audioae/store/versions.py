@@ -112,13 +112,26 @@ class Versions(Layout):
     # Publishing
 
     def publish(self, manifest: Manifest, *, replace: bool = False) -> DatasetRef:
-        """Write the manifest, unless the version exists and is whole, and make it current unless a pin forbids it."""
+        """Write the manifest, unless the version exists and is whole, and make it current unless a pin forbids it.
+
+        Raises
+        ------
+        DamageError
+            If parts of the version are gone, as when `prune` deletes them at this moment.
+        """
         ref = manifest.ref
         if replace or not self.has_version(ref):
-            dated = manifest.model_copy(update={"published_at": self._now(ref.dataset)})
-            self.storage.write(self.version_key(ref), manifest_bytes(dated))
+            self._write(manifest)
         self.make_current(ref)
+        if not self.has_version(ref):  # `prune` deleted an old manifest just before it became current
+            self._write(manifest)
+            if not self.has_version(ref):
+                raise DamageError(f"{ref}: parts of it were deleted while it was published; run again")
         return ref
+
+    def _write(self, manifest: Manifest) -> None:
+        dated = manifest.model_copy(update={"published_at": self._now(manifest.dataset)})
+        self.storage.write(self.version_key(manifest.ref), manifest_bytes(dated))
 
     def give_up(self, ref: DatasetRef) -> None:
         """No longer count `ref` as a version, because parts of it are gone; its manifest remains as a record."""
@@ -153,7 +166,10 @@ class Versions(Layout):
             raise DamageError(f"{self.storage.locate(key)} is damaged: {error}") from error
 
     def write_latest(self, dataset: str, latest: Latest) -> None:
-        """Replace LATEST, under the present name of the dataset."""
+        """Replace LATEST, under the present name of the dataset, and mark the version that it named until now."""
+        before = self.pointer(dataset)
+        if before and before.version != latest.version:
+            self.storage.write(self.superseded_key(DatasetRef(dataset, before.version)), b"")
         self.storage.write(f"{dataset}/LATEST", latest.to_bytes())
 
     def pointer(self, dataset: str) -> Latest | None:
@@ -169,7 +185,8 @@ class Versions(Layout):
             try:
                 manifest = self.parse(ref, self.version_key(ref))
             except DamageError as error:
-                _warn(f"skipped {ref}: {error}")
+                if self.storage.exists(self.version_key(ref)):  # else it was pruned just now
+                    _warn(f"skipped {ref}: {error}")
                 continue
             yield ref, manifest, manifest.published_at or entry.time
 

@@ -81,5 +81,5 @@ def test_versions_verify_names_the_first_fault(store: Store):
 
 def test_prune_counts_what_it_would_remove(store: Store):
     text = answer(store, "prune", "--keep", "1", "--grace-hours", "-1", "--dry-run")
-    assert text.startswith("would remove 1 versions, 2 objects, ")
+    assert text.startswith("would remove 1 versions, 3 objects, ")
     assert len(json.loads(answer(store, "versions", "--json"))) == 2

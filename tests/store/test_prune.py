@@ -13,8 +13,10 @@ from audioae.store.artifacts import commit_artifact
 from audioae.store.dataset import Store
 from audioae.store.fsck import check_store, repair
 from audioae.store.latest import Latest
+from audioae.store.manifest import DatasetRef
 from audioae.store.prune import prune
 from audioae.store.storage import Storage
+from audioae.store.upkeep import rollback
 from tests.store.made import commit, rejects
 
 EVERYTHING = timedelta(seconds=-5)  # no object is too young to be deleted
@@ -70,7 +72,7 @@ def test_parts_that_a_run_publishes_meanwhile_are_kept(tmp_path: Path, monkeypat
 
     before_each_deletion(monkeypatch, publish)
     pruned = prune(store, keep=2, grace=EVERYTHING)
-    assert pruned.objects == []
+    assert [key for key in pruned.objects if "/superseded/" not in key] == []
     assert store.read(published[0])["track_id"].to_pylist() == ["x", "y"]
 
 
@@ -82,6 +84,34 @@ def test_a_version_that_was_current_within_the_grace_period_is_kept(tmp_path: Pa
     assert prune(store, keep=1).objects == [], "a reader may have opened the first version a minute ago"
     assert store.read(first).num_rows == store.read(second).num_rows == 1
     assert prune(store, keep=1, grace=EVERYTHING).versions == [first]
+
+
+def test_a_version_that_a_rollback_made_current_is_kept_after_it(tmp_path: Path):
+    """It was published long ago, and so was the version after it, but it was current a minute ago."""
+    store = Store(str(tmp_path))
+    refs = [commit(store, **{name: (name,)}) for name in "abc"]
+    rollback(store, "rejects", refs[0].version)
+    age(tmp_path)
+    rollback(store, "rejects", refs[2].version)
+    assert prune(store, keep=1).versions == [refs[1]]
+    assert store.read(refs[0]).num_rows == 1
+
+
+def test_a_version_that_is_pruned_before_it_becomes_current_is_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    store = Store(str(tmp_path))
+    first = commit(store, a=("t1",))
+    commit(store, b=("t2",))
+    original = Store.make_current
+
+    def pruned_first(self: Store, ref: DatasetRef) -> DatasetRef:
+        self.storage.delete(self.version_key(ref))
+        return original(self, ref)
+
+    monkeypatch.setattr(Store, "make_current", pruned_first)
+    assert commit(store, a=("t1",)) == first == store.latest("rejects")
+    assert check_store(store) == []
 
 
 def test_old_damage_stops_no_prune(tmp_path: Path):
@@ -117,6 +147,8 @@ def test_what_was_set_aside_is_deleted_when_it_is_old(tmp_path: Path):
     path.write_bytes(path.read_bytes()[:-9])
     age(tmp_path)
     repair(store, check_store(store))
+    marks = [key for key in prune(store).objects if "/superseded/" in key]
+    assert len(marks) == 1
     assert prune(store).objects == [], "it was set aside just now"
     age(tmp_path)
     assert {key.split("/")[1] for key in prune(store).objects} == {"quarantine", "lost"}
