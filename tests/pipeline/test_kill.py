@@ -13,7 +13,7 @@ from audioae.store.dataset import Store
 from audioae.store.upkeep import PUBLISHED
 from tests.chain import run_configured
 
-KILLS = 24
+KILLS = int(os.environ.get("AUDIOAE_KILLS", "6"))  # `AUDIOAE_KILLS=100` for a soak test
 
 
 CONTEXT = multiprocessing.get_context("forkserver")
