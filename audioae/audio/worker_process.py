@@ -61,7 +61,7 @@ def end_with_parent(parent: int) -> bool:
 def _answers(call: bytes) -> Iterator[bytes]:
     """Yield two messages: "started" once the function is imported, then "result" or "bug"."""
     try:
-        function, arguments, memory_mb = pickle.loads(call)
+        function, arguments, memory_mb = pickle.loads(call)  # nosec B301 - written by the parent
         yield pickle.dumps(("started", None))
         with _limited(memory_mb):
             result = function(*arguments)
@@ -96,7 +96,7 @@ def _portable(error: Exception) -> Exception:
     """Add the traceback to the exception as a note; replace it by a RuntimeError if it cannot be pickled."""
     text = "".join(traceback.format_exception(error))
     try:
-        error = pickle.loads(pickle.dumps(error))
+        error = pickle.loads(pickle.dumps(error))  # nosec B301 - of this process
     except Exception:  # noqa: BLE001 - an exception class may fail to pickle in any way
         error = RuntimeError(f"{type(error).__name__}: {error}")
     error.add_note(f"in a worker process:\n{text}")

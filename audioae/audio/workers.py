@@ -137,7 +137,7 @@ class _Worker:
             self.process.kill()
             return True, self._failure("timeout", f"no answer within {timeout_s:g} s; its process was killed")
         try:
-            kind, value = pickle.loads(self.connection.recv_bytes())
+            kind, value = pickle.loads(self.connection.recv_bytes())  # nosec B301 - from our own process
         except (EOFError, OSError):
             return True, self._failure("crashed", "its process died: {status}")
         if kind == "bug":

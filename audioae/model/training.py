@@ -121,7 +121,7 @@ def fit(
             return run(fabric)
     with tempfile.TemporaryDirectory() as folder:
         fabric.launch(partial(_train_into, run=run, path=Path(folder) / "result"))
-        return pickle.loads((Path(folder) / "result").read_bytes())
+        return pickle.loads((Path(folder) / "result").read_bytes())  # nosec B301 - written by _train_into
 
 
 def _train_into(fabric: "Fabric", run: Callable[["Fabric"], TrainResult], path: Path) -> None:
