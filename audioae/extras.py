@@ -23,6 +23,7 @@ EXTRA_OF = {
     "tensorboard": "pipeline",
     "torch": "pipeline",
     "torchaudio": "pipeline",
+    "uvicorn": "pipeline",
     "prefect_dask": "dask",
 }
 
