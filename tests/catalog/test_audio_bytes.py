@@ -52,12 +52,10 @@ def edit_tags(path: Path, text: str) -> None:
     file: Any = mutagen.File(path)  # pyright: ignore[reportPrivateImportUsage]
     if file.tags is None:
         file.add_tags()
-    if path.suffix == ".m4a":
-        file.tags["\xa9nam"] = [text]
-    elif path.suffix in (".mp3", ".wav", ".aiff"):
-        file.tags.add(id3.TIT2(encoding=3, text=[text]))
+    if path.suffix in (".mp3", ".wav", ".aiff"):
+        file["TIT2"] = id3.TIT2(encoding=3, text=[text])
     else:
-        file.tags["title"] = [text]
+        file["\xa9nam" if path.suffix == ".m4a" else "title"] = [text]
     file.save()
 
 
