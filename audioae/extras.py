@@ -25,6 +25,8 @@ EXTRA_OF = {
     "torchaudio": "pipeline",
     "uvicorn": "pipeline",
     "prefect_dask": "dask",
+    "boto3": "s3",
+    "botocore": "s3",
 }
 
 

@@ -89,7 +89,10 @@ def _names() -> list[tuple[str, str]]:
 def _abort_uploads(store: Store, oldest: datetime, dry_run: bool) -> list[str]:
     uploads = abort_uploads(store.root, oldest, dry_run=dry_run)
     if uploads is None:
-        _log.warning("unfinished uploads are not looked for without boto3; a lifecycle rule of the bucket aborts them")
+        _log.warning(
+            "unfinished uploads are not looked for without boto3: pip install 'audioae[s3]', or give the bucket a "
+            "lifecycle rule"
+        )
     return uploads or []
 
 

@@ -211,7 +211,7 @@ def test_compare_trains_a_model_and_a_variant_of_it(finished, tmp_path, commands
     ("arguments", "message"),
     [
         (("evaluate", "none.parquet"), "EvaluationError: none.parquet: "),
-        (("evaluate", "embeddings@0000"), "StoreError: "),
+        (("evaluate", "embeddings@0000"), "DamageError: "),
         (("compare", "configs/model/pca.yaml", "--budget", "5"), "ConfigError: budget: got '5'"),
         (("compare", "configs/model/pca.yaml", "pca"), "EvaluationError: models: two of"),
         (("similar", "no such track at all"), "SearchError: no track 'no such track at all' among the 24"),
