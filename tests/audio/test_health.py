@@ -118,6 +118,19 @@ def test_the_swing_is_half_of_what_lies_between_the_extremes_of_a_channel():
     assert meter.swing == pytest.approx((0.6 - 0.1) / 2)
 
 
+def test_a_sine_has_the_square_of_its_amplitude_in_its_spectrum(monkeypatch: pytest.MonkeyPatch):
+    spectra = []
+    monkeypatch.setattr("audioae.audio.health.spectral_evidence", lambda given, _: spectra.append(given) or {})
+    meter = HealthMeter(RATE, 1)
+    n = 1 << round(np.log2(RATE / 5.4))
+    sine = (0.5 * np.sin(2 * np.pi * 100 * np.arange(n) / n)).astype(np.float32)
+    meter.add(sine[None], sine, 0)
+    meter.columns()
+    assert spectra[0].shape == (1, n // 2 + 1)
+    assert spectra[0][0].argmax() == 100
+    assert spectra[0].max() == pytest.approx(0.5**2, rel=1e-3)
+
+
 def test_a_quiet_end_and_the_share_of_quiet_frames(tmp_path: Path):
     samples = noisy_music(8)
     samples[RATE : 2 * RATE] *= 1e-4
