@@ -91,7 +91,8 @@ def versions(
         verify_current(opened)
     columns = ("ref", "current", "published", "rows", "parts", "MB", "note")
     verified = ["every part verified"] if verify else []
-    show(as_json, rows, [rows_table(rows, columns, opened.storage.locate("")), *verified])
+    shown = [{**row, "published": f"{row['published'][:10]} {row['published'][11:16]}"} for row in rows]  # UTC
+    show(as_json, rows, [rows_table(shown, columns, opened.storage.locate("")), *verified])
 
 
 def rollback(
