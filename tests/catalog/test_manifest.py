@@ -248,7 +248,7 @@ class TestFormats:
     )
     def test_the_delimiter_is_found_and_said(self, audio, caplog, name, delimiter, said):
         text = self.text(delimiter).encode()
-        (audio / name).write_bytes(gzip.compress(text) if name.endswith("gz") else text)
+        (audio / name).write_bytes(gzip.compress(text, mtime=0) if name.endswith("gz") else text)
         with caplog.at_level(logging.INFO):
             rows = scan_rows(audio / name)
         assert [(row["title"], row["label"]) for row in rows] == [("a", "Rock, or so"), ("b", "Jazz")]
@@ -261,7 +261,7 @@ class TestFormats:
             {"path": "audio/b.wav", "title": "B", "year": 2001.0, "label": "n/a"},
         ]
         text = "\n".join(map(json.dumps, rows)).encode()
-        (audio / name).write_bytes(gzip.compress(text) if name.endswith("gz") else text)
+        (audio / name).write_bytes(gzip.compress(text, mtime=0) if name.endswith("gz") else text)
         a, b = scan_rows(audio / name, columns={"artist": "by.name"})
         names = ("title", "artist", "label", "genres", "year")
         assert [a[name] for name in names] == ["a", "A", "Jazz", ["Jazz", "Funk"], 1999]
@@ -317,8 +317,16 @@ class TestErrors:
             ("m.csv", "path\né.wav\n".encode("latin-1"), r"not UTF-8 at byte 5; save it as UTF-8"),
             ("m.parquet", b"path\na.wav\n", r"not a Parquet file"),
             ("m.csv.gz", b"path\na.wav\n", r"not a whole gzip file: Not a gzipped file"),
-            ("m.csv.gz", gzip.compress(b"path\n" + os.urandom(999))[:500], r"not a whole gzip file: Compressed file"),
-            ("m.tsv.gz", gzip.compress("path\né.wav\n".encode("latin-1")), r"not UTF-8 at byte 5; save it as UTF-8"),
+            (
+                "m.csv.gz",
+                gzip.compress(b"path\n" + os.urandom(999, mtime=0))[:500],
+                r"not a whole gzip file: Compressed file",
+            ),
+            (
+                "m.tsv.gz",
+                gzip.compress("path\né.wav\n".encode("latin-1", mtime=0)),
+                r"not UTF-8 at byte 5; save it as UTF-8",
+            ),
             ("m.jsonl", b'{"path": "a.wav"}\n{"path": \n', r"line 2 is not JSON"),
             ("m.jsonl", b'\n["a.wav"]\n', r"line 2 is a list; wanted one object per line"),
             ("m.jsonl", b"\n", r"the manifest has no rows"),
