@@ -8,6 +8,7 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -18,6 +19,9 @@ from audioae.config import load_config
 from audioae.errors import ConfigError
 from tests.catalog.made import scan_rows, write, write_csv
 
+# Made without a time, so that tests have the same names in every process.
+CUT = gzip.compress(b"path\n" + np.random.default_rng(0).bytes(999), mtime=0)[:500]
+LATIN = gzip.compress("path\né.wav\n".encode("latin-1"), mtime=0)
 CONFIGS = Path(__file__).parents[2] / "configs" / "catalog"
 
 
@@ -317,14 +321,10 @@ class TestErrors:
             ("m.csv", "path\né.wav\n".encode("latin-1"), r"not UTF-8 at byte 5; save it as UTF-8"),
             ("m.parquet", b"path\na.wav\n", r"not a Parquet file"),
             ("m.csv.gz", b"path\na.wav\n", r"not a whole gzip file: Not a gzipped file"),
-            (
-                "m.csv.gz",
-                gzip.compress(b"path\n" + os.urandom(999, mtime=0))[:500],
-                r"not a whole gzip file: Compressed file",
-            ),
+            ("m.csv.gz", CUT, r"not a whole gzip file: Compressed file"),
             (
                 "m.tsv.gz",
-                gzip.compress("path\né.wav\n".encode("latin-1", mtime=0)),
+                LATIN,
                 r"not UTF-8 at byte 5; save it as UTF-8",
             ),
             ("m.jsonl", b'{"path": "a.wav"}\n{"path": \n', r"line 2 is not JSON"),
