@@ -15,9 +15,12 @@ from tests import recordings
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # two tests run at a time; more threads than cores make both slow
 
 
+SLOW = ("tests/flows/", "tests/test_project.py", "tests/packaging/", "tests/pipeline/test_kill.py", "tests/test_api.py")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the flows first: they take longest, and one worker would run them alone at the end."""
-    items.sort(key=lambda item: "tests/flows/" not in item.nodeid)
+    """Run the slowest files first: at the end, one worker would run them alone."""
+    items.sort(key=lambda item: not item.nodeid.startswith(SLOW))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

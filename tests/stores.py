@@ -73,9 +73,11 @@ def made_store(
     rejects |= {"stage": ["mels"] * len(rejected), "detail": ["peak -inf dBFS"] * len(rejected)}
     evidence = {"track_id": [ids[i] for i in decoded], "duration_s": [180.0 + original[i] for i in decoded]}
     evidence["rms_dbfs"] = [-30.0 + i for i in decoded]
-    parents = [tracks, _commit_model(store, tracks), _commit(store, "rejects", rejects, len(rejected), tracks)]
-    parents.append(_commit(store, "health", evidence, len(decoded), tracks))
-    _write_mels(store, tracks, [ids[i] for i in decoded], [original[i] for i in decoded])
+    extraction = extraction_fingerprint(0, store.read(tracks), MelsConfig())
+    parents = [tracks, _commit_model(store, tracks)]
+    parents.append(_commit(store, "rejects", rejects, len(rejected), tracks, name=extraction))
+    parents.append(_commit(store, "health", evidence, len(decoded), tracks, name=extraction))
+    _write_mels(store, extraction, [ids[i] for i in decoded], [original[i] for i in decoded])
     noise = 0.01 * np.random.default_rng(1).standard_normal((n, 128))
     vectors = clustered(n, seed=1)[original] + noise * np.array([i in copies for i in range(n)])[:, None]
     vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)[decoded]
@@ -94,7 +96,9 @@ def made_store(
     return store
 
 
-def _commit(store: Store, dataset: str, columns: Mapping[str, Any], n: int, *parents: DatasetRef) -> DatasetRef:
+def _commit(
+    store: Store, dataset: str, columns: Mapping[str, Any], n: int, *parents: DatasetRef, name: str = "000000-made"
+) -> DatasetRef:
     schema = DATASETS[dataset].schema
     arrays = [
         columns[field.name]
@@ -103,8 +107,8 @@ def _commit(store: Store, dataset: str, columns: Mapping[str, Any], n: int, *par
         for field in schema
     ]
     config = {"mels": MelsConfig().model_dump(mode="json")}
-    store.write_part(dataset, "000000-made", pa.Table.from_arrays(arrays, schema=schema))
-    return store.commit(dataset, ["000000-made"], recipe="made", config=config, parents=parents)
+    store.write_part(dataset, name, pa.Table.from_arrays(arrays, schema=schema))
+    return store.commit(dataset, [name], recipe="made", config=config, parents=parents)
 
 
 def _commit_model(store: Store, tracks: DatasetRef) -> DatasetRef:
@@ -114,7 +118,7 @@ def _commit_model(store: Store, tracks: DatasetRef) -> DatasetRef:
     )
 
 
-def _write_mels(store: Store, tracks: DatasetRef, ids: list[str], original: list[int]) -> None:
+def _write_mels(store: Store, name: str, ids: list[str], original: list[int]) -> None:
     """Write different noise for each recording; its copies get the same noise."""
     n = len(STARTS_S)
     codes = [np.random.default_rng(i).integers(0, 256, (n, 128 * 130)).astype(np.uint8) for i in original]
@@ -127,5 +131,4 @@ def _write_mels(store: Store, tracks: DatasetRef, ids: list[str], original: list
         pa.array([False] * n * len(ids)),
         pa.FixedSizeListArray.from_arrays(pa.array(np.concatenate(codes).ravel()), type=schema.field("mel").type),
     ]
-    name = extraction_fingerprint(0, store.read(tracks), MelsConfig())
     store.write_part("mels", name, pa.Table.from_arrays(columns, schema=schema))

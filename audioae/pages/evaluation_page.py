@@ -77,7 +77,7 @@ class PageData:
 def render_page(data: PageData) -> str:
     """The whole page as HTML; write it to a file as UTF-8.
 
-    It lays out the map by UMAP, which takes some seconds.
+    It lays out the map by t-SNE, which takes some seconds.
     """
     rows = map_rows(data.metadata.n)
     document = data.document

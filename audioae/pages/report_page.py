@@ -101,7 +101,7 @@ class ReportData:
 def render_report(data: ReportData) -> str:
     """The whole page as HTML; write it to a file as UTF-8.
 
-    It lays out the map by UMAP, which takes some seconds.
+    It lays out the map by t-SNE, which takes some seconds.
     """
     rows = map_rows(len(data.vectors))
     error = {} if data.error is None else {"mean squared error per mel bin, all tracks": {"value": data.error}}

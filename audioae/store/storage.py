@@ -224,7 +224,7 @@ def explained(where: str) -> Iterator[None]:
     """Turn the errors of a filesystem into a `StoreError` that says where and what to do."""
     try:
         yield
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise DamageError(
             f"{where}: no such object in the store; it may have been pruned, or the root of the store may be wrong"
         ) from error

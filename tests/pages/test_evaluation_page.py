@@ -103,7 +103,7 @@ def test_page_of_an_empty_evaluation_gives_reasons():
         "the model has no codebook, or the use of its codes was not counted",
         "the embeddings have no decoder, or nothing was reconstructed",
     ]
-    assert "UMAP is not shown because it needs 10 tracks and there are only 5" in text_of(bare)
+    assert "t-SNE is not shown because it needs 10 tracks and there are only 5" in text_of(bare)
     assert len(HtmlReader(bare).all("svg", "map")) == 1
 
 

@@ -13,6 +13,7 @@ CATALOG = pa.table(
     {
         "track_id": ["a", "b"],
         "uri": ["/music/one.mp3", "/music/two.mp3"],
+        "path_bytes": [None, None],
         "title": ["One", None],
         "artist": [None, "Artist"],
         "label": [None, "jazz"],
