@@ -9,7 +9,6 @@ Why `_COUNTED`: in an mp3, what is damaged is what its walker found; where two w
 import errno
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
@@ -23,8 +22,6 @@ from audioae.errors import AudioError
 _PRE_ROLL_S = 0.1  # aac needs one frame (23 ms) before the first correct one
 _PATIENCE = 20  # failures in a row after which the rest of a file is given up
 _OPTIONS = {"protocol_whitelist": "file"}  # a playlist must not open addresses
-# Tags that are not UTF-8 are no reason to refuse a file. PyAV accepts them from 19 on, without being told.
-_TAGS: dict[str, Any] = {"metadata_errors": "ignore"} if int(av.__version__.partition(".")[0]) < 19 else {}
 _PLAYLISTS = ("concat", "dash", "hls", "imf")  # they contain no audio, but the names of other files
 _CHECKSUMS = {"err_detect": "crccheck+explode"}  # leave out the frames of a flac whose checksum is wrong
 _COUNTED = "mp3"
@@ -106,7 +103,7 @@ class AvReader:
 
     def _open(self) -> None:
         try:
-            self._input = av.open(f"file:{self._path}", options=_OPTIONS, **_TAGS)
+            self._input = av.open(f"file:{self._path}", metadata_errors="ignore", options=_OPTIONS)
         except (FFmpegError, ValueError) as error:
             raise _not_opened(self._kind, getattr(error, "strerror", None) or str(error)) from None
         streams = [stream for stream in self._input.streams.audio if stream.codec_context]
