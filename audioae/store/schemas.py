@@ -272,14 +272,17 @@ def without_added(dataset: str, columns: Sequence[str] | None, stored: Sequence[
 def with_added(dataset: str, table: pa.Table, columns: Sequence[str] | None = None) -> pa.Table:
     """A table of any version upgraded to the current schema (or its wanted `columns`); missing columns are null.
 
-    >>> with_added("health", pa.table({"track_id": ["a"]}), ["track_id", "fall_db"])["fall_db"].to_pylist()
-    [None]
+    The columns are in the wanted order, so that parts of different versions make one table.
+
+    >>> with_added("health", pa.table({"track_id": ["a"]}), ["fall_db", "track_id"]).to_pydict()
+    {'fall_db': [None], 'track_id': ['a']}
     """
     schema, added = schema_of(dataset).schema, schema_of(dataset).added
     missing = [name for name in added if name not in table.column_names and (columns is None or name in columns)]
     for name in missing:
         table = table.append_column(schema.field(name), pa.nulls(table.num_rows, schema.field(name).type))
-    return table.select([name for name in schema.names if name in table.column_names]) if missing else table
+    order = schema.names if columns is None else columns
+    return table.select([name for name in order if name in table.column_names]) if missing else table
 
 
 def check_schema(dataset: str, table: pa.Table, where: str) -> None:
