@@ -36,12 +36,12 @@ class Library(Generation):
 
         Parameters
         ----------
-        seeds : str, np.ndarray, or a sequence of them
+        seeds : str, np.ndarray, TrackSeed, AliasSeed, EmbeddingSeed, or a sequence of them
             A track_id, a title, the path of any audio file, or an embedding of shape (128,); a text may end in its
             weight (`Night Drive:2`). Several are combined as `similarity.rerank` says.
         k : int
-            How many neighbors; fewer only if fewer match.
-        minus : str, np.ndarray, or a sequence of them
+            How many neighbors; fewer only if fewer match: then the answer says why (`short`).
+        minus : like `seeds`
             What the answer should not sound like.
         options : Options
             Filters, diversity and so on; the default leaves out the seeds, and duplicates of them and of each other.
@@ -49,7 +49,8 @@ class Library(Generation):
         Raises
         ------
         SearchError
-            If a seed is unknown, the seeds cancel each other, or nothing passes the filters.
+            If a seed is unknown (`UnknownTrackError`), the seeds cancel each other, or nothing passes the filters
+            (`NoMatchError`).
         AudioError
             If a file cannot be used.
         """

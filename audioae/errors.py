@@ -48,5 +48,13 @@ class SearchError(AudioaeError):
     """A query or an index is wrong: an unknown track, mixed models, a failed quality gate."""
 
 
+class UnknownTrackError(SearchError):
+    """A query names a track that the catalog does not have."""
+
+
+class NoMatchError(SearchError):
+    """No track passes the filters of a query."""
+
+
 class EvaluationError(AudioaeError):
     """Embeddings cannot be evaluated: NaN, duplicate IDs, tracks that do not match."""

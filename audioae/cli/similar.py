@@ -79,15 +79,13 @@ def similar(
         "minus": [known(seed) for seed in disliked],
         "index": str(library.index_ref),
         "n_matching": answer.n_matching,
+        "short": answer.short,
         "neighbors": [dict(neighbor) for neighbor in answer.neighbors],
     }
     title = " - ".join([" + ".join(map(_named, liked)), *map(_named, disliked)])
     lines: list = [rows_table([dict(neighbor) for neighbor in answer.neighbors], COLUMNS, f"most like {title}")]
-    if len(answer.neighbors) < k:
-        lines.append(
-            f"{len(answer.neighbors)} instead of {k}: {answer.n_matching} recordings pass the filters; the queries, "
-            "their duplicates and tracks beyond --max-per-artist are left out"
-        )
+    if answer.short:
+        lines.append(answer.short)
     show(as_json, result, lines)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc  # its functions are made at import
 
-from audioae.errors import SearchError
+from audioae.errors import NoMatchError, SearchError
 
 Range = tuple[float | None, float | None]
 
@@ -63,8 +63,9 @@ def matching(tracks: pa.Table, filters: Filters) -> np.ndarray:
     Raises
     ------
     SearchError
-        If a label, artist, album or track_id is not in the catalog, a range is reversed, or no track passes all
-        filters; the message then gives the number that pass each filter alone.
+        If a label, artist, album or track_id is not in the catalog, or a range is reversed.
+    NoMatchError
+        If no track passes all filters; the message gives the number that pass each filter alone.
 
     >>> tracks = pa.table({"track_id": ["a", "b"], "label": ["Rock", None]})
     >>> matching(tracks, Filters(label=["rock"]))
@@ -75,7 +76,7 @@ def matching(tracks: pa.Table, filters: Filters) -> np.ndarray:
     passed = np.logical_and.reduce([np.ones(tracks.num_rows, bool), *set_ones.values()])
     if not passed.any():
         alone = ", ".join(f"{name} {int(mask.sum())}" for name, mask in set_ones.items())
-        raise SearchError(
+        raise NoMatchError(
             f"no track of {tracks.num_rows} passes all filters; alone they leave: {alone or 'all'}; drop or widen one"
         )
     return passed

@@ -44,11 +44,14 @@ class Answer:
     neighbors : list of Neighbor
     n_matching : int
         How many recordings pass the filters.
+    short : str, optional
+        Why there are fewer neighbors than were wanted; None if there are as many.
     """
 
     seeds: list[Track]
     neighbors: list[Neighbor]
     n_matching: int
+    short: str | None = None
 
     def __len__(self) -> int:
         return len(self.neighbors)

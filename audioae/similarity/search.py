@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from audioae.errors import SearchError
+from audioae.errors import NoMatchError, SearchError
 from audioae.library.filters import Filters, matching
 from audioae.library.generation import Generation
 from audioae.similarity.answer import Answer, Neighbor
@@ -81,7 +81,8 @@ def similar(
     matches = _matching(library, options.filters)
     n_matching = len(library.index) if matches.distinct is None else len(matches.distinct)
     neighbors = _neighbors(library, query, k, matches, n_matching, [*liked, *disliked], options)
-    return Answer([seed.track for seed in (*liked, *disliked)], neighbors, n_matching)
+    short = None if len(neighbors) == k else _why_short(len(neighbors), k, n_matching, options)
+    return Answer([seed.track for seed in (*liked, *disliked)], neighbors, n_matching, short)
 
 
 def _check(k: int, options: Options) -> None:
@@ -94,7 +95,19 @@ def _check(k: int, options: Options) -> None:
 
 
 def _listed(seeds: Seed | Sequence[Seed]) -> list[Seed]:
-    return [seeds] if isinstance(seeds, str) or (isinstance(seeds, np.ndarray) and seeds.ndim == 1) else list(seeds)
+    if isinstance(seeds, np.ndarray):
+        return [seeds] if seeds.ndim == 1 else list(seeds)
+    return list(seeds) if isinstance(seeds, Sequence) and not isinstance(seeds, str) else [seeds]
+
+
+def _why_short(n: int, k: int, n_matching: int, options: Options) -> str:
+    left_out = ["the seeds"]
+    if not options.keep_duplicates:
+        left_out.append("duplicates")
+    if options.max_per_artist is not None:
+        left_out.append(f"tracks beyond {options.max_per_artist} per artist")
+    passing = f"{n_matching} recordings pass the filters" if options.filters else f"{n_matching} recordings are indexed"
+    return f"{n} instead of {k}: {passing}; {' and '.join(left_out)} are left out"
 
 
 def _matching(library: Generation, filters: Filters) -> _Matching:
@@ -103,7 +116,7 @@ def _matching(library: Generation, filters: Filters) -> _Matching:
     mask, by_index = matching(library.tracks, filters), library.alignment.by_index
     passing = by_index[mask[by_index]]
     if not len(passing):
-        raise SearchError(f"{mask.sum()} tracks pass the filters, but none has an embedding (audioae coverage)")
+        raise NoMatchError(f"{mask.sum()} tracks pass the filters, but none has an embedding (audioae coverage)")
     index_row = library.alignment.index_row[passing]
     return _Matching(passing, index_row, index_row[np.diff(index_row, prepend=-1) > 0])  # they ascend
 

@@ -2,20 +2,22 @@
 
 Conventions
 -----------
-- A seed is a track (track_id, uri or title), the path of any audio file, or an embedding of the store's model. A text
-  may end in its weight: `Night Drive:2`.
+- A person's seed is a text: a track (track_id, uri or title) or the path of any audio file, which may end in its weight
+  (`Night Drive:2`). A program's seed is typed (`TrackSeed`, `AliasSeed`, `EmbeddingSeed`): it means one thing only, and
+  never a file. An array is an embedding of the store's model.
 - A file that is, byte for byte, a track of the catalog is that track. Any other file is decoded and embedded by the
   same code, and its fingerprint is compared with those of the nearest tracks, so that copies of it are recognized.
 """
 
 import hashlib
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from audioae.errors import SearchError
+from audioae.errors import SearchError, UnknownTrackError
 from audioae.library.generation import Generation
 from audioae.library.records import Track, outside_track
 
@@ -25,7 +27,34 @@ if TYPE_CHECKING:
 WEIGHTED = re.compile(r"(?P<seed>.+):(?P<weight>\d+(\.\d+)?)", re.DOTALL)
 LIKELY = 8  # nearest tracks whose fingerprints are compared with a file's
 
-Seed = str | np.ndarray
+
+@dataclass(frozen=True)
+class TrackSeed:
+    """A track of the catalog, by its track_id."""
+
+    track_id: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class AliasSeed:
+    """A track of the catalog, by the ID that another system has for it (`audioae aliases`)."""
+
+    namespace: str
+    external_id: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class EmbeddingSeed:
+    """An embedding of the store's model, shape (128,), of any length above 0."""
+
+    embedding: np.ndarray
+    weight: float = 1.0
+
+
+TypedSeed = TrackSeed | AliasSeed | EmbeddingSeed
+Seed = str | np.ndarray | TypedSeed
 
 
 class Resolved(NamedTuple):
@@ -38,9 +67,25 @@ class Resolved(NamedTuple):
 
 
 def resolve(library: Generation, seed: Seed) -> Resolved:
-    """What a seed stands for. Raises `SearchError` if it is unknown, `AudioError` if a file cannot be used."""
+    """What a seed means.
+
+    Raises
+    ------
+    UnknownTrackError
+        If a typed seed names a track that the catalog does not have.
+    SearchError
+        If a text fits no track and no file, or several tracks; if the track has no embedding.
+    AudioError
+        If a file cannot be used.
+    """
     if isinstance(seed, np.ndarray):
-        return _from_embedding(library, seed)
+        return _from_embedding(library, seed, 1.0)
+    if isinstance(seed, EmbeddingSeed):
+        return _from_embedding(library, seed.embedding, seed.weight)
+    if isinstance(seed, TrackSeed):
+        return _from_track_id(library, seed.track_id, seed.weight)
+    if isinstance(seed, AliasSeed):
+        return _from_track_id(library, library.aliases.track_id(seed.namespace, seed.external_id), seed.weight)
     try:
         return _from_name(library, seed, 1.0)
     except SearchError as error:
@@ -53,14 +98,21 @@ def resolve(library: Generation, seed: Seed) -> Resolved:
             raise (inner if "matches" in str(inner) else error) from None
 
 
-def _from_embedding(library: Generation, embedding: np.ndarray) -> Resolved:
+def _from_embedding(library: Generation, embedding: np.ndarray, weight: float) -> Resolved:
     dim = library.index.dim
     length = float(np.linalg.norm(embedding))
     if embedding.shape != (dim,) or not 0 < length < np.inf:
         raise SearchError(
             f"embedding: got shape {embedding.shape}, length {length:g}; wanted ({dim},), finite, not zero"
         )
-    return Resolved(Track(title="an embedding"), (embedding / length).astype(np.float32), 1.0, set())
+    return Resolved(Track(title="an embedding"), (embedding / length).astype(np.float32), weight, set())
+
+
+def _from_track_id(library: Generation, track_id: str, weight: float) -> Resolved:
+    row = library.lookup.row_of(track_id)
+    if row < 0:
+        raise UnknownTrackError(f"no track_id {track_id!r} in {library.tracks_ref}; look it up by its title first")
+    return _from_row(library, row, weight)
 
 
 def _from_name(library: Generation, query: str, weight: float) -> Resolved:
