@@ -6,8 +6,8 @@ Conventions
 -----------
 - `n` tracks are embedded, around artists around styles (`tests.search.made.clustered`). One more in a hundred is
   byte-identical to one of them, and one in two hundred is a near duplicate of the row before it, as in real catalogs.
-- 1 % of the tracks have the label `LABELS[0]` and 10 % the label `LABELS[1]`, whatever they sound like. One in fifty has
-  no label, artist, album, year or duration.
+- 1 % of the tracks have the label `LABELS[0]` and 10 % the label `LABELS[1]`, whatever they sound like. One in
+  fifty has no label, artist, album, year or duration.
 - The vectors and `index.faiss` are those of `SearchIndex.build` with the factory `auto`. The neighborhood is made up:
   measuring it would take longer than all the rest, and no query's time depends on its values.
 """
@@ -39,8 +39,8 @@ SHARD = 10_000  # embedded tracks per part
 LABELS = ("one percent", "ten percent")
 STYLES = [*LABELS, *(f"style {number}" for number in range(50))]
 SHARES = np.array([0.01, 0.10, *[0.89 / 50] * 50])
-FIRST = np.array("Night Slow Blue Golden Silent Distant Broken Electric Summer Winter Paper Velvet Hollow Écho".split())
-SECOND = np.array("Drive Rain Snow River Dance Light Hour Garden Engine Letter Mirror Harbor Train Café".split())
+FIRST = np.array(["Night", "Slow", "Blue", "Golden", "Silent", "Distant", "Broken", "Écho"])
+SECOND = np.array(["Drive", "Rain", "Snow", "River", "Dance", "Light", "Hour", "Café"])
 FIRST_DAY = int(datetime(2020, 1, 1, tzinfo=UTC).timestamp() * 1e6)  # microseconds
 DAY = 86_400_000_000
 
