@@ -27,6 +27,13 @@ EXTRA_OF = {
     "prefect_dask": "dask",
     "boto3": "s3",
     "botocore": "s3",
+    "fastapi": "serve",
+    "httptools": "serve",
+    "orjson": "serve",
+    "prometheus_client": "serve",
+    "python_multipart": "serve",
+    "uvloop": "serve",
+    "httpx": "client",
 }
 
 

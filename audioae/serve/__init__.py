@@ -1,0 +1,1 @@
+"""`audioae serve`: the library over HTTP. FastAPI and uvicorn have their door in this package."""

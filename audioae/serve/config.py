@@ -1,0 +1,58 @@
+"""The settings of the service. Importing this module loads no web framework."""
+
+from pydantic import Field
+
+from audioae.config import Config
+
+MIB = 1 << 20
+
+
+class Limits(Config):
+    """What one request may cost. Anything above is refused with a 4xx, and nothing of it is computed."""
+
+    body_bytes: int = Field(default=16 * MIB, ge=1024)
+    upload_bytes: int = Field(default=256 * MIB, ge=1024)
+    decode_s: float = Field(default=30.0, gt=0)
+    decode_memory_mb: int = Field(default=1024, ge=256)
+    queue: int = Field(default=64, ge=1)
+    """Requests of one kind that wait while others of it are computed."""
+
+
+class ServeConfig(Config):
+    """How a store is served.
+
+    Parameters
+    ----------
+    store : str
+        A folder, or `s3://bucket/prefix`.
+    index : str or None
+        Serve this version of the index, and stay with it; None: the current one.
+    follow_s : float or None
+        Look for a newer index every so many seconds; None: only when told to (`POST /v1/index:reload`, SIGHUP).
+    workers : int
+        Processes. They share the port and the mapped index.
+    threads, decoders : int
+        Searches, and decoding processes for uploaded files, at the same time in each worker.
+    keys_file : str or None
+        A file of keys, as `serve.auth` describes it.
+    cors : tuple of str
+        Origins whose pages may call the service from a browser.
+    namespace : str or None
+        IDs of AudioMuse and OpenSubsonic clients are aliases in this namespace; None: they are track_ids.
+    collection : str
+        The name of the catalog for Qdrant clients.
+    """
+
+    store: str = "data"
+    index: str | None = None
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    workers: int = Field(default=1, ge=1, le=64)
+    threads: int = Field(default=2, ge=1, le=64)
+    decoders: int = Field(default=2, ge=1, le=64)
+    follow_s: float | None = Field(default=None, gt=0)
+    keys_file: str | None = None
+    cors: tuple[str, ...] = ()
+    namespace: str | None = None
+    collection: str = "audioae"
+    limits: Limits = Limits()

@@ -1,0 +1,56 @@
+"""What an endpoint uses: the generation that its request began with, a pool to compute in, and the answer as JSON."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import orjson
+from fastapi import Request, Response
+
+from audioae.api import Library
+from audioae.serve.generations import Served
+from audioae.serve.problems import Problem
+from audioae.serve.service import Service
+
+T = TypeVar("T")
+
+JSON_OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_UTC_Z
+
+
+def service_of(request: Request) -> Service:
+    return request.app.state.service
+
+
+def served_of(request: Request) -> Served:
+    """The generation that answers this request: the one that was current when it was first asked for."""
+    state = request.scope.setdefault("state", {})
+    served = state.get("served")
+    if served is None:
+        served = state["served"] = service_of(request).generations.current
+    return served
+
+
+async def call(request: Request, pool: str, function: Callable[[Library], T]) -> T:
+    """Call `function` with the request's library in a pool. Raises `QueueFullError` if the pool has no room."""
+    library = served_of(request).library
+    return await service_of(request).pools[pool].run(lambda: function(library))
+
+
+def respond(request: Request, payload: Mapping[str, Any], status: int = 200) -> Response:
+    """The answer as JSON, with the names of the index and the model that it is from. Not a number becomes null."""
+    body = orjson.dumps({**served_of(request).names, **payload}, default=_encode, option=JSON_OPTIONS)
+    return Response(body, status, media_type="application/json")
+
+
+def require_admin(request: Request) -> None:
+    """Raise a `Problem` unless the request's key may change what is served."""
+    if request.scope.get("state", {}).get("role") != "admin":
+        raise Problem(403, "this needs an admin key", action="send one in the header X-API-Key")
+
+
+def _encode(value: Any) -> Any:
+    """Records and paths, which orjson does not know."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, bytes):
+        return value.decode(errors="backslashreplace")
+    return str(value)
