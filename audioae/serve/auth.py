@@ -102,7 +102,7 @@ class Keys:
 
     def find(self, key: str | bytes) -> Key | None:
         """The entry of a key, None if it is not valid. Takes equally long for every key of the same length."""
-        content = key.encode(errors="surrogateescape") if isinstance(key, str) else key
+        content = key.encode(errors="replace") if isinstance(key, str) else key
         digest = hash_key(content[:_LONGEST])
         found = None
         for entry in self._keys:
