@@ -32,6 +32,7 @@ EXTRA_OF = {
     "orjson": "serve",
     "prometheus_client": "serve",
     "python_multipart": "serve",
+    "starlette": "serve",
     "uvloop": "serve",
     "httpx": "client",
 }
