@@ -4,6 +4,7 @@
     for neighbor in library.similar("Night Drive", k=10).neighbors:
         print(neighbor.score, neighbor.title)
 
+`audioae.connect("http://127.0.0.1:8000")` is a library that `audioae serve` answers for, with the same methods.
 Importing this package loads none of the heavy ones (torch, faiss, librosa, prefect); opening a store and searching it
 loads faiss and pyarrow.
 """
@@ -12,9 +13,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from audioae.api import Library
+    from audioae.client import RemoteLibrary
 
 __version__ = "0.2.0"
-__all__ = ["__version__", "open"]
+__all__ = ["__version__", "connect", "open"]
 
 
 def open(store: str, *, index: str | None = None) -> "Library":
@@ -35,3 +37,22 @@ def open(store: str, *, index: str | None = None) -> "Library":
     from audioae.api import open_library
 
     return open_library(store, index=index)
+
+
+def connect(url: str, *, api_key: str | None = None, timeout_s: float = 60.0) -> "RemoteLibrary":
+    """A library that `audioae serve` answers for, with the methods of an opened one.
+
+    Needs the extra `audioae[client]`. Nothing is sent before the first question.
+
+    Parameters
+    ----------
+    url : str
+        `http://127.0.0.1:8000`.
+    api_key : str, optional
+        What `audioae serve` wants to see, if it has keys.
+    timeout_s : float
+        For one request, uploads included.
+    """
+    from audioae.client import RemoteLibrary
+
+    return RemoteLibrary(url, api_key=api_key, timeout_s=timeout_s)

@@ -58,3 +58,7 @@ class NoMatchError(SearchError):
 
 class EvaluationError(AudioaeError):
     """Embeddings cannot be evaluated: NaN, duplicate IDs, tracks that do not match."""
+
+
+class ServiceError(AudioaeError):
+    """A service cannot be reached, or refuses a request: no valid key, too many or too large requests."""

@@ -21,7 +21,7 @@ from audioae.library.filters import Filters, matching
 from audioae.library.generation import Generation
 from audioae.similarity.answer import Answer, Neighbor
 from audioae.similarity.rerank import choose, combine_seeds, correct_hubs
-from audioae.similarity.seeds import LIKELY, Resolved, Seed, resolve
+from audioae.similarity.seeds import LIKELY, Resolved, Seed, listed, resolve
 
 SHOWN = ("track_id", "title", "artist", "album", "label", "uri")
 POOL = 10  # candidates per track wanted, where more than closeness decides
@@ -66,8 +66,8 @@ def similar(
 ) -> Answer:
     """The `k` tracks that sound most like `seeds` and least like `minus`; see `Library.similar`."""
     _check(k, options)
-    liked = [resolve(library, seed) for seed in _listed(seeds)]
-    disliked = [resolve(library, seed) for seed in _listed(minus)]
+    liked = [resolve(library, seed) for seed in listed(seeds)]
+    disliked = [resolve(library, seed) for seed in listed(minus)]
     if not liked:
         raise SearchError("no seed: wanted at least one track, file or embedding to be like")
     if both := {seed.track.track_id for seed in liked} & {seed.track.track_id for seed in disliked} - {None}:
@@ -92,12 +92,6 @@ def _check(k: int, options: Options) -> None:
         raise SearchError(f"diversity={options.diversity:g}: wanted 0 (closeness only) to 1 (difference only)")
     if options.max_per_artist is not None and options.max_per_artist < 1:
         raise SearchError(f"max_per_artist={options.max_per_artist}: wanted at least 1")
-
-
-def _listed(seeds: Seed | Sequence[Seed]) -> list[Seed]:
-    if isinstance(seeds, np.ndarray):
-        return [seeds] if seeds.ndim == 1 else list(seeds)
-    return list(seeds) if isinstance(seeds, Sequence) and not isinstance(seeds, str) else [seeds]
 
 
 def _why_short(n: int, k: int, n_matching: int, options: Options) -> str:

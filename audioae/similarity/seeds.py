@@ -3,26 +3,28 @@
 Conventions
 -----------
 - A person's seed is a text: a track (track_id, uri or title) or the path of any audio file, which may end in its weight
-  (`Night Drive:2`). A program's seed is typed (`TrackSeed`, `AliasSeed`, `EmbeddingSeed`): it means one thing only, and
-  never a file. An array is an embedding of the store's model.
+  (`Night Drive:2`). A program's seed is typed (`TrackSeed`, `AliasSeed`, `EmbeddingSeed`, `FileSeed`) and means one
+  thing only. An array is an embedding of the store's model.
 - A file that is, byte for byte, a track of the catalog is that track. Any other file is decoded and embedded by the
   same code, and its fingerprint is compared with those of the nearest tracks, so that copies of it are recognized.
 """
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from audioae.catalog.paths import displayed
 from audioae.errors import SearchError, UnknownTrackError
 from audioae.library.generation import Generation
 from audioae.library.records import Track, outside_track
 
 if TYPE_CHECKING:
-    from audioae.audio.extract import Extracted
+    from audioae.pipeline.embed_outside import Embedded
 
 WEIGHTED = re.compile(r"(?P<seed>.+):(?P<weight>\d+(\.\d+)?)", re.DOTALL)
 LIKELY = 8  # nearest tracks whose fingerprints are compared with a file's
@@ -53,7 +55,16 @@ class EmbeddingSeed:
     weight: float = 1.0
 
 
-TypedSeed = TrackSeed | AliasSeed | EmbeddingSeed
+@dataclass(frozen=True)
+class FileSeed:
+    """Any audio file. `name` is what errors and the answer call it instead of `path`, such as that of an upload."""
+
+    path: str | Path
+    weight: float = 1.0
+    name: str | None = None
+
+
+TypedSeed = TrackSeed | AliasSeed | EmbeddingSeed | FileSeed
 Seed = str | np.ndarray | TypedSeed
 
 
@@ -64,6 +75,13 @@ class Resolved(NamedTuple):
     embedding: np.ndarray
     weight: float
     groups: set[int]
+
+
+def listed(seeds: Seed | Sequence[Seed]) -> list[Seed]:
+    """One seed or several, as a list; the rows of a matrix are embeddings."""
+    if isinstance(seeds, np.ndarray):
+        return [seeds] if seeds.ndim == 1 else list(seeds)
+    return list(seeds) if isinstance(seeds, Sequence) and not isinstance(seeds, str) else [seeds]
 
 
 def resolve(library: Generation, seed: Seed) -> Resolved:
@@ -86,6 +104,8 @@ def resolve(library: Generation, seed: Seed) -> Resolved:
         return _from_track_id(library, seed.track_id, seed.weight)
     if isinstance(seed, AliasSeed):
         return _from_track_id(library, library.aliases.track_id(seed.namespace, seed.external_id), seed.weight)
+    if isinstance(seed, FileSeed):
+        return _from_file(library, seed)
     try:
         return _from_name(library, seed, 1.0)
     except SearchError as error:
@@ -122,7 +142,7 @@ def _from_name(library: Generation, query: str, weight: float) -> Resolved:
     except SearchError:
         if not Path(query).is_file():
             raise
-        return _from_file(library, Path(query), weight)
+        return _from_file(library, FileSeed(query, weight))
     return _from_row(library, row, weight)
 
 
@@ -136,32 +156,33 @@ def _from_row(library: Generation, row: int, weight: float) -> Resolved:
     return Resolved(track, embedding, weight, {int(library.alignment.group[index_row])})
 
 
-def _from_file(library: Generation, path: Path, weight: float) -> Resolved:
+def _from_file(library: Generation, seed: FileSeed) -> Resolved:
     """The embedded track with the same bytes, if there is one; else what decoding the file gives."""
+    path = Path(seed.path)
     with path.open("rb") as opened:
         digest = hashlib.file_digest(opened, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
     row = library.lookup.with_content(digest)
     if row >= 0 and library.embedding_row(library.lookup.track(row)):
-        return _from_row(library, row, weight)
-    extracted = library.extract_file(path)
-    embedding = library.embed_codes(extracted.codes)
-    groups = _recordings(library, embedding, extracted)
-    return Resolved(outside_track(path), embedding, weight, groups)
+        return _from_row(library, row, seed.weight)
+    embedded = library.embed(path, name=seed.name)
+    track = outside_track(path) if seed.name is None else Track(title=displayed(Path(seed.name).stem))
+    return Resolved(track, embedded.embedding, seed.weight, _recordings(library, embedded))
 
 
-def _recordings(library: Generation, embedding: np.ndarray, extracted: "Extracted") -> set[int]:
+def _recordings(library: Generation, embedded: "Embedded") -> set[int]:
     """Groups of the catalog's tracks that are the same recording as a file from outside."""
-    from audioae.audio.fingerprint import MAX_SECONDS, MIN_COSINE, fingerprint_clips, is_same
+    from audioae.audio.fingerprint import MAX_SECONDS, MIN_COSINE, is_same
     from audioae.pipeline.index_neighbors import read_fingerprints
 
-    scores, rows = (block[0] for block in library.index.search(embedding[None], LIKELY))
+    scores, rows = (block[0] for block in library.index.search(embedded.embedding[None], LIKELY))
     near = rows[(rows >= 0) & (scores >= MIN_COSINE)]
     index_rows = {library.index.ids[int(row)].as_py(): int(row) for row in near}
-    fingerprint = fingerprint_clips(extracted.codes, extracted.starts_s)
     as_long = {}
     for track_id, row in index_rows.items():
         seconds = (library.health_of(library.find(track_id)) or {}).get("duration_s")
-        if isinstance(seconds, float) and abs(seconds - extracted.health["duration_s"]) <= MAX_SECONDS:
+        if isinstance(seconds, float) and abs(seconds - embedded.duration_s) <= MAX_SECONDS:
             as_long[track_id] = row
     others = read_fingerprints(library.store, library.embeddings_ref, as_long)
-    return {int(library.alignment.group[as_long[t]]) for t, other in others.items() if is_same(fingerprint, other)}
+    return {
+        int(library.alignment.group[as_long[t]]) for t, other in others.items() if is_same(embedded.fingerprint, other)
+    }
