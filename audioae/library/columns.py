@@ -1,9 +1,11 @@
 """Cells of the catalog's columns, one at a time, without a call into Arrow's kernels.
 
 Why: an answer shows six texts of ten tracks. Taking them with Arrow costs as much as the search itself (20 to 30
-microseconds a column); slicing the bytes of each text costs a third of a microsecond.
+microseconds a column); slicing the bytes of each text costs a third of a microsecond. For hundreds of texts Arrow is
+faster: a fifteenth of a microsecond each.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc  # its functions are made at import
 
+FEW = 64  # texts that are sliced one by one; more are taken with Arrow
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -34,6 +37,19 @@ class TextColumn:
         if self._null is not None and self._null[row]:
             return None
         return str(self._bytes[self._offsets[row] : self._offsets[row + 1]], "utf-8")
+
+    def take(self, rows: Sequence[int]) -> list[str | None]:
+        """The texts of many rows, in the order of `rows`.
+
+        >>> TextColumn(pa.array(["a", None, "bc"])).take([2, 0, 1])
+        ['bc', 'a', None]
+        """
+        if len(rows) > FEW:
+            return self._array.take(pa.array(rows, pa.int64())).to_pylist()
+        data, offsets, null = self._bytes, self._offsets, self._null
+        if null is None:
+            return [str(data[offsets[row] : offsets[row + 1]], "utf-8") for row in rows]
+        return [None if null[row] else str(data[offsets[row] : offsets[row + 1]], "utf-8") for row in rows]
 
 
 class NumberColumn:

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from audioae.library.columns import Cells, TextColumn, one_chunk
+from audioae.library.columns import FEW, Cells, TextColumn, one_chunk
 
 TIME = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
 TABLE = pa.table(
@@ -38,6 +38,14 @@ def test_a_slice_is_read_from_its_own_offset():
     column = one_chunk(TABLE["text"]).slice(1, 3)
     text = TextColumn(column)
     assert [text[i] for i in range(3)] == column.to_pylist()
+
+
+@pytest.mark.parametrize("n", [0, FEW, FEW + 1])
+@pytest.mark.parametrize("name", ["text", "nothing"])
+def test_many_texts_are_those_of_arrow_however_many(name: str, n: int):
+    column = one_chunk(TABLE[name]).slice(1)
+    rows = np.random.default_rng(n).integers(len(column), size=n).tolist()
+    assert TextColumn(column).take(rows) == [column[row].as_py() for row in rows]
 
 
 def test_rows_outside_the_column_are_refused():
