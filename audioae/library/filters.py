@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc  # its functions are made at import
 
 from audioae.errors import NoMatchError, SearchError
+from audioae.library.predicates import Predicate, rows_passing
 
 Range = tuple[float | None, float | None]
 
@@ -36,6 +37,8 @@ class Filters:
         Only these track_ids.
     deny : sequence of str
         track_ids to leave out.
+    where : Predicate or None
+        A tree of exact conditions (`library.predicates`).
     """
 
     label: Sequence[str] = ()
@@ -46,6 +49,7 @@ class Filters:
     added_after: datetime | None = None
     allow: Sequence[str] | None = None
     deny: Sequence[str] = ()
+    where: Predicate | None = None
 
     def __bool__(self) -> bool:
         return self != Filters()
@@ -90,6 +94,8 @@ def _mask(tracks: pa.Table, name: str, wanted) -> np.ndarray | None:
         return _within(tracks[name], name, wanted) if wanted != (None, None) else None
     if name == "added_after":
         return _plain(pc.greater_equal(tracks["added_at"], pa.scalar(_utc(wanted)))) if wanted else None
+    if name == "where":
+        return rows_passing(tracks, wanted) if wanted is not None else None
     if wanted is None or (name == "deny" and not wanted):
         return None
     _check_known(tracks, name, wanted)
