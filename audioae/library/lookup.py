@@ -6,6 +6,7 @@ Conventions
 """
 
 import difflib
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -46,9 +47,13 @@ class Lookup:
         """The catalog row of a track_id, -1 if it is unknown."""
         return self._ids.row_of(track_id)
 
-    def rows_of(self, track_ids: list[str]) -> np.ndarray:
+    def rows_of(self, track_ids: Sequence[str] | pa.Array) -> np.ndarray:
         """Catalog rows of many track_ids, shape (n,), int64; -1 where one is unknown."""
         return self._ids.rows_of(track_ids)
+
+    def rows_from(self, first: str) -> np.ndarray:
+        """Catalog rows of the track_ids that are not before `first`, in their order."""
+        return self._ids.rows_from(first)
 
     def find(self, query: str) -> Track:
         """The one track that `query` names: a track_id, a uri, a whole title, or a part of a title.

@@ -55,6 +55,14 @@ class TrackIds:
         same_length = np.char.str_len(self._sorted[places]) == _lengths(texts)  # neither cut off nor padded
         return np.where((self._sorted[places] == keys) & same_length & (keys != b""), self._rows[places], -1)
 
+    def rows_from(self, first: str) -> np.ndarray:
+        """Rows of the IDs that are not before `first`, known or not, in the order of their bytes.
+
+        >>> TrackIds(pa.array(["c", "a", "e"])).rows_from("b")
+        array([0, 2])
+        """
+        return self._rows[self._sorted.searchsorted(np.array(first.encode())) :]
+
 
 def fixed_width(ids: pa.StringArray) -> np.ndarray:
     """A column of strings as UTF-8 bytes of one width, shape (n,), dtype S; shorter ones are padded with zero bytes.
