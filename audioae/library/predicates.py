@@ -51,6 +51,13 @@ class Unknown:
     column: str
 
 
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """The row is marked in `mask`, shape (n,), bool: what is known about the tracks of one catalog beside its columns."""
+
+    mask: np.ndarray
+
+
 @dataclass(frozen=True)
 class AllOf:
     """Each of these holds; without any, always."""
@@ -73,7 +80,7 @@ class Not:
     part: "Predicate"
 
 
-Predicate = OneOf | Within | Unknown | AllOf | AtLeast | Not
+Predicate = OneOf | Within | Unknown | Rows | AllOf | AtLeast | Not
 
 
 def any_of(*parts: Predicate) -> Predicate:
@@ -93,7 +100,7 @@ def rows_passing(tracks: pa.Table, predicate: Predicate) -> np.ndarray:
     Raises
     ------
     SearchError
-        If a column does not exist, or its type does not fit the condition.
+        If a column does not exist, its type does not fit the condition, or a mask is of another catalog.
 
     >>> tracks = pa.table({"label": ["rock", "jazz", None], "year": [1971, None, 1999]})
     >>> rows_passing(tracks, AllOf((Not(OneOf("label", ("jazz",))), Within("year", gte=1980))))
@@ -106,6 +113,10 @@ def rows_passing(tracks: pa.Table, predicate: Predicate) -> np.ndarray:
             return _within(_column(tracks, predicate.column), predicate)
         case Unknown(column):
             return _array(_column(tracks, column).is_null(nan_is_null=True))
+        case Rows(mask):
+            if mask.shape != (tracks.num_rows,):
+                raise SearchError(f"a mask of shape {mask.shape}, wanted ({tracks.num_rows},): it is of another catalog")
+            return mask
         case Not(part):
             return ~rows_passing(tracks, part)
         case AllOf(parts):

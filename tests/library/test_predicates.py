@@ -17,6 +17,7 @@ from audioae.library.predicates import (
     Not,
     OneOf,
     Predicate,
+    Rows,
     Unknown,
     Within,
     any_of,
@@ -139,3 +140,12 @@ def in_pandas(predicate: Predicate) -> pd.Series:
 @settings(deadline=None, max_examples=300)
 def test_any_tree_passes_the_rows_that_pandas_finds(predicate: Predicate):
     assert rows_passing(TRACKS, predicate).tolist() == in_pandas(predicate).tolist()
+
+
+def test_a_mask_of_rows_combines_with_conditions():
+    mask = np.array([True, False] * 4)
+    assert passing(Rows(mask)) == "aceg"
+    assert passing(AllOf((Not(Rows(mask)), OneOf("label", ("Jazz",))))) == "f"
+    assert matching(TRACKS, Filters(label=["rock"], where=Rows(mask))).tolist() == [True, *[False] * 5, True, False]
+    with pytest.raises(SearchError, match=r"a mask of shape \(3,\), wanted \(8,\): it is of another catalog"):
+        passing(Rows(mask[:3]))
