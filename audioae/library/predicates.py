@@ -53,7 +53,7 @@ class Unknown:
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """The row is marked in `mask`, shape (n,), bool: what is known about the tracks of one catalog beside its columns."""
+    """The row is marked in `mask`, shape (n,), bool: what is known of one catalog's tracks beside its columns."""
 
     mask: np.ndarray
 
@@ -115,7 +115,7 @@ def rows_passing(tracks: pa.Table, predicate: Predicate) -> np.ndarray:
             return _array(_column(tracks, column).is_null(nan_is_null=True))
         case Rows(mask):
             if mask.shape != (tracks.num_rows,):
-                raise SearchError(f"a mask of shape {mask.shape}, wanted ({tracks.num_rows},): it is of another catalog")
+                raise SearchError(f"a mask of shape {mask.shape}, wanted {(tracks.num_rows,)}: it is of another catalog")
             return mask
         case Not(part):
             return ~rows_passing(tracks, part)
