@@ -115,7 +115,7 @@ def rows_passing(tracks: pa.Table, predicate: Predicate) -> np.ndarray:
             return _array(_column(tracks, column).is_null(nan_is_null=True))
         case Rows(mask):
             if mask.shape != (tracks.num_rows,):
-                raise SearchError(f"a mask of shape {mask.shape}, wanted {(tracks.num_rows,)}: it is of another catalog")
+                raise SearchError(f"a mask of shape {mask.shape}, wanted {(tracks.num_rows,)}: it is another catalog's")
             return mask
         case Not(part):
             return ~rows_passing(tracks, part)

@@ -147,5 +147,5 @@ def test_a_mask_of_rows_combines_with_conditions():
     assert passing(Rows(mask)) == "aceg"
     assert passing(AllOf((Not(Rows(mask)), OneOf("label", ("Jazz",))))) == "f"
     assert matching(TRACKS, Filters(label=["rock"], where=Rows(mask))).tolist() == [True, *[False] * 5, True, False]
-    with pytest.raises(SearchError, match=r"a mask of shape \(3,\), wanted \(8,\): it is of another catalog"):
+    with pytest.raises(SearchError, match=r"a mask of shape \(3,\), wanted \(8,\): it is another catalog's"):
         passing(Rows(mask[:3]))
