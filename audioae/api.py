@@ -36,7 +36,7 @@ class Library(Generation):
 
         Parameters
         ----------
-        seeds : str, np.ndarray, TrackSeed, AliasSeed, EmbeddingSeed, or a sequence of them
+        seeds : str, np.ndarray, TrackSeed, AliasSeed, EmbeddingSeed, FileSeed, or a sequence of them
             A track_id, a title, the path of any audio file, or an embedding of shape (128,); a text may end in its
             weight (`Night Drive:2`). Several are combined as `similarity.rerank` says.
         k : int

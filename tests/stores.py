@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ def made_store(
     pending: Sequence[int] = (),
     indexed: bool = True,
     columns: Mapping[str, Sequence[Any]] | None = None,
+    model: bytes = b"",
 ) -> Store:
     """Make a store of tracks "t00", "t01" ... titled "Title 0", "Title 1" ..., with different artists and two styles.
 
@@ -50,6 +52,8 @@ def made_store(
         Whether to build an index.
     columns : mapping of name to values
         Further columns of `tracks`, or replacements.
+    model : bytes
+        The weights; empty: no audio can be embedded.
     """
     store, (copies, same_bytes) = Store(str(root)), (copies or {}, same_bytes or {})
     ids = [f"t{i:02d}" for i in range(n)]
@@ -74,7 +78,7 @@ def made_store(
     evidence = {"track_id": [ids[i] for i in decoded], "duration_s": [180.0 + original[i] for i in decoded]}
     evidence["rms_dbfs"] = [-30.0 + i for i in decoded]
     extraction = extraction_fingerprint(0, store.read(tracks), MelsConfig())
-    parents = [tracks, _commit_model(store, tracks)]
+    parents = [tracks, _commit_model(store, tracks, model)]
     parents.append(_commit(store, "rejects", rejects, len(rejected), tracks, name=extraction))
     parents.append(_commit(store, "health", evidence, len(decoded), tracks, name=extraction))
     _write_mels(store, extraction, [ids[i] for i in decoded], [original[i] for i in decoded])
@@ -111,11 +115,19 @@ def _commit(
     return store.commit(dataset, [name], recipe="made", config=config, parents=parents)
 
 
-def _commit_model(store: Store, tracks: DatasetRef) -> DatasetRef:
-    """Publish a model that cannot be loaded."""
-    return commit_artifact(
-        store, "model", {"model.safetensors": b""}, derived={}, recipe="made", config={}, parents=[tracks]
-    )
+def _commit_model(store: Store, tracks: DatasetRef, weights: bytes) -> DatasetRef:
+    files = {"model.safetensors": weights}
+    return commit_artifact(store, "model", files, derived={}, recipe="made", config={}, parents=[tracks])
+
+
+@cache
+def random_weights() -> bytes:
+    """A model that nobody trained: it embeds, and close embeddings mean nothing."""
+    from audioae.model.autoencoder import build_model
+    from audioae.model.config import ModelConfig
+    from audioae.model.weights import model_to_bytes
+
+    return model_to_bytes(build_model(ModelConfig()))
 
 
 def _write_mels(store: Store, name: str, ids: list[str], original: list[int]) -> None:

@@ -34,3 +34,20 @@ class DecodeConfig(Config):
     silence_dbfs: float = Field(default=-72.0, le=0)
     whole_up_to_s: float = Field(default=75.0, ge=0)
     max_missing: float = Field(default=0.02, ge=0, le=1)
+
+
+class DecodeLimits(Config):
+    """What a file may cost; a file beyond it is an `AudioError` "too_large" before it is decoded. None: no limit.
+
+    max_s : seconds of audio. A few kilobytes of flac can hold hours of silence.
+    max_sample_rate, max_channels : what a header may claim.
+
+    Why not in `DecodeConfig`: that one decides what a store contains, and its values name the store's parts.
+    """
+
+    max_s: float | None = Field(default=None, gt=0)
+    max_sample_rate: int | None = Field(default=None, ge=1_000)
+    max_channels: int | None = Field(default=None, ge=1)
+
+
+NO_LIMITS = DecodeLimits()

@@ -30,7 +30,7 @@ import numpy as np
 import soxr
 
 from audioae.audio.clips import plan_clips
-from audioae.audio.config import ClipConfig, DecodeConfig
+from audioae.audio.config import NO_LIMITS, ClipConfig, DecodeConfig, DecodeLimits
 from audioae.audio.health import HEALTH_COLUMNS, HealthMeter
 from audioae.audio.integrity import Container
 from audioae.audio.reader import SLACK_S, Reader
@@ -47,6 +47,7 @@ REASONS = (
     "non_finite",  # NaN, infinite or absurdly huge samples
     "too_short",  # below `min_s`
     "silent",  # below `silence_dbfs` in every channel
+    "too_large",  # beyond `DecodeLimits`; a catalog has none
     "timeout",  # the decoder hung; raised by `audio.workers`
     "crashed",  # the decoder crashed its process; raised by `audio.workers`
     "out_of_memory",  # decoding it needed more memory than there was
@@ -89,7 +90,9 @@ class _Span:
     skip: int
 
 
-def decode_track(path: str | Path, clip_config: ClipConfig, decode_config: DecodeConfig) -> Decoded:
+def decode_track(
+    path: str | Path, clip_config: ClipConfig, decode_config: DecodeConfig, limits: DecodeLimits = NO_LIMITS
+) -> Decoded:
     """Decode the clips of a track.
 
     Parameters
@@ -101,6 +104,8 @@ def decode_track(path: str | Path, clip_config: ClipConfig, decode_config: Decod
         Number and spacing of the clips.
     decode_config : DecodeConfig
         Which tracks are rejected, and how much of a track is decoded.
+    limits : DecodeLimits
+        What a file may cost at most.
 
     Returns
     -------
@@ -113,15 +118,22 @@ def decode_track(path: str | Path, clip_config: ClipConfig, decode_config: Decod
         With one of `REASONS`, and a detail: what was found, what was wanted.
     """
     n_bytes = Path(path).stat().st_size if Path(path).is_file() else 0
-    return read_file(path, partial(_decode, n_bytes=n_bytes, clip_config=clip_config, decode_config=decode_config))
+    settings = {"clip_config": clip_config, "decode_config": decode_config, "limits": limits}
+    return read_file(path, partial(_decode, n_bytes=n_bytes, **settings))
 
 
 def _decode(
-    reader: Reader, container: Container, n_bytes: int, clip_config: ClipConfig, decode_config: DecodeConfig
+    reader: Reader,
+    container: Container,
+    n_bytes: int,
+    clip_config: ClipConfig,
+    decode_config: DecodeConfig,
+    limits: DecodeLimits,
 ) -> Decoded:
     if not (_RATES[0] <= reader.sample_rate <= _RATES[1] and reader.channels <= _MAX_CHANNELS):
         raise AudioError("corrupt", f"its header claims {reader.sample_rate:,} Hz and {reader.channels:,} channels")
     duration_s = reader.n_frames / reader.sample_rate
+    _check_limits(reader, duration_s, limits)
     _check_missing(reader, container, decode_config.max_missing)
     if duration_s < decode_config.min_s:
         raise AudioError("too_short", f"{duration_s:.2f} s, wanted at least {decode_config.min_s:g} s")
@@ -156,6 +168,17 @@ def _decode(
         "missing_s": missing_s,
     }
     return Decoded(clips, starts_s, duration_s < CLIP_S, {name: health[name] for name in HEALTH_COLUMNS})
+
+
+def _check_limits(reader: Reader, duration_s: float, limits: DecodeLimits) -> None:
+    """Raise `AudioError` "too_large" if the file is beyond a limit."""
+    for value, limit, unit in (
+        (reader.sample_rate, limits.max_sample_rate, "Hz"),
+        (reader.channels, limits.max_channels, "channels"),
+        (duration_s, limits.max_s, "s"),
+    ):
+        if limit is not None and value > limit:
+            raise AudioError("too_large", f"{value:,.0f} {unit}, wanted at most {limit:,.0f} {unit}")
 
 
 def _check_missing(reader: Reader, container: Container, max_missing: float) -> float:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from audioae.audio.blame import blame_file
-from audioae.audio.config import ClipConfig, DecodeConfig
+from audioae.audio.config import NO_LIMITS, ClipConfig, DecodeConfig, DecodeLimits
 from audioae.audio.decode import decode_track
 from audioae.audio.mel import encode_mel, log_mel
 
@@ -45,14 +45,16 @@ class Extracted:
 
 
 @blame_file
-def extract(path: str | Path, clip_config: ClipConfig, decode_config: DecodeConfig) -> Extracted:
+def extract(
+    path: str | Path, clip_config: ClipConfig, decode_config: DecodeConfig, limits: DecodeLimits = NO_LIMITS
+) -> Extracted:
     """Decode a track's clips and compute their mels.
 
     Parameters
     ----------
     path : str or Path
         An audio file.
-    clip_config, decode_config : ClipConfig, DecodeConfig
+    clip_config, decode_config, limits : ClipConfig, DecodeConfig, DecodeLimits
         As for `decode.decode_track`.
 
     Returns
@@ -64,6 +66,6 @@ def extract(path: str | Path, clip_config: ClipConfig, decode_config: DecodeConf
     AudioError
         With one of `decode.REASONS`; whatever else goes wrong, as `audio.blame` says.
     """
-    decoded = decode_track(path, clip_config, decode_config)
+    decoded = decode_track(path, clip_config, decode_config, limits)
     codes, peak_db = encode_mel(log_mel(decoded.clips))
     return Extracted(codes, peak_db, decoded.starts_s.astype(np.float32), decoded.padded, decoded.health)

@@ -23,12 +23,13 @@ Source: Haitsma and Kalker 2002, "A highly robust audio fingerprinting system", 
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
+from audioae.audio.blame import blame_file
+from audioae.audio.config import ClipConfig, DecodeConfig
 from audioae.constants import FRAME_S
 from audioae.spacing import evenly_spaced
 
@@ -63,6 +64,21 @@ def fingerprint_clips(codes: np.ndarray, starts_s: np.ndarray) -> Fingerprint:
     chosen = evenly_spaced(n, N_CLIPS, ends=True)
     levels = codes[chosen].reshape(len(chosen), N_BANDS, n_mels // N_BANDS, n_frames).mean(axis=2, dtype=np.float32)
     return Fingerprint(np.round(levels).astype(np.uint8), np.asarray(starts_s, np.float64)[chosen])
+
+
+@blame_file
+def fingerprint_file(path: str | Path, clip_config: ClipConfig, decode_config: DecodeConfig) -> Fingerprint:
+    """The fingerprint of an audio file: a plain function for the processes of `audio.workers`.
+
+    Raises
+    ------
+    AudioError
+        As `extract.extract`.
+    """
+    from audioae.audio.extract import extract  # it loads the decoders
+
+    extracted = extract(path, clip_config, decode_config)
+    return fingerprint_clips(extracted.codes, extracted.starts_s)
 
 
 def similarity(one: Fingerprint, other: Fingerprint) -> float:
@@ -120,6 +136,9 @@ def connected_groups(n: int, pairs: Sequence[tuple[int, int]] | np.ndarray) -> n
     >>> connected_groups(5, [(1, 3), (3, 4)])
     array([0, 1, 2, 1, 1])
     """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     links = np.asarray(pairs, np.int64).reshape(-1, 2)
     graph = coo_array((np.ones(len(links)), (links[:, 0], links[:, 1])), shape=(n, n))
     labels = connected_components(graph, directed=False)[1]

@@ -2,8 +2,9 @@
 
 Conventions
 -----------
-- A call is a pickled `(function, arguments, memory_mb)`. The worker answers with two pickled messages:
-  `("started", None)` once the function is imported, then `("result", value or AudioError)` or `("bug", exception)`.
+- A call is a pickled `(function, arguments, memory_mb, prepare)`. The worker answers with two pickled messages:
+  `("started", None)` once the function is imported and `prepare(*arguments)`, if there is one, has returned; then
+  `("result", value or AudioError)` or `("bug", exception)`.
 - A call that finds no memory is an `AudioError` "out_of_memory". With `memory_mb`, it gets that much more than the
   process had before the call (Linux only).
 - A worker ends when its parent closes the connection or dies.
@@ -59,9 +60,11 @@ def end_with_parent(parent: int) -> bool:
 
 
 def _answers(call: bytes) -> Iterator[bytes]:
-    """Yield two messages: "started" once the function is imported, then "result" or "bug"."""
+    """Yield two messages: "started" once the function can be called, then "result" or "bug"."""
     try:
-        function, arguments, memory_mb = pickle.loads(call)  # nosec B301 - written by the parent
+        function, arguments, memory_mb, prepare = pickle.loads(call)  # nosec B301 - written by the parent
+        if prepare:
+            prepare(*arguments)
         yield pickle.dumps(("started", None))
         with _limited(memory_mb):
             result = function(*arguments)

@@ -52,6 +52,7 @@ def imap_killable(
     workers: int,
     timeout_s: float,
     memory_mb: int | None = None,
+    prepare: Callable[..., Any] | None = None,
 ) -> Iterator[tuple[Any, Any]]:
     """Call `function(*arguments)` for each item, in worker processes that can be killed.
 
@@ -64,9 +65,12 @@ def imap_killable(
     workers : int
         Number of processes, at least 1.
     timeout_s : float
-        Limit for one item, without the import of the function's module.
+        Limit for one item, without the import of the function's module, and without `prepare`.
     memory_mb : int, optional
         What one item may need, beyond what its process has before; default: no limit.
+    prepare : callable, optional
+        Called before each item with the same arguments, outside both limits: it imports what is heavy and loads a
+        model, so that the module of `function` can stay light. Whatever it raises is raised in the caller.
 
     Returns
     -------
@@ -88,12 +92,20 @@ def imap_killable(
         )
     if workers < 1:
         raise ValueError(f"imap_killable: got workers={workers}, wanted at least 1")
-    return _imap(function, items, workers, timeout_s, memory_mb)
+    return _imap(function, items, workers, timeout_s, memory_mb, prepare)
 
 
-def call_killable(function: Callable[..., Any], *arguments: Any, timeout_s: float) -> Any:
+def call_killable(
+    function: Callable[..., Any],
+    *arguments: Any,
+    timeout_s: float,
+    memory_mb: int | None = None,
+    prepare: Callable[..., Any] | None = None,
+) -> Any:
     """One call of `imap_killable`: returns its result, or raises its `AudioError`."""
-    ((_, result),) = imap_killable(function, [(None, arguments)], workers=1, timeout_s=timeout_s)
+    ((_, result),) = imap_killable(
+        function, [(None, arguments)], workers=1, timeout_s=timeout_s, memory_mb=memory_mb, prepare=prepare
+    )
     if isinstance(result, AudioError):
         raise result
     return result
@@ -201,7 +213,12 @@ def _spawn() -> None:
 
 
 def _imap(
-    function: Callable[..., Any], items: Iterable, workers: int, timeout_s: float, memory_mb: int | None
+    function: Callable[..., Any],
+    items: Iterable,
+    workers: int,
+    timeout_s: float,
+    memory_mb: int | None,
+    prepare: Callable[..., Any] | None,
 ) -> Iterator[tuple]:
     upcoming = enumerate(items)
     busy: list[_Worker] = []
@@ -221,7 +238,7 @@ def _imap(
                         _idle.append(worker)
             room = min(workers - len(busy), _LOOKAHEAD * workers - len(keys))
             for position, (key, arguments) in islice(upcoming, room):
-                call = pickle.dumps((function, arguments, memory_mb))
+                call = pickle.dumps((function, arguments, memory_mb, prepare))
                 keys[position] = key
                 busy.append(_lease())
                 busy[-1].begin(position, call)

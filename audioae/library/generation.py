@@ -22,7 +22,7 @@ from audioae.errors import AudioError, SearchError
 from audioae.library.alignment import RowAlignment
 from audioae.library.lookup import Lookup
 from audioae.library.records import Track
-from audioae.pipeline.config import MelsConfig, Workers
+from audioae.pipeline.config import MelsConfig, OutsideLimits, Workers
 from audioae.pipeline.index import load_index
 from audioae.pipeline.shards import shard_of
 from audioae.search.index import SearchIndex
@@ -32,6 +32,7 @@ from audioae.store.manifest import DatasetRef
 if TYPE_CHECKING:
     from audioae.audio.extract import Extracted
     from audioae.model.embedder import Embedder
+    from audioae.pipeline.embed_outside import Embedded
 
 
 class Generation:
@@ -165,21 +166,36 @@ class Generation:
         except AudioError as error:
             raise AudioError(error.reason, f"{displayed(str(path))}: {error.detail}") from None
 
-    def embed_codes(self, codes: np.ndarray) -> np.ndarray:
-        """Embed a track's mels, shape (n_clips, 128, 130), uint8, with the model of the catalog; shape (128,)."""
-        from audioae.model.embedder import pool_track
+    def embed(self, path: str | Path, *, name: str | None = None, limits: OutsideLimits | None = None) -> "Embedded":
+        """Decode and embed any audio file with the code and settings of the catalog, in a process that can be killed.
 
-        return pool_track(self.embedder.embed(codes)[0])[0]
-
-    def embed_file(self, path: str | Path) -> np.ndarray:
-        """Decode and embed any audio file with the code and settings of the catalog; shape (128,).
+        Parameters
+        ----------
+        path : str or Path
+        name : str, optional
+            What an error calls the file; default: its path.
+        limits : OutsideLimits, optional
+            What the file may cost; default: 60 s.
 
         Raises
         ------
         AudioError
-            If the file cannot be used, with its reason.
+            If the file cannot be used, or is beyond a limit.
+        ModuleNotFoundError
+            If the extra `pipeline` is not installed.
         """
-        return self.embed_codes(self.extract_file(path).codes)
+        from audioae.pipeline.embed_outside import embed_outside
+
+        try:
+            return embed_outside(path, self.store, self.model_ref, self.mels_config, limits or OutsideLimits())
+        except AudioError as error:
+            raise AudioError(error.reason, f"{displayed(name or str(path))}: {error.detail}") from None
+
+    def warm_embedding(self, n: int) -> None:
+        """Start the processes that embed `n` files at a time: the first `embed` is then as fast as any later one."""
+        from audioae.pipeline.embed_outside import start_workers
+
+        start_workers(self.store, self.model_ref, n)
 
     def _row_in_part(self, ref: DatasetRef, track: Track) -> dict[str, Any] | None:
         """The track's row in its shard's part of `ref`: one part is read, not the dataset."""

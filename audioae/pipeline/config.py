@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from pydantic import Field
 
-from audioae.audio.config import ClipConfig, DecodeConfig
+from audioae.audio.config import ClipConfig, DecodeConfig, DecodeLimits
 from audioae.config import Config
 from audioae.model.train_config import TrainConfig
 
@@ -39,6 +39,17 @@ class Workers:
     n: int = 1
     timeout_s: float = 60.0
     retry: Retry = Retry()
+
+
+class OutsideLimits(DecodeLimits):
+    """What a file from outside the catalog may cost.
+
+    timeout_s : seconds until its worker process is killed.
+    memory_mb : what decoding and embedding it may need; None: no limit.
+    """
+
+    timeout_s: float = Field(default=60.0, gt=0)
+    memory_mb: int | None = Field(default=None, ge=64)
 
 
 class TrainStageConfig(TrainConfig):

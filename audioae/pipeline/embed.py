@@ -32,9 +32,9 @@ from audioae.store.schemas import EMBEDDINGS
 CODE = 1  # raise it when the same clips and model would give different embeddings
 
 
-def load_embedder(store: Store, model: DatasetRef) -> Embedder:
-    """Load the embedder of a published model."""
-    return Embedder(model_from_bytes(read_artifact(store, model, "model.safetensors")))
+def load_embedder(store: Store, model: DatasetRef, device: str = "auto") -> Embedder:
+    """Load the embedder of a published model; `device` as for `Embedder`."""
+    return Embedder(model_from_bytes(read_artifact(store, model, "model.safetensors")), device)
 
 
 def pending_embeddings(

@@ -110,8 +110,7 @@ def read_fingerprints(store: Store, embeddings: DatasetRef, track_ids: Iterable[
     wanted = set(track_ids)
     if not wanted:
         return {}
-    from audioae.audio.extract import extract
-    from audioae.audio.fingerprint import fingerprint_clips
+    from audioae.audio.fingerprint import fingerprint_clips, fingerprint_file
     from audioae.audio.workers import imap_killable
 
     manifest = store.manifest(embeddings)
@@ -123,9 +122,9 @@ def read_fingerprints(store: Store, embeddings: DatasetRef, track_ids: Iterable[
     missing = table.filter(pc.is_in(table["track_id"], value_set=pa.array(wanted - fingerprints.keys(), pa.string())))
     files = ((row["track_id"], (path_of(row), config.clips, config.decode)) for row in missing.to_pylist())
     workers = Workers()
-    for track_id, result in imap_killable(extract, files, workers=workers.n, timeout_s=workers.timeout_s):
+    for track_id, result in imap_killable(fingerprint_file, files, workers=workers.n, timeout_s=workers.timeout_s):
         if not isinstance(result, AudioError):
-            fingerprints[str(track_id)] = fingerprint_clips(result.codes, result.starts_s)
+            fingerprints[str(track_id)] = result
     return fingerprints
 
 

@@ -137,7 +137,7 @@ class Recommender:
             if not Path(query).is_file():
                 raise
             track = outside_track(query)
-            embedding = self.library.embed_file(query)
+            embedding = self.library.embed(query).embedding
         else:
             embedding = self.library.embedding_of(track)
         return track, embedding / np.linalg.norm(embedding)

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from audioae.audio.workers import close_workers, imap_killable
+from audioae.audio.workers import call_killable, close_workers, imap_killable
 from audioae.errors import AudioError
 from tests.audio import worker_functions as functions
 from tests.audio.worker_functions import call, children, numbered
@@ -185,6 +185,18 @@ def test_an_item_that_needs_too_much_memory_costs_itself_only():
 def test_no_memory_is_a_failure_of_the_item():
     ((_, answer),) = call([1 << 40], function=functions.allocate)
     assert (answer.reason, answer.detail) == ("out_of_memory", "there was not enough memory for it")
+
+
+@pytest.mark.parametrize("what", ["slow", "large"])
+def test_preparing_counts_for_no_limit(what):
+    options = {"timeout_s": 0.5, "memory_mb": 100, "prepare": functions.prepare}
+    assert call_killable(functions.prepared, what, **options) == what
+
+
+def test_what_preparing_raises_is_raised():
+    with pytest.raises(ModuleNotFoundError, match="torch") as caught:
+        call_killable(functions.prepared, "broken", timeout_s=60, prepare=functions.prepare)
+    assert caught.value.name == "torch"
 
 
 def test_rejects_a_function_that_workers_cannot_import():

@@ -53,6 +53,10 @@ def act(what):
     return what
 
 
+def no_preparation(*_):
+    """In place of a `prepare`."""
+
+
 def act_by_name(path, *settings):
     """In place of `extract`: fail as the file's name says."""
     return act(Path(path).stem)
@@ -69,6 +73,24 @@ def big(n_bytes):
 
 def allocate(megabytes):
     return len(bytearray(megabytes << 20))
+
+
+PREPARED: list[str] = []
+
+
+def prepare(what):
+    """Be slow, large or broken, as `what` says, and remember it."""
+    if what == "slow":
+        time.sleep(1)
+    elif what == "large":
+        PREPARED.append("x" * (200 << 20))
+    elif what == "broken":
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+    PREPARED.append(what)
+
+
+def prepared(what):
+    return PREPARED[-1]
 
 
 def environment(name):

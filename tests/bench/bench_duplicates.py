@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from audioae.api import Library
-from audioae.audio.fingerprint import MAX_SECONDS, MIN_COSINE, fingerprint_clips, is_same, similarity
+from audioae.audio.fingerprint import MAX_SECONDS, MIN_COSINE, is_same, similarity
 from audioae.audio.perturbations import PERTURBATIONS, read_whole, write_version
 from audioae.pipeline.index_neighbors import read_fingerprints, read_index_neighbors
 from audioae.spacing import evenly_spaced
@@ -39,16 +39,16 @@ def measure_copies(library: Library) -> list[Row]:
     alike: dict[str, list[float]] = {}
     for track in tracks:
         assert track.uri is not None
-        original = library.extract_file(track.uri)
+        original = library.embed(track.uri)
         planes, rate = read_whole(track.uri)
         for perturbation in PERTURBATIONS:
             if perturbation.name not in REENCODED + OTHERS:
                 continue
             with tempfile.TemporaryDirectory() as folder:
-                copy = library.extract_file(write_version(planes, rate, perturbation, Path(folder)))
-            cosine = float(library.embed_codes(original.codes) @ library.embed_codes(copy.codes))
-            prints = [fingerprint_clips(made.codes, made.starts_s) for made in (original, copy)]
-            seconds = abs(original.health["duration_s"] - copy.health["duration_s"])
+                copy = library.embed(write_version(planes, rate, perturbation, Path(folder)))
+            cosine = float(original.embedding @ copy.embedding)
+            prints = original.fingerprint, copy.fingerprint
+            seconds = abs(original.duration_s - copy.duration_s)
             near = cosine >= MIN_COSINE and seconds <= MAX_SECONDS
             found.setdefault(perturbation.name, []).append(near and is_same(*prints))
             alike.setdefault(perturbation.name, []).append(similarity(*prints))
