@@ -1,14 +1,20 @@
 """What all endpoints share: the settings, the generation that is served, and the pools that compute."""
 
+import logging
+import os
 from dataclasses import dataclass
 
-from audioae.serve.auth import Keys
+from audioae.errors import ConfigError
+from audioae.serve.auth import VARIABLE, Keys
 from audioae.serve.config import ServeConfig
 from audioae.serve.generations import Generations, Served
+from audioae.serve.metrics import Metrics
 from audioae.serve.pools import Pool
 
+_log = logging.getLogger(__name__)
 
-@dataclass(frozen=True)
+
+@dataclass
 class Service:
     """One process's service.
 
@@ -16,23 +22,49 @@ class Service:
     ----------
     config : ServeConfig
     keys : Keys
+        Replaced as a whole by `reload_keys`.
     generations : Generations
     pools : dict of str to Pool
         "search": in microseconds to milliseconds; "jobs": playlists, recommendations, lists; "decode": uploaded files.
+    metrics : Metrics
+    stopping : bool
+        Whether the server is shutting down.
     """
 
     config: ServeConfig
     keys: Keys
     generations: Generations
     pools: dict[str, Pool]
+    metrics: Metrics
+    stopping: bool = False
+
+    async def reload(self, index: str | None = None) -> tuple[str, str]:
+        """Read the keys again and serve `index`, or the newest; see `Generations.reload`."""
+        self.reload_keys()
+        return await self.generations.reload(index)
+
+    def reload_keys(self) -> None:
+        """Read the keys again; if that fails, the old ones stay."""
+        try:
+            keys = Keys.load(self.config.keys_file, os.environ.get(VARIABLE))
+        except ConfigError as error:
+            _log.error("the keys stay as they were: %s", error)
+            return
+        if keys:  # a server that began with keys may be reachable from outside
+            self.keys = keys
 
     def close(self) -> None:
         for pool in self.pools.values():
             pool.close()
+        self.generations.close()
 
 
 def make_service(config: ServeConfig, first: Served, keys: Keys) -> Service:
     """A service that answers from `first`."""
     threads = {"search": config.threads, "jobs": config.threads, "decode": config.decoders}
     pools = {name: Pool(name, n, config.limits.queue) for name, n in threads.items()}
-    return Service(config, keys, Generations(first), pools)
+    generations = Generations(first, config.store, pinned=config.index is not None)
+    metrics = Metrics(generations)
+    generations.counted = metrics.count_reload
+    metrics.watch_queue(pools["decode"])
+    return Service(config, keys, generations, pools, metrics)
