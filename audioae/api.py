@@ -9,9 +9,12 @@ Conventions
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 
+from audioae.library.client_ids import ClientIds
 from audioae.library.generation import Generation
 from audioae.similarity.answer import Answer
+from audioae.similarity.artists import Artists
 from audioae.similarity.search import Options, similar
 from audioae.similarity.seeds import Seed
 from audioae.store.dataset import Store
@@ -56,9 +59,22 @@ class Library(Generation):
         """
         return similar(self, seeds, k, minus=minus, options=options or Options())
 
+    @cached_property
+    def artists(self) -> Artists:
+        """The artists of the catalog: `library.artists.similar("Night Drive", k=10)`."""
+        return Artists(self)
+
+    def client_ids(self, namespace: str | None = None) -> ClientIds:
+        """The catalog as a client sees it that has its own IDs for the tracks: the aliases in `namespace`."""
+        return self._client_ids.setdefault(namespace, ClientIds(self, namespace))
+
     def refresh(self) -> "Library":
         """The newest generation: this object if it is current, else a new one."""
         return self if self.is_current() else Library(self.store)
+
+    @cached_property
+    def _client_ids(self) -> dict[str | None, ClientIds]:
+        return {}
 
 
 def open_library(store: str, *, index: str | None = None) -> Library:
