@@ -4,20 +4,37 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
 from audioae import __version__
-from audioae.serve import health
+from audioae.serve import health, metrics
+from audioae.serve.access_log import AccessLog, Recorder
+from audioae.serve.auth import Authentication
 from audioae.serve.problems import add_handlers
 from audioae.serve.service import Service
-from audioae.serve.v1 import similar
+from audioae.serve.v1 import index, similar
 
 ROUTERS: tuple[APIRouter, ...] = (
     health.router,
+    metrics.router,
+    index.router,
     similar.router,
 )
 
+_CORS = {"allow_methods": ("GET", "POST"), "allow_headers": ("*",), "expose_headers": ("X-Request-ID",)}
 
-def create_app(service: Service) -> FastAPI:
+
+class App(FastAPI):
+    """An application whose every answer is recorded, those of its own errors too."""
+
+    access_log: AccessLog | None = None
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return Recorder(super().build_middleware_stack(), self.state.service, self.access_log)
+
+
+def create_app(service: Service, access_log: AccessLog | None = None) -> FastAPI:
     """The application of one process."""
 
     @asynccontextmanager
@@ -25,14 +42,17 @@ def create_app(service: Service) -> FastAPI:
         yield
         service.close()
 
-    app = FastAPI(
+    app = App(
         title="audioae",
         version=__version__,
         description="A music catalog, searchable by sound.",
         lifespan=lifespan,
         redirect_slashes=False,
     )
-    app.state.service = service
+    app.state.service, app.access_log = service, access_log
+    app.add_middleware(Authentication, service=service)
+    if service.config.cors:
+        app.add_middleware(CORSMiddleware, allow_origins=service.config.cors, **_CORS)
     for router in ROUTERS:
         app.include_router(router)
     add_handlers(app)

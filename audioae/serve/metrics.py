@@ -101,15 +101,15 @@ class Metrics:
         series[0].inc()
         series[1].observe(seconds)
 
-    def observe_search(self, kind: str, seconds: float) -> None:
-        """Note the time of a library call of an endpoint."""
+    def observe(self, pool: str, kind: str, seconds: float) -> None:
+        """Note the time of a library call: that of an uploaded file, or that of an endpoint, `kind`."""
+        if pool == "decode":
+            self._decode_s.observe(seconds)
+            return
         series = self._kinds.get(kind)
         if series is None:
             series = self._kinds[kind] = self._search_s.labels(kind)
         series.observe(seconds)
-
-    def observe_decode(self, seconds: float) -> None:
-        self._decode_s.observe(seconds)
 
     def count_reload(self, result: str) -> None:
         self._reloads.labels(result).inc()

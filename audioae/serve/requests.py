@@ -1,5 +1,6 @@
 """What an endpoint uses: the generation that its request began with, a pool to compute in, and the answer as JSON."""
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -31,8 +32,17 @@ def served_of(request: Request) -> Served:
 
 async def call(request: Request, pool: str, function: Callable[[Library], T]) -> T:
     """Call `function` with the request's library in a pool. Raises `QueueFullError` if the pool has no room."""
-    library = served_of(request).library
-    return await service_of(request).pools[pool].run(lambda: function(library))
+    service, library = service_of(request), served_of(request).library
+    kind = getattr(request.scope.get("route"), "name", pool)
+
+    def timed() -> T:
+        start = time.perf_counter()
+        try:
+            return function(library)
+        finally:
+            service.metrics.observe(pool, kind, time.perf_counter() - start)
+
+    return await service.pools[pool].run(timed)
 
 
 def respond(request: Request, payload: Mapping[str, Any], status: int = 200) -> Response:
