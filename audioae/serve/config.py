@@ -8,14 +8,35 @@ MIB = 1 << 20
 
 
 class Limits(Config):
-    """What one request may cost. Anything above is refused with a 4xx, and nothing of it is computed."""
+    """What one request may cost. Anything above is refused with a 4xx, and nothing of it is computed.
+
+    Parameters
+    ----------
+    body_bytes, body_s : int, float
+        A request's body, and the seconds in which it must arrive.
+    upload_bytes, upload_s : int, float
+        The same of an uploaded file.
+    idle_s : float
+        The longest pause of a body.
+    decode_s, decode_memory_mb : float, int
+        Seconds and memory to decode and embed an uploaded file.
+    audio_s, sample_rate, channels : float, int, int
+        What an uploaded file may contain.
+    queue : int
+        Requests of one kind that wait while others of it are computed.
+    """
 
     body_bytes: int = Field(default=16 * MIB, ge=1024)
+    body_s: float = Field(default=30.0, gt=0)
     upload_bytes: int = Field(default=256 * MIB, ge=1024)
+    upload_s: float = Field(default=300.0, gt=0)
+    idle_s: float = Field(default=10.0, gt=0)
     decode_s: float = Field(default=30.0, gt=0)
     decode_memory_mb: int = Field(default=1024, ge=256)
+    audio_s: float = Field(default=14_400.0, gt=0)
+    sample_rate: int = Field(default=384_000, ge=8_000)
+    channels: int = Field(default=32, ge=1)
     queue: int = Field(default=64, ge=1)
-    """Requests of one kind that wait while others of it are computed."""
 
 
 class ServeConfig(Config):
