@@ -3,7 +3,7 @@
 Conventions
 -----------
 - Without a namespace, a client's IDs are track_ids, and it has every track.
-- With a namespace, a client's IDs are the aliases in it (`library.aliases`), and tracks without one do not exist for it.
+- With a namespace, a client's IDs are the aliases in it (`library.aliases`); tracks without one do not exist for it.
 """
 
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ class ClientIds:
             return self._library.aliases.track_id(self._namespace, client_id)
         if self._library.lookup.row_of(client_id) < 0:
             raise UnknownTrackError(
-                f"no track_id {client_id!r} in {self._library.tracks_ref}; if it is an ID of another system, import its "
+                f"no track_id {client_id!r} in {self._library.tracks_ref}; for the IDs of another system, import its "
                 "aliases and serve with their namespace"
             )
         return client_id

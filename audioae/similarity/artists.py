@@ -99,11 +99,15 @@ class Artists:
 
         Parameters and errors are those of `similar`.
         """
-        own, target = self.find(artist), self.means[self.find(other)]
-        rows = self._rows[self._starts[own] : self._starts[own] + self._counts[own]]
+        rows, target = self.tracks_of(artist), self.means[self.find(other)]
         rows = rows if among is None else rows[among[rows]]
         scores = self._library.index.embeddings(self._library.alignment.index_row[rows]) @ target
         return rows[np.argsort(-scores, kind="stable")[:k]].tolist()
+
+    def tracks_of(self, artist: str) -> np.ndarray:
+        """Catalog rows of the artist's tracks that have an embedding, shape (n,), int64. Raises as `find` does."""
+        own = self.find(artist)
+        return self._rows[self._starts[own] : self._starts[own] + self._counts[own]]
 
     def find(self, artist: str) -> int:
         """The row of an artist in `means`.
