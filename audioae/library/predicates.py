@@ -140,7 +140,7 @@ def _one_of(column: pa.ChunkedArray, name: str, values: tuple[str, ...] | tuple[
         raise SearchError(f"{name}: got {values!r:.100}, wanted values of the column's type, {column.type}")
     if wanted is str:
         return _array(pc.is_in(column, value_set=pa.array(values, pa.string())))
-    known = [value for value in values if -(2**63) <= value < 2**63]
+    known = [value for value in values if isinstance(value, int) and -(2**63) <= value < 2**63]
     return _array(pc.is_in(column.cast(pa.int64()), value_set=pa.array(known, pa.int64())))
 
 

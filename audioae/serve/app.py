@@ -10,8 +10,11 @@ from starlette.types import ASGIApp
 from audioae import __version__
 from audioae.serve import health, metrics
 from audioae.serve.access_log import AccessLog, Recorder
+from audioae.serve.audiomuse import endpoints as audiomuse
 from audioae.serve.auth import Authentication
+from audioae.serve.opensubsonic import endpoints as opensubsonic
 from audioae.serve.problems import add_handlers
+from audioae.serve.qdrant import routes as qdrant
 from audioae.serve.service import Service
 from audioae.serve.v1 import index, similar
 
@@ -20,6 +23,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     metrics.router,
     index.router,
     similar.router,
+    qdrant.router,
+    audiomuse.router,
+    opensubsonic.router,
 )
 
 _CORS = {"allow_methods": ("GET", "POST"), "allow_headers": ("*",), "expose_headers": ("X-Request-ID",)}

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audioae.errors import NoMatchError, SearchError
+from audioae.library.catalog_columns import CatalogColumns
 from audioae.library.filters import Filters, matching
 from audioae.library.predicates import (
     AllOf,
@@ -88,9 +89,9 @@ def test_a_condition_that_does_not_fit_its_column_is_an_error(predicate: Predica
 
 def test_filters_take_a_predicate_beside_the_others():
     both = Filters(label=["rock"], where=Within("year", lt=1995))
-    assert matching(TRACKS, both).tolist() == [True] + [False] * 7
+    assert matching(CatalogColumns.of(TRACKS), both).tolist() == [True] + [False] * 7
     with pytest.raises(NoMatchError, match="where 0"):
-        matching(TRACKS, Filters(where=OneOf("label", ("no such label",))))
+        matching(CatalogColumns.of(TRACKS), Filters(where=OneOf("label", ("no such label",))))
 
 
 BOUNDS = st.none() | st.sampled_from([-1, 0, 1990, 1990.5, 2005, 200.5, 1e9])
@@ -134,6 +135,8 @@ def in_pandas(predicate: Predicate) -> pd.Series:
             return pd.Series(np.all([np.ones(len(FRAME), bool), *map(in_pandas, parts)], axis=0))
         case AtLeast(n, parts):
             return pd.Series(np.sum([np.zeros(len(FRAME), int), *map(in_pandas, parts)], axis=0) >= n)
+        case _:
+            raise AssertionError(predicate)
 
 
 @given(st.recursive(LEAVES, grown, max_leaves=12))
@@ -146,6 +149,6 @@ def test_a_mask_of_rows_combines_with_conditions():
     mask = np.array([True, False] * 4)
     assert passing(Rows(mask)) == "aceg"
     assert passing(AllOf((Not(Rows(mask)), OneOf("label", ("Jazz",))))) == "f"
-    assert matching(TRACKS, Filters(label=["rock"], where=Rows(mask))).tolist() == [True, *[False] * 5, True, False]
+    assert matching(CatalogColumns.of(TRACKS), Filters(label=["rock"], where=Rows(mask))).tolist() == [True, *[False] * 5, True, False]
     with pytest.raises(SearchError, match=r"a mask of shape \(3,\), wanted \(8,\): it is another catalog's"):
         passing(Rows(mask[:3]))
