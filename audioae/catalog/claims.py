@@ -26,6 +26,8 @@ _NO_ARTIST = _NOTHING | {
     *("不明なアーティスト", "알 수 없는 음악가"),
 }
 _NUMBERED = re.compile(r"(audio ?)?(track|piste|pista|titel|faixa|traccia|дорожка|трек|トラック|音轨)[ _#.-]*\d{1,3}")
+_ISRC = re.compile(r"[A-Z]{2}[A-Z0-9]{3}[0-9]{7}")
+_UUID = re.compile(r"(?<![0-9a-f])[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![0-9a-f])")
 _BRACKETS = "<>[](){} "
 
 
@@ -81,6 +83,31 @@ def parse_year(value: Any) -> int | None:
     """
     year = re.search(r"[12]\d{3}", clean_text(value) or "")
     return int(year[0]) if year else None
+
+
+def parse_isrc(value: Any) -> str | None:
+    """Find an International Standard Recording Code in a text, whatever its case and hyphens.
+
+    Source: ISO 3901: two letters, three letters or digits, seven digits.
+
+    >>> parse_isrc("us-rc1-76-07839"), parse_isrc("ISRC QZES71982312; GBAYE0601498"), parse_isrc("0")
+    ('USRC17607839', 'QZES71982312', None)
+    """
+    for text in re.split(r"[;,/|\x00]", str(value or "")):
+        code = re.sub(r"[\s\-‐‑–]", "", text).upper().removeprefix("ISRC").removeprefix(":")
+        if _ISRC.fullmatch(code):
+            return code
+    return None
+
+
+def parse_musicbrainz_id(value: Any) -> str | None:
+    """Find a MusicBrainz ID in a text or an address; in lower case.
+
+    >>> parse_musicbrainz_id("https://musicbrainz.org/recording/5FEE3020-513b-48c2-b1f7-4681b01db0c6")
+    '5fee3020-513b-48c2-b1f7-4681b01db0c6'
+    """
+    found = _UUID.search(str(value or "").lower())
+    return found[0] if found else None
 
 
 def split_labels(values: Iterable[Any], separators: str = "") -> list[str]:

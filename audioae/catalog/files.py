@@ -2,8 +2,8 @@
 
 Conventions
 -----------
-- A file whose size and time of modification are as in an earlier scan is not read again. A new one is read twice: for
-  the hashes, and by a worker process for its tags.
+- A file whose size and time of modification are as in an earlier scan is not read again, or only its tags (`retag`). A
+  new one is read twice: for the hashes, and by a worker process for its tags.
 - A file that cannot be read now (no permission, a failing disk, a stale mount) is as it was in the earlier scan. A new
   one has no hash; nor has a file that is absent, or is no regular file, which is never opened.
 """
@@ -46,7 +46,8 @@ class File(NamedTuple):
 
     def with_tags(self, reading: Reading) -> "File":
         """Tags that another try may read leave no time of modification, so that the next scan reads the file again."""
-        return self._replace(tags=reading.tags, modified_ns=None if reading.may_pass else self.modified_ns)
+        tags = self.tags if reading.problem else reading.tags
+        return self._replace(tags=tags, modified_ns=None if reading.may_pass else self.modified_ns)
 
 
 def read_files(
@@ -55,6 +56,7 @@ def read_files(
     earlier: Mapping[str, File],
     *,
     reread: bool,
+    retag: bool = False,
     on_progress: Advance | None,
 ) -> list[File]:
     """What is known of each file.
@@ -68,6 +70,8 @@ def read_files(
         Files of an earlier scan by path.
     reread : bool
         Whether files that have not changed are read again.
+    retag : bool
+        Whether only their tags are read again.
     on_progress : Advance or None
         Called with the number of files done and of all files.
     """
@@ -77,7 +81,7 @@ def read_files(
         before = earlier.get(path)
         if before and before[:2] == file[:2] and not reread:
             files[i] = before
-        elif file.size_bytes is not None:
+        if file.size_bytes is not None and (files[i] is file or retag):
             unread.append(i)
     done = len(paths) - len(unread)
     for batch, read in _read_batches(config, paths, files, unread):
@@ -138,6 +142,9 @@ def _stat(path: str) -> File:
 
 
 def _read(path: str, file: File) -> File:
+    """The file with its hashes, unless it has them from an earlier scan."""
+    if file.content_hash:
+        return file
     content = hashlib.blake2b(digest_size=16)
     try:
         with open(path, "rb") as opened:

@@ -24,7 +24,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pyarrow.compute as pc  # its functions are generated at import
 
-from audioae.catalog.claims import one_spelling, parse_year, split_labels
+from audioae.catalog.claims import one_spelling, parse_isrc, parse_musicbrainz_id, parse_year, split_labels
 from audioae.catalog.files import File, files_of, read_files
 from audioae.catalog.folder import Found, list_folder
 from audioae.catalog.manifest import read_manifest
@@ -56,6 +56,8 @@ SCANNED = pa.schema(
         ("path_bytes", pa.binary()),
         ("artists", pa.list_(pa.field("element", pa.string(), nullable=False))),
         ("genres", pa.list_(pa.field("element", pa.string(), nullable=False))),
+        ("isrc", pa.string()),
+        ("musicbrainz_id", pa.string()),
     ]
 )
 
@@ -68,6 +70,7 @@ def scan(
     on_progress: Advance | None = None,
     *,
     reread: bool = False,
+    retag: bool = False,
 ) -> pa.Table:
     """List the tracks of a source, sorted by their path below the root.
 
@@ -80,6 +83,9 @@ def scan(
         Called with the number of files done and of all files.
     reread : bool
         Whether files that have not changed are read again: other settings may read something else.
+    retag : bool
+        Whether the tags of files that have not changed are read again, but not the rest: the catalog so far may be of
+        a version that did not have all columns.
 
     Returns
     -------
@@ -96,7 +102,7 @@ def scan(
     listing = found.listing
     order = sorted(range(len(listing["path"])), key=listing["relative"].__getitem__)
     listing = {name: [values[i] for i in order] for name, values in listing.items()}
-    files = read_files(config, listing["path"], earlier, reread=reread, on_progress=on_progress)
+    files = read_files(config, listing["path"], earlier, reread=reread, retag=retag, on_progress=on_progress)
     _report_missing(config, listing["path"], files)
     claims = listing if config.is_manifest else _tagged(config, listing["relative"], files)
     nothing = [None] * len(files)
@@ -123,6 +129,8 @@ def scan(
         "path_bytes": [bytes_of(path) for path in listing["path"]],
         "artists": artists,
         "genres": genres,
+        "isrc": [parse_isrc(code) for code in claims.get("isrc", nothing)],
+        "musicbrainz_id": [parse_musicbrainz_id(one) for one in claims.get("musicbrainz_id", nothing)],
     }
     for note in found.notes():
         _log.info("%s: %s", config.source, note)

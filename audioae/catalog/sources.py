@@ -9,7 +9,7 @@ Conventions
 import os
 from collections.abc import Mapping
 from string import Formatter
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -20,8 +20,8 @@ from audioae.config import Config
 from audioae.errors import ConfigError
 
 Listing = dict[str, list[Any]]
-Claim = Literal["track_id", "title", "artist", "album", "label", "split", "year", "added_at"]
-CLAIMS: tuple[Claim, ...] = ("track_id", "title", "artist", "album", "label", "split", "year", "added_at")
+Claim = Literal["track_id", "title", "artist", "album", "label", "split", "year", "added_at", "isrc", "musicbrainz_id"]
+CLAIMS: tuple[Claim, ...] = get_args(Claim)
 
 MANIFEST_SUFFIXES = (".csv", ".tsv", ".jsonl", ".csv.gz", ".tsv.gz", ".jsonl.gz", ".parquet")
 _MANIFEST = "a manifest: .csv, .tsv, .jsonl (each also .gz) or .parquet"

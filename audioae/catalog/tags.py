@@ -7,6 +7,8 @@ Conventions
 - A field is taken from the tags of the file's own format; where they do not have it, from an ID3 tag that another
   format carries, from an APEv2 tag (mp3, aac), or from the chunks of a wav or aiff file.
 - An album's artist stands in for a missing artist.
+- `musicbrainz_id` is that of the recording, which MusicBrainz Picard calls "MusicBrainz Recording Id" and most tags
+  "track id"; the IDs of releases and of tracks on releases are others.
 - `encoding` is the one of texts that do not declare theirs: ID3 calls them Latin-1, RIFF and AIFF say nothing. Programs
   wrote the code page of their user there. Text in UTF-8 or UTF-16 is left as it is.
 """
@@ -22,18 +24,34 @@ from mutagen.asf import ASFTags  # type: ignore[attr-defined] - exported, but no
 from mutagen.id3 import ID3, Encoding
 from mutagen.mp4 import MP4Tags
 
-from audioae.catalog.claims import clean_album, clean_artist, clean_title, parse_year, split_labels
+from audioae.catalog.claims import (
+    clean_album,
+    clean_artist,
+    clean_title,
+    parse_isrc,
+    parse_musicbrainz_id,
+    parse_year,
+    split_labels,
+)
 from audioae.catalog.tag_chunks import read_chunk_texts
 
-_FIELDS = ("title", "artist", "album_artist", "album", "genre", "date")
+_FIELDS = ("title", "artist", "album_artist", "album", "genre", "date", "isrc", "musicbrainz_id", "musicbrainz_id")
+_OWNER = "http://musicbrainz.org"
+_IDS = ("isrc", "musicbrainz_trackid", "musicbrainz_recordingid")
 # Names of the fields in each kind of tags other than Vorbis comments.
 _NAMES: dict[type, tuple[str, ...]] = {
-    ID3: ("TIT2", "TPE1", "TPE2", "TALB", "TCON", "TDRC"),
-    MP4Tags: ("\xa9nam", "\xa9ART", "aART", "\xa9alb", "\xa9gen", "\xa9day"),
-    APEv2: ("title", "artist", "album artist", "album", "genre", "year"),
-    ASFTags: ("Title", "Author", "WM/AlbumArtist", "WM/AlbumTitle", "WM/Genre", "WM/Year"),
+    ID3: ("TIT2", "TPE1", "TPE2", "TALB", "TCON", "TDRC", "TSRC", f"UFID:{_OWNER}", "TXXX:MusicBrainz Track Id"),
+    MP4Tags: (
+        *("\xa9nam", "\xa9ART", "aART", "\xa9alb", "\xa9gen", "\xa9day"),
+        *(f"----:com.apple.iTunes:{name}" for name in ("ISRC", "MusicBrainz Track Id", "MUSICBRAINZ_TRACKID")),
+    ),
+    APEv2: ("title", "artist", "album artist", "album", "genre", "year", *_IDS),
+    ASFTags: (
+        *("Title", "Author", "WM/AlbumArtist", "WM/AlbumTitle", "WM/Genre", "WM/Year", "WM/ISRC"),
+        *("MusicBrainz/Track Id", "MUSICBRAINZ_TRACKID"),
+    ),
 }
-_VORBIS_NAMES = ("title", "artist", "albumartist", "album", "genre", "date")
+_VORBIS_NAMES = ("title", "artist", "albumartist", "album", "genre", "date", *_IDS)
 _LONGEST = 1_000_000  # characters of a text; what is longer is cut
 _MOST = 100  # values of a field
 
@@ -49,6 +67,8 @@ class Tags(NamedTuple):
     genres: list[str] | None = None
     year: int | None = None
     duration_s: float | None = None
+    isrc: str | None = None
+    musicbrainz_id: str | None = None
 
 
 def read_tags(file: BinaryIO, encoding: str | None = None) -> Tags:
@@ -76,6 +96,8 @@ def read_tags(file: BinaryIO, encoding: str | None = None) -> Tags:
         genres=split_labels(texts.get("genre", ())) or None,
         year=next(filter(None, map(parse_year, texts.get("date", ()))), None),
         duration_s=float(length) if length and math.isfinite(length) and length > 0 else None,
+        isrc=next(filter(None, map(parse_isrc, texts.get("isrc", ()))), None),
+        musicbrainz_id=next(filter(None, map(parse_musicbrainz_id, texts.get("musicbrainz_id", ()))), None),
     )
 
 
@@ -122,23 +144,27 @@ def _may_have(file: BinaryIO, kind: type) -> bool:
 
 def _texts_of(tags: Any, encoding: str | None) -> Texts:
     names = next((names for kind, names in _NAMES.items() if isinstance(tags, kind)), _VORBIS_NAMES)
-    found = {}
+    found: Texts = {}
     for field, name in zip(_FIELDS, names, strict=True):
         with _tolerant():  # one value that cannot be read must not cost the others
             if values := _values(tags.get(name), encoding):
-                found[field] = values
+                found.setdefault(field, []).extend(values)
     return found
 
 
 def _values(value: Any, encoding: str | None) -> list[str]:
-    """The texts of a value; values of tags are lists, ID3 frames, or strings."""
-    texts = getattr(value, "genres", None) or getattr(value, "text", value)
-    if isinstance(texts, str) or not isinstance(texts, Sequence):
+    """The texts of a value; values of tags are lists, ID3 frames, strings, or bytes."""
+    texts = getattr(value, "genres", None) or getattr(value, "text", getattr(value, "data", value))
+    if isinstance(texts, str | bytes) or not isinstance(texts, Sequence):
         texts = [] if texts is None else [texts]
-    texts = [str(text)[:_LONGEST] for text in texts[:_MOST]]
+    texts = [_as_text(text)[:_LONGEST] for text in texts[:_MOST]]
     if encoding and getattr(value, "encoding", None) == Encoding.LATIN1:
         texts = [_again(text, encoding) for text in texts]
     return [text for text in texts if text.strip("\x00 ")]
+
+
+def _as_text(value: Any) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def _again(text: str, encoding: str) -> str:

@@ -63,6 +63,8 @@ class Track(Record):
     path_bytes: bytes | None = None
     artists: list[str] | None = None
     genres: list[str] | None = None
+    isrc: str | None = None
+    musicbrainz_id: str | None = None
 
     @property
     def path(self) -> str:

@@ -26,6 +26,7 @@ from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 from audioae.store.schemas import TRACKS
 
+TAGS_SINCE = 3  # the schema version since which all columns are read from tags
 CODE = 1  # raise it when the same source would give different rows
 
 
@@ -43,7 +44,9 @@ def update_tracks(store: Store, config: CatalogConfig, on_progress: Advance | No
     settings = config.model_dump(mode="json", exclude={"max_loss"})
     before = store.manifest(latest).config if latest else {}
     # Other settings may take labels from elsewhere, so known rows are then read again.
-    scanned = scan(config, known, on_progress, reread=not config.reads_as(before))
+    reread = not config.reads_as(before)
+    retag = bool(latest) and not config.is_manifest and store.manifest(latest).schema_version < TAGS_SINCE
+    scanned = scan(config, known, on_progress, reread=reread, retag=retag)
     check_losses(config, known, scanned, before.get("source", ""))
     tracks = _mark_duplicates(_identified(scanned, known, config))
     fingerprints = []

@@ -67,6 +67,20 @@ TRACKS = pa.schema(
         pa.field("path_bytes", pa.binary()),  # of a path that is not UTF-8, for which `uri` is only the displayed form
         pa.field("artists", _TEXTS),  # all artists, the first of which is `artist`
         pa.field("genres", _TEXTS),  # all genres, the first of which is `label`
+        # version 3
+        pa.field("isrc", pa.string()),  # International Standard Recording Code: 12 characters, no hyphens
+        pa.field("musicbrainz_id", pa.string()),  # of the recording: a UUID in lower case
+    ]
+)
+
+# The tracks of other systems: `pipeline/aliases.py` matches them. Each part belongs to one namespace and is sorted by
+# `external_id`; the manifest's config says which parts are of which namespace.
+ALIASES = pa.schema(
+    [
+        _required("namespace", pa.string()),
+        _required("external_id", pa.string()),  # unique within its namespace
+        _required("track_id", pa.string()),
+        _required("matched_by", pa.string()),  # track_id, isrc, musicbrainz, path or metadata
     ]
 )
 
@@ -231,7 +245,7 @@ RESIDUES = pa.schema(
 STEPS = pa.schema([_required("name", pa.string()), pa.field("json", pa.string()), pa.field("array", pa.binary())])
 
 DATASETS: dict[str, Dataset] = {
-    "tracks": Dataset(2, TRACKS, added=tuple(TRACKS.names[TRACKS.names.index("duplicate_of") + 1 :])),
+    "tracks": Dataset(3, TRACKS, added=tuple(TRACKS.names[TRACKS.names.index("duplicate_of") + 1 :])),
     "mels": Dataset(1, MELS),
     "health": Dataset(3, HEALTH, added=tuple(HEALTH.names[HEALTH.names.index("hum_db") + 1 :])),
     "rejects": Dataset(2, REJECTS, added=("attempts", "retry_at")),
@@ -242,6 +256,7 @@ DATASETS: dict[str, Dataset] = {
     "similar": Dataset(1, SIMILAR),
     "playlists": Dataset(1, PLAYLISTS),
     "tempos": Dataset(1, TEMPOS),
+    "aliases": Dataset(1, ALIASES),
     "residues": Dataset(1, RESIDUES),
     "steps": Dataset(1, STEPS),
 }

@@ -341,3 +341,12 @@ class TestErrors:
     def test_a_missing_manifest_is_an_error(self, tmp_path):
         with pytest.raises(ConfigError, match=r"catalog.source: file not found: .*/m.csv. Expected a manifest: .csv"):
             scan_rows(tmp_path / "m.csv")
+
+
+def test_ids_of_recordings_in_a_manifest(audio: Path):
+    mbid = "5fee3020-513b-48c2-b1f7-4681b01db0c6"
+    rows = ["path,isrc,mbid", f"audio/a.wav,us-rc1-76-07839,{mbid.upper()}", "audio/b.wav,n/a,"]
+    manifest = write_csv(audio / "m.csv", *rows)
+    a, b = scan_rows(manifest, columns={"musicbrainz_id": "mbid"})
+    assert (a["isrc"], a["musicbrainz_id"]) == ("USRC17607839", mbid)
+    assert (b["isrc"], b["musicbrainz_id"]) == (None, None)

@@ -5,11 +5,17 @@ import unicodedata
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 from mutagen.flac import FLAC
 
+from audioae.catalog import files
 from audioae.catalog.audio_bytes import hash_audio
+from audioae.catalog.limited_tags import Reading
 from audioae.catalog.scan import SCANNED, CatalogConfig, scan
+from audioae.catalog.tags import Tags
 from tests.catalog.made import scan_rows, write
+
+MUSICBRAINZ_ID = "5fee3020-513b-48c2-b1f7-4681b01db0c6"
 
 
 def test_a_row_has_tags_size_and_time(tmp_path: Path):
@@ -125,6 +131,38 @@ def test_files_are_read_again_on_request_only(tmp_path: Path):
     config = CatalogConfig(source=str(tmp_path))
     assert scan(config, known)["content_hash"].equals(known["content_hash"])
     assert not scan(config, known, reread=True)["content_hash"].equals(known["content_hash"])
+
+
+def test_only_tags_are_read_again_on_request(tmp_path: Path, monkeypatch):
+    with_code, without = write(tmp_path / "a.flac"), write(tmp_path / "b.wav")
+    file = FLAC(with_code)
+    file.update({"title": "Title", "isrc": "USRC17607839", "musicbrainz_trackid": MUSICBRAINZ_ID})
+    file.save()
+    config = CatalogConfig(source=str(tmp_path))
+    scanned = scan(config)
+    assert scanned["isrc"].to_pylist() == ["USRC17607839", None]
+    assert scanned["musicbrainz_id"].to_pylist() == [MUSICBRAINZ_ID, None]
+    nothing = pa.nulls(2, pa.string())
+    old = scanned
+    for name in ("isrc", "musicbrainz_id"):
+        old = old.set_column(old.schema.get_field_index(name), name, nothing)
+    monkeypatch.setattr(files, "hash_audio", lambda path: pytest.fail(f"{path} is hashed again"))
+    assert scan(config, old).equals(old)
+    assert scan(config, old, retag=True).equals(scanned)
+    without.write_bytes(b"now something else")
+    with pytest.raises(pytest.fail.Exception, match=r"b\.wav is hashed again"):
+        scan(config, old, retag=True)
+
+
+def test_tags_that_cannot_be_read_again_now_stay(tmp_path: Path, monkeypatch):
+    file = FLAC(write(tmp_path / "a.flac"))
+    file["title"] = "Title"
+    file.save()
+    config = CatalogConfig(source=str(tmp_path))
+    known = scan(config)
+    monkeypatch.setattr(files, "read_all_tags", lambda batches, *_: ([Reading(Tags(), "busy", True)] for _ in batches))
+    (row,) = scan(config, known, retag=True).to_pylist()
+    assert (row["title"], row["modified_ns"]) == ("Title", None)
 
 
 def test_an_edited_tag_changes_the_hash_of_the_file_but_not_of_its_audio(tmp_path: Path):

@@ -11,6 +11,7 @@ import pytest
 from mutagen import id3
 from mutagen.apev2 import APEv2
 from mutagen.flac import FLAC
+from mutagen.mp4 import MP4FreeForm
 
 from audioae.catalog.sources import CatalogConfig
 from audioae.catalog.tags import Tags, read_tags
@@ -62,7 +63,7 @@ def with_id3(path: Path, *, encoding: Any = id3.Encoding.UTF8, v1: Any = 0, **te
 @pytest.mark.parametrize("behind", [True, False])
 def test_info_of_a_wav(tmp_path: Path, behind: bool):
     texts = {INFO[field]: text.encode() + b"\0" for field, text in FIVE.items()}
-    assert read(with_info(tmp_path / "a.wav", texts, behind=behind)) == (*READ, 1.0)
+    assert read(with_info(tmp_path / "a.wav", texts, behind=behind)) == (*READ, 1.0, None, None)
 
 
 def test_info_of_a_wav_with_64_bit_sizes(tmp_path: Path):
@@ -201,3 +202,55 @@ def test_mutated_files_never_raise(tmp_path: Path, make: Callable[[Path], Path])
         path.write_bytes(mutant[: chance.choice((len(mutant), chance.randrange(len(mutant))))])
         tags = read(path)
         assert tags.title is None or len(tags.title) < 1000
+
+
+IDS = ("USRC17607839", "5fee3020-513b-48c2-b1f7-4681b01db0c6")
+OTHER = "ffffffff-513b-48c2-b1f7-4681b01db0c6"  # of the track on a release, not of the recording
+
+
+@pytest.mark.parametrize(
+    ("suffix", "tags"),
+    [
+        (".flac", {"ISRC": "us-rc1-76-07839", "MUSICBRAINZ_TRACKID": IDS[1], "MUSICBRAINZ_RELEASETRACKID": OTHER}),
+        (".ogg", {"isrc": ["nonsense", IDS[0]], "musicbrainz_trackid": IDS[1].upper()}),
+        (".opus", {"ISRC": f"{IDS[0]};GBAYE0601498", "MUSICBRAINZ_TRACKID": IDS[1]}),
+        (
+            ".m4a",
+            {
+                "----:com.apple.iTunes:ISRC": [MP4FreeForm(IDS[0].encode())],
+                "----:com.apple.iTunes:MusicBrainz Track Id": [MP4FreeForm(IDS[1].encode())],
+                "----:com.apple.iTunes:MusicBrainz Release Track Id": [MP4FreeForm(OTHER.encode())],
+            },
+        ),
+        (".ape", {"ISRC": [IDS[0], "GBAYE0601498"], "MUSICBRAINZ_TRACKID": IDS[1]}),
+    ],
+)
+def test_ids_of_the_recording(tmp_path: Path, suffix: str, tags: dict):
+    path = write(tmp_path / f"a{suffix.replace('.ape', '.mp3')}")
+    file: Any = APEv2() if suffix == ".ape" else mutagen.File(path)  # type: ignore[attr-defined]
+    file.update(tags)
+    file.save(path)
+    assert read(path)[-2:] == IDS
+
+
+@pytest.mark.parametrize("suffix", [".mp3", ".wav", ".aiff", ".flac"])
+@pytest.mark.parametrize(
+    "frame",
+    [
+        id3.UFID(owner="http://musicbrainz.org", data=IDS[1].encode()),
+        id3.TXXX(encoding=3, desc="MusicBrainz Track Id", text=IDS[1]),
+    ],
+)
+def test_ids_of_the_recording_in_id3(tmp_path: Path, suffix: str, frame: Any):
+    path = write(tmp_path / f"a{suffix}")
+    file: Any = id3.ID3() if suffix == ".flac" else mutagen.File(path)  # type: ignore[attr-defined]
+    if suffix != ".flac":
+        file.add_tags()
+    tags = getattr(file, "tags", file)
+    other = id3.TXXX(encoding=3, desc="MusicBrainz Release Track Id", text=OTHER)
+    for one in (id3.TSRC(encoding=3, text=IDS[0]), id3.UFID(owner="http://other.org", data=b"7"), other, frame):
+        tags.add(one)
+    file.save(path)
+    assert read(path)[-2:] == IDS
+    (row,) = scan_rows(tmp_path)
+    assert (row["isrc"], row["musicbrainz_id"]) == IDS

@@ -22,6 +22,7 @@ from tests.golden.make_model import EMBEDDINGS, MODEL, golden_clips
 
 V1 = Path(__file__).parent / "v1"
 V2 = Path(__file__).parent / "v2"
+V3 = Path(__file__).parent / "v3"
 
 
 def test_v1_loads():
@@ -89,7 +90,7 @@ def test_v1_of_the_tables_loads():
     assert [row["tempo"] for row in rows["tempos"]] == [120.5, None]
     assert rows["residues"][0]["residue"][1:] == [i / 4 for i in range(1, 83)]
     assert np.isnan(rows["residues"][0]["residue"][0])
-    folders = {path.name for version in (V1, V2) for path in version.iterdir()}
+    folders = {path.name for version in (V1, V2, V3) for path in version.iterdir()}
     assert [name for name in DATASETS if not folders & {*names_of(name)}] == [], "every dataset has a sample"
 
 
@@ -102,6 +103,7 @@ def test_v2_loads():
     array, text = store.read_part("steps", "golden").to_pylist()
     assert np.load(io.BytesIO(array["array"])).tolist() == [0.5, 0.0]
     assert (array["name"], array["json"], text) == ("score", None, {"name": "kind", "json": '"random"', "array": None})
+    assert [full[name] for name in ("isrc", "musicbrainz_id")] == [None] * 2
     added = ("audio_hash", "path_bytes", "artists", "genres")
     assert [plain[name] for name in added] == [None] * 4
     assert [full[name] for name in added] == ["fe" * 16, b"/music/caf\xe9.mp3", ["A", "B"], ["Rock", "Pop"]]
@@ -112,6 +114,21 @@ def test_v2_loads():
         "2026-01-02T03:04:05+00:00",
     )
     assert final == {"reason": "silent", "attempts": None, "retry_at": None}
+
+
+def test_v3_loads():
+    store = Store(str(V3))
+    refs = {dataset: store.require(dataset) for dataset in ("tracks", "aliases")}
+    for ref in refs.values():
+        store.verify(ref)
+    assert [store.manifest(ref).schema_version for ref in refs.values()] == [3, 1]
+    plain, known = store.read(refs["tracks"], ["isrc", "musicbrainz_id"]).to_pylist()
+    assert plain == {"isrc": None, "musicbrainz_id": None}
+    assert known == {"isrc": "QZES71982312", "musicbrainz_id": "5fee3020-513b-48c2-b1f7-4681b01db0c6"}
+    (alias,) = store.read(refs["aliases"]).to_pylist()
+    assert (alias["namespace"], alias["external_id"]) == ("navidrome", "2wk6GnfjBXkjNbd7")
+    assert (alias["track_id"], alias["matched_by"]) == ("00000000000000ab", "isrc")
+    assert list(store.manifest(refs["aliases"]).config["namespaces"]) == ["navidrome"]
 
 
 def test_v3_of_health_loads():

@@ -3,11 +3,15 @@
 import shutil
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from mutagen.flac import FLAC
 
+from audioae.catalog import scan as scan_module
 from audioae.catalog.scan import CatalogConfig
 from audioae.pipeline.tracks import update_tracks
 from audioae.store.dataset import Store
+from audioae.store.schemas import TRACKS
 
 
 @pytest.fixture
@@ -74,3 +78,23 @@ def test_a_changed_file_changes_only_its_shard(music, tmp_path):
     assert after.keys() == before.keys()
     names = [{p.name for p in store.manifest(ref).parts} for ref in (first, second)]
     assert len(names[0] - names[1]) == len(names[1] - names[0]) == 1
+
+
+def test_tags_of_a_catalog_of_an_older_version_are_read_once_more(music, tmp_path, monkeypatch):
+    store = Store(str(tmp_path / "store"))
+    file = FLAC(a_file(music))
+    file["isrc"] = "USRC17607839"
+    file.save()
+    ref, _ = scan(store, music)
+    wanted = store.read(ref)
+    manifest = store.manifest(ref)
+    old = wanted.set_column(wanted.schema.get_field_index("isrc"), "isrc", pa.nulls(wanted.num_rows, pa.string()))
+    store.write_part("tracks", "000000-old", old.cast(TRACKS))
+    part = store._describe("tracks", "000000-old.parquet")
+    store.publish(manifest.model_copy(update={"parts": [part], "schema_version": 2}))
+    reads = []
+    read_files = scan_module.read_files
+    monkeypatch.setattr(scan_module, "read_files", lambda *a, **k: reads.append(k["retag"]) or read_files(*a, **k))
+    for _ in range(2):
+        assert store.read(scan(store, music)[0])["isrc"].equals(wanted["isrc"])
+    assert reads == [True, False]
