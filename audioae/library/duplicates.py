@@ -76,8 +76,13 @@ def substitutes(tracks: pa.Table, passed: np.ndarray) -> dict[str, dict[str, Any
     shown : dict of str to dict
         For each embedded track that does not pass: the columns `SHOWN` of its first byte-identical track that does.
     """
-    passing = set(tracks["track_id"].to_numpy()[passed])
-    copies = tracks.filter(pa.array(passed)).filter(tracks["duplicate_of"].filter(pa.array(passed)).is_valid())
-    rows = reversed(copies.select([*SHOWN, "duplicate_of"]).to_pylist())
-    shown = {row.pop("duplicate_of"): {**row, "title": row["title"] or Path(row["uri"]).stem} for row in rows}
-    return {embedded: row for embedded, row in shown.items() if embedded not in passing}
+    if passed.all():
+        return {}
+    copies = tracks.select([*SHOWN, "duplicate_of"]).filter(
+        pc.and_(pa.array(passed), tracks["duplicate_of"].is_valid())
+    )
+    embedded = pc.is_in(tracks["track_id"], value_set=copies["duplicate_of"])
+    passing = tracks["track_id"].filter(pc.and_(pa.array(passed), embedded))
+    copies = copies.filter(pc.invert(pc.is_in(copies["duplicate_of"], value_set=passing)))
+    rows = reversed(copies.to_pylist())
+    return {row.pop("duplicate_of"): {**row, "title": row["title"] or Path(row["uri"]).stem} for row in rows}

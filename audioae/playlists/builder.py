@@ -8,7 +8,7 @@ Conventions
 - `playlists.track_values` says where energy and tempo come from.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,14 +19,15 @@ import pyarrow as pa
 
 from audioae.catalog.paths import address_of
 from audioae.errors import SearchError
-from audioae.library.duplicates import SHOWN, known_copies, substitutes
+from audioae.library.duplicates import SHOWN, substitutes
 from audioae.library.filters import Filters, matching
 from audioae.library.generation import Generation
 from audioae.library.track_ids import TrackIds
-from audioae.library.track_vectors import TrackVectors, vectors_from_store
+from audioae.library.track_vectors import TrackVectors
 from audioae.pipeline.config import Workers
 from audioae.playlists.options import PlaylistOptions
 from audioae.playlists.pool import PlaylistTracks
+from audioae.playlists.source import PlaylistSource, all_tracks
 from audioae.playlists.track_values import TrackValues
 from audioae.playlists.walk import Playlist, make_playlist
 from audioae.progress import Progress
@@ -51,10 +52,14 @@ class Playlists:
     Parameters
     ----------
     library : Generation
+    source : PlaylistSource, optional
+        The tracks to choose from; default: all with an embedding.
     facts : str or None
         A CSV or Parquet file with tempos or energies.
     workers : Workers
         Decoding processes, for playlists that need audio.
+    decode : bool
+        False: no audio is opened; a playlist that needs it is an error.
     progress : Progress
         Called while audio is analyzed.
     """
@@ -63,13 +68,16 @@ class Playlists:
         self,
         library: Generation,
         *,
+        source: PlaylistSource | None = None,
         facts: str | None = None,
         workers: Workers | None = None,
+        decode: bool = True,
         progress: Progress = lambda what, done, total: None,
     ):
         self.library = library
+        self._given = source
         self._facts = facts
-        self._workers = workers or Workers()
+        self._workers = (workers or Workers()) if decode else None
         self._progress = progress
 
     def make(
@@ -88,16 +96,16 @@ class Playlists:
         Raises
         ------
         SearchError
-            If a waypoint is unknown or has no embedding, if too few tracks are left, or if `options.strict` is set and
-            rules contradict each other.
+            If a waypoint is unknown or has no embedding, if too few tracks are left, if `options.strict` is set and
+            rules contradict each other, or if audio is needed that may not be opened.
         AudioError
             If the audio of a waypoint is needed and cannot be read.
         """
         rows = [self._row(waypoint) for waypoint in waypoints]
-        tracks, notes = self._values.complete(self.tracks(filters), rows, options)
+        passed, shown = self._passing(filters)
+        tracks, notes = self._values.complete(self._tracks(passed, shown), rows, options)
         playlist = make_playlist(tracks, rows, options)
         document = self._document(playlist, tracks, options, notes)
-        shown = substitutes(self.library.tracks, matching(self.library.tracks, filters or Filters()))
         for entry in document["entries"]:
             if not entry["waypoint"]:
                 entry |= shown.get(entry["track_id"], {})
@@ -105,19 +113,30 @@ class Playlists:
 
     def tracks(self, filters: Filters | None = None) -> PlaylistTracks:
         """List the embedded tracks; those that pass the filters may be picked."""
-        passed = matching(self.library.tracks, filters or Filters())
+        return self._tracks(*self._passing(filters))
+
+    def _passing(self, filters: Filters | None) -> tuple[np.ndarray, dict[str, dict[str, Any]]]:
+        """Which tracks of the catalog pass, and which byte-identical ones are shown instead of embedded tracks."""
+        passed = matching(self.library.columns, filters or Filters())
+        return passed, substitutes(self.library.tracks, passed)
+
+    def _tracks(self, passed: np.ndarray, shown: Mapping[str, object]) -> PlaylistTracks:
         metadata = self.vectors.metadata
         allowed = passed[self._catalog_rows]
-        if copies := [*substitutes(self.library.tracks, passed)]:
-            allowed = allowed | np.isin(metadata.ids, copies)
+        if shown:
+            allowed = allowed | np.isin(metadata.ids, [*shown])
         durations_s = self._catalog["duration_s"].to_numpy()
-        known, groups = self._values.known, self._recordings
+        known, groups = self._values.known, self._source.groups
         return PlaylistTracks(self.vectors.vectors, metadata.artists, durations_s, allowed, known, groups=groups)
 
     @cached_property
     def vectors(self) -> TrackVectors:
         """The embeddings with their metadata; a row of a playlist is a row of these."""
-        return vectors_from_store(self.library.store, self.library.embeddings_ref)
+        return self._source.vectors
+
+    @cached_property
+    def _source(self) -> PlaylistSource:
+        return self._given or all_tracks(self.library)
 
     @cached_property
     def _ids(self) -> TrackIds:
@@ -135,19 +154,8 @@ class Playlists:
     @cached_property
     def _values(self) -> TrackValues:
         contents = self._catalog["content_hash"]
-        return TrackValues(self.library, self.vectors, contents, self._facts, self._workers, self._progress)
-
-    @cached_property
-    def _recordings(self) -> np.ndarray:
-        """A number per recording, shape (n,), which copies share."""
-        keepers = known_copies(self.library.store, self.library.embeddings_ref).keepers
-        numbers = np.arange(len(self._ids))
-        copies = self._ids.rows_of([*keepers])
-        _, keeper = np.unique([*keepers.values()], return_inverse=True)
-        rows = self._ids.rows_of([*keepers.values()])
-        rows = np.where(rows >= 0, rows, len(numbers) + keeper)  # copies of a track without an embedding
-        numbers[copies[copies >= 0]] = rows[copies >= 0]
-        return numbers
+        values = self._source.values
+        return TrackValues(self.library, self.vectors, contents, values, self._facts, self._workers, self._progress)
 
     def _row(self, waypoint: str) -> int:
         """Find the row of a waypoint."""

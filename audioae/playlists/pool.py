@@ -72,7 +72,7 @@ def corridor(tracks: PlaylistTracks, waypoints: Sequence[int], options: Playlist
         ends = tracks.embeddings[list(waypoints)]
         points = interpolate(ends, place_waypoints(ends, max(12, len(ends))), options.path)
         near = tracks.embeddings @ points.T
-        near[_off_curve(tracks, waypoints, options)] -= 4.0  # ranks after all others
+        near[off_curve(tracks.values, waypoints, options)] -= 4.0  # ranks after all others
         near[~allowed] = -np.inf
         nearest = np.argpartition(-near, size - 1, axis=0)[:size]
         order = np.take_along_axis(near, nearest, axis=0).argsort(axis=0)[::-1]
@@ -82,15 +82,17 @@ def corridor(tracks: PlaylistTracks, waypoints: Sequence[int], options: Playlist
     return np.concatenate([np.asarray(waypoints, int), rows])
 
 
-def _off_curve(tracks: PlaylistTracks, waypoints: Sequence[int], options: PlaylistOptions) -> np.ndarray:
-    """Mask (n,) of the tracks whose values violate a curve in every playlist between these waypoints."""
-    off = np.zeros(len(tracks.embeddings), bool)
+def off_curve(
+    values_of: Mapping[str, np.ndarray], waypoints: Sequence[int], options: PlaylistOptions
+) -> np.ndarray | bool:
+    """Mask (n,) of the tracks whose values violate a curve in every playlist between these waypoints; False: none."""
+    off: np.ndarray | bool = False
     for name, curve in options.curves.items():
-        values = np.asarray(tracks.values[name], np.float64)
+        values = np.asarray(values_of[name], np.float64)
         ends = values[list(waypoints)]
-        off |= ~np.isfinite(values)
+        off = off | ~np.isfinite(values)
         if curve.monotone and np.isfinite(ends).all():
-            off |= (values < ends.min()) | (values > ends.max())
+            off = off | (values < ends.min()) | (values > ends.max())
     return off
 
 

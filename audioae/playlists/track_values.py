@@ -6,6 +6,8 @@ Conventions
   or path, and tempo, tempo_bpm, bpm or energy) overrides both, in its own units.
 - Tempos without a file, and transitions, need the audio. It is analyzed for the `MAX_ANALYZED` tracks nearest to the
   path, and the playlist is made from those. Tempos are saved in the store (`playlists.tempos`) and reused.
+- Without decoding (`workers` is None) only what is stored counts: a tempo curve needs the saved tempos of the
+  waypoints, and is followed through tracks whose tempo is saved; transitions are an error.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,10 +17,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from audioae.catalog.paths import displayed
-from audioae.errors import AudioError
+from audioae.errors import AudioError, SearchError
 from audioae.library.generation import Generation
 from audioae.library.track_vectors import TrackVectors
 from audioae.library.truth import read_truth
@@ -45,10 +46,12 @@ class TrackValues:
         The embedded tracks; rows refer to them.
     contents : pa.ChunkedArray, length n
         Content hash of each track.
+    stored : mapping of curve name to np.ndarray, shape (n,)
+        What is known without analyzing audio; NaN where unknown.
     facts : str or None
         A CSV or Parquet file with tempos or energies.
-    workers : Workers
-        Decoding processes.
+    workers : Workers or None
+        Decoding processes; None: no audio is opened.
     progress : Progress
     """
 
@@ -57,20 +60,18 @@ class TrackValues:
         library: Generation,
         vectors: TrackVectors,
         contents: pa.ChunkedArray,
+        stored: Mapping[str, np.ndarray],
         facts: str | None,
-        workers: Workers,
+        workers: Workers | None,
         progress: Progress,
     ):
-        self._library, self._vectors, self._contents = library, vectors, contents
+        self._library, self._vectors, self._contents, self._stored = library, vectors, contents, stored
         self._facts, self._workers, self._progress = facts, workers, progress
 
     @cached_property
     def known(self) -> Mapping[str, np.ndarray]:
-        """Energy, and tempo if the file has it, known without analyzing audio: arrays (n,), NaN where unknown."""
-        store, ref = self._library.store, self._library.embeddings_ref
-        health = store.read(store.manifest(ref).parent("health"), ["track_id", "rms_dbfs"])
-        rows = pc.index_in(pa.array(self._vectors.metadata.ids, pa.string()), value_set=health["track_id"])
-        known = {"energy": pc.cast(pc.take(health["rms_dbfs"], rows), pa.float64()).to_numpy().copy()}
+        """Energy and perhaps tempo, known without analyzing audio: arrays (n,), NaN where unknown."""
+        known = dict(self._stored)
         if self._facts:
             targets, _ = read_truth(self._facts, self._vectors)
             for name in reversed(COLUMNS):
@@ -91,9 +92,14 @@ class TrackValues:
 
         Raises
         ------
+        SearchError
+            If audio is needed that may not be opened.
         AudioError
             If the audio of a waypoint is needed and cannot be read.
         """
+        if self._workers is None:
+            self._check_stored(tracks, waypoints, options)
+            return tracks, ()
         needs_tempo = "tempo" in options.curves and "tempo" not in tracks.values
         if not needs_tempo and not options.seamless:
             return tracks, ()
@@ -120,6 +126,23 @@ class TrackValues:
         notes += [problem] if problem else []
         return replace(tracks, allowed=allowed, values=values, edges=self._edges(analyzed)), tuple(notes)
 
+    def _check_stored(self, tracks: PlaylistTracks, waypoints: Sequence[int], options: PlaylistOptions) -> None:
+        """Raise `SearchError` if the options need more than the stored values."""
+        if options.seamless:
+            raise SearchError(
+                "seamless: needs the first and last clips of the tracks near the path, which are not stored; leave it "
+                "out, or run `audioae playlist --seamless` where the audio is"
+            )
+        if "tempo" not in options.curves:
+            return
+        tempo = tracks.values.get("tempo", np.full(len(tracks.embeddings), np.nan))
+        if lost := [str(self._vectors.metadata.ids[row]) for row in waypoints if np.isnan(tempo[row])]:
+            raise SearchError(
+                f"tempo: {np.isfinite(tempo).sum()} of the {len(tempo)} tracks near the path have a stored tempo, and "
+                f"the waypoints {', '.join(lost)} have none; leave tempo out, or run `audioae playlist --tempo ...` "
+                "where the audio is, which stores them"
+            )
+
     def _analyze(self, rows: np.ndarray) -> tuple[dict[int, "TrackEdges"], list[str]]:
         """Analyze the audio of the rows; returns what was analyzed by row, and the errors."""
         from audioae.audio.workers import imap_killable
@@ -128,6 +151,7 @@ class TrackValues:
         config, paths = self._library.mels_config, self._vectors.paths
         items = ((int(row), (paths[row], config.clips, config.decode)) for row in rows)
         analyzed, failures = {}, []
+        assert self._workers is not None
         results = imap_killable(analyze_edges, items, workers=self._workers.n, timeout_s=self._workers.timeout_s)
         for row, (_, result) in zip(rows.tolist(), results, strict=True):
             if isinstance(result, AudioError):

@@ -102,11 +102,16 @@ def make_playlist(tracks: PlaylistTracks, waypoints: Sequence[int], options: Pla
     )
 
 
-def _check(tracks: PlaylistTracks, waypoints: Sequence[int], options: PlaylistOptions) -> None:
+def check_waypoints(waypoints: Sequence[int]) -> None:
+    """Raise `SearchError` unless there are two or more different rows."""
     if len(waypoints) < 2:
         raise SearchError(f"waypoints: got {len(waypoints)}, wanted at least 2: the first and the last track")
     if len(set(waypoints)) < len(waypoints):
         raise SearchError("waypoints: a track occurs twice; to find tracks around a single one, use `audioae similar`")
+
+
+def _check(tracks: PlaylistTracks, waypoints: Sequence[int], options: PlaylistOptions) -> None:
+    check_waypoints(waypoints)
     if options.n is not None and options.n < len(waypoints):
         raise SearchError(f"n={options.n}: wanted at least {len(waypoints)}, the number of waypoints")
     if missing := sorted(set(options.curves) - set(tracks.values)):
