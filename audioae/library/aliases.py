@@ -83,6 +83,10 @@ class Aliases:
             return [None] * len(track_ids)
         return self._namespace(namespace).external_ids(self._lookup.rows_of(list(track_ids)))
 
+    def rows(self, namespace: str) -> np.ndarray:
+        """Catalog rows with an alias in a namespace, ascending, shape (n,), int32; none without such a namespace."""
+        return self._namespace(namespace).rows() if namespace in self._stored else np.empty(0, np.int32)
+
     def warm(self) -> None:
         """Read all namespaces: the next question is as fast as any later one."""
         for namespace in self._stored:
@@ -111,10 +115,13 @@ class _Namespace:
         self._sorted_rows = rows[self._order]
 
     def row_of(self, external_id: str) -> int | None:
-        place = bisect_left(self._ids, external_id, 0, self._n)  # pyright: ignore[reportArgumentType]
+        place = bisect_left(self._ids, external_id, 0, self._n)  # pyright: ignore[reportCallIssue]
         return int(self._rows[place]) if place < self._n and self._ids[place] == external_id else None
+
+    def rows(self) -> np.ndarray:
+        return np.unique(self._sorted_rows[self._sorted_rows >= 0])
 
     def external_ids(self, rows: np.ndarray) -> list[str | None]:
         places = np.minimum(np.searchsorted(self._sorted_rows, rows), max(self._n - 1, 0))
         has_one = (rows >= 0) & (self._sorted_rows[places] == rows) if self._n else np.zeros(len(rows), bool)
-        return [self._ids[self._order[place]] if has else None for place, has in zip(places, has_one, strict=True)]
+        return [self._ids[int(self._order[place])] if has else None for place, has in zip(places, has_one, strict=True)]

@@ -7,7 +7,7 @@ import pytest
 
 from audioae.errors import UnknownTrackError
 from audioae.library.aliases import Aliases
-from audioae.library.lookup import Lookup
+from audioae.library.generation import Generation
 from audioae.pipeline.alias_namespaces import Namespace, update_namespaces
 from audioae.store.dataset import Store
 from audioae.store.schemas import DATASETS
@@ -28,8 +28,7 @@ def import_rows(store: Store, namespace: str, rows: list[tuple[str, str]]) -> No
 
 
 def opened(store: Store) -> Aliases:
-    ref = store.require("tracks")
-    return Aliases(store, store.latest("aliases"), Lookup(store.read(ref).combine_chunks(), str(ref)))
+    return Aliases(store, store.latest("aliases"), Generation(store).lookup)
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +42,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 def test_ids_lead_to_tracks(store: Store):
     aliases = opened(store)
     assert aliases.namespaces == ("jellyfin", "navidrome")
-    found = {
-        external_id: aliases.track_id("navidrome", external_id) for external_id, _ in ROWS if external_id != "gone"
-    }
+    known = [external_id for external_id, _ in ROWS if external_id != "gone"]
+    found = {external_id: aliases.track_id("navidrome", external_id) for external_id in known}
     assert found == {"a": "t01", "b": "t01", "é": "t02", "x" * 4000: "t00"}
     assert aliases.track_id("jellyfin", "a") == "t03", "an alias of a copy names the copy"
 
@@ -56,6 +54,13 @@ def test_tracks_lead_to_ids_the_first_in_order(store: Store):
     assert aliases.external_ids("navidrome", asked) == ["é", "a", None, "x" * 4000, None, "a"]
     assert aliases.external_ids("navidrome", []) == []
     assert aliases.external_ids("nothing", asked) == [None] * 6
+
+
+def test_the_tracks_of_a_namespace(store: Store):
+    aliases = opened(store)
+    assert aliases.rows("navidrome").tolist() == [0, 1, 2]  # not the one that is gone
+    assert aliases.rows("jellyfin").tolist() == [3, 4, 5]
+    assert aliases.rows("nothing").tolist() == []
 
 
 @pytest.mark.parametrize(
@@ -74,7 +79,7 @@ def test_what_is_unknown_is_said(store: Store, namespace: str, external_id: str,
 
 
 def test_a_store_without_aliases_has_none(tmp_path: Path):
-    aliases = opened(made_store(tmp_path, 2, indexed=False))
+    aliases = opened(made_store(tmp_path, 2))
     assert (aliases.namespaces, aliases.external_ids("a", ["t00"])) == ((), [None])
     with pytest.raises(UnknownTrackError, match="has none yet; `audioae aliases import` adds one"):
         aliases.track_id("a", "b")
