@@ -79,6 +79,7 @@ def playlist(
     """
     from audioae.api import Library
     from audioae.config import parse_config
+    from audioae.library.filters import check_known
     from audioae.pipeline.config import Workers
     from audioae.playlists.builder import Playlists
     from audioae.playlists.options import PlaylistOptions
@@ -102,6 +103,7 @@ def playlist(
     library = Library(opened, embeddings=opened.require("embeddings"))
     workers = Workers(n=len(os.sched_getaffinity(0)))
     filters = make_filters(label, artist, album, year, duration, added_after, allow, deny)
+    check_known(library.columns, filters)
     with progress_line() as progress:
         answer = Playlists(library, facts=facts, workers=workers, progress=progress).make(waypoints, options, filters)
     for path in out or []:

@@ -66,11 +66,13 @@ def similar(
       audioae similar "Night Drive:2" ~/new.mp3 --minus "Rain" --label jazz --year 1990: --max-per-artist 1
     """
     from audioae.api import Library
+    from audioae.library.filters import check_known
     from audioae.similarity.search import Options
 
     filters = make_filters(label, artist, album, year, duration, added_after, allow, deny)
     options = Options(filters, diversity, max_per_artist, hub_correction, keep_duplicates)
     library = Library(open_store(store))
+    check_known(library.columns, filters)
     answer = library.similar(query, k, minus=minus or (), options=options)
     liked, disliked = answer.seeds[: len(query)], answer.seeds[len(query) :]
     result = {

@@ -7,16 +7,15 @@ Conventions
 - A track whose year, duration or label is unknown does not pass a filter on it.
 """
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import reduce
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc  # its functions are made at import
 
 from audioae.errors import NoMatchError, SearchError
+from audioae.library.catalog_columns import CODED, NUMBERS, CatalogColumns, microseconds
 from audioae.library.predicates import Predicate, rows_passing
 
 Range = tuple[float | None, float | None]
@@ -55,91 +54,86 @@ class Filters:
         return self != Filters()
 
 
-def matching(tracks: pa.Table, filters: Filters) -> np.ndarray:
-    """Which tracks pass, shape (n,), bool.
+def matching(columns: CatalogColumns, filters: Filters) -> np.ndarray:
+    """Which tracks pass, shape (n_tracks,), bool.
 
     Parameters
     ----------
-    tracks : pa.Table
-        Rows of the dataset `tracks`.
+    columns : CatalogColumns
     filters : Filters
+        track_ids in `allow` and `deny` that the catalog does not have make no difference.
 
     Raises
     ------
     SearchError
-        If a label, artist, album or track_id is not in the catalog, or a range is reversed.
+        If a label, artist or album is not in the catalog, or a range is reversed.
     NoMatchError
         If no track passes all filters; the message gives the number that pass each filter alone.
 
-    >>> tracks = pa.table({"track_id": ["a", "b"], "label": ["Rock", None]})
-    >>> matching(tracks, Filters(label=["rock"]))
+    >>> import pyarrow as pa
+    >>> columns = CatalogColumns.of(pa.table({"track_id": ["a", "b"], "label": ["Rock", None]}))
+    >>> matching(columns, Filters(label=["rock"]))
     array([ True, False])
     """
-    masks = {field.name: _mask(tracks, field.name, getattr(filters, field.name)) for field in fields(filters)}
+    masks = {field.name: _mask(columns, field.name, getattr(filters, field.name)) for field in fields(filters)}
     set_ones = {name: mask for name, mask in masks.items() if mask is not None}
-    passed = np.logical_and.reduce([np.ones(tracks.num_rows, bool), *set_ones.values()])
+    if not set_ones:
+        return np.ones(len(columns), bool)
+    passed = reduce(np.logical_and, set_ones.values())
     if not passed.any():
-        alone = ", ".join(f"{name} {int(mask.sum())}" for name, mask in set_ones.items())
+        alone = ", ".join(f"{name} {np.count_nonzero(mask)}" for name, mask in set_ones.items())
         raise NoMatchError(
-            f"no track of {tracks.num_rows} passes all filters; alone they leave: {alone or 'all'}; drop or widen one"
+            f"no track of {len(columns)} passes all filters; alone they leave: {alone}; drop or widen one"
         )
     return passed
 
 
-def _mask(tracks: pa.Table, name: str, wanted) -> np.ndarray | None:
+def check_known(columns: CatalogColumns, filters: Filters) -> None:
+    """Raise `SearchError` if a track_id in `allow` or `deny` is not in the catalog: a person may have mistyped it."""
+    for name, wanted in (("allow", filters.allow or ()), ("deny", filters.deny)):
+        unknown = np.flatnonzero(columns.ids.rows_of(list(wanted)) < 0)
+        if len(unknown):
+            named = ", ".join(repr(wanted[place]) for place in unknown[:3].tolist())
+            raise SearchError(f"{name}: {len(unknown)} of {len(wanted)} track_ids are not in the catalog: {named}")
+
+
+def _mask(columns: CatalogColumns, name: str, wanted) -> np.ndarray | None:
     """The mask of one filter; None if the filter is not set."""
-    if name in ("label", "artist", "album"):
-        return _named(tracks, name, wanted) if wanted else None
-    if name in ("year", "duration_s"):
-        return _within(tracks[name], name, wanted) if wanted != (None, None) else None
+    if name in CODED:
+        return _named(columns, name, wanted) if wanted else None
+    if name in NUMBERS:
+        return _within(columns.numbers[name], name, wanted) if wanted != (None, None) else None
     if name == "added_after":
-        return _plain(pc.greater_equal(tracks["added_at"], pa.scalar(_utc(wanted)))) if wanted else None
+        return columns.added_at >= microseconds(wanted) if wanted else None
     if name == "where":
-        return rows_passing(tracks, wanted) if wanted is not None else None
+        return rows_passing(columns.tracks, wanted) if wanted is not None else None
     if wanted is None or (name == "deny" and not wanted):
         return None
-    _check_known(tracks, name, wanted)
-    listed = _plain(pc.is_in(tracks["track_id"], value_set=pa.array(wanted, pa.string())))
-    return listed if name == "allow" else ~listed
-
-
-def _named(tracks: pa.Table, name: str, wanted: Sequence[str]) -> np.ndarray:
-    values = pc.utf8_lower(tracks[name])
-    lowered = [value.lower() for value in wanted]
-    mask = _plain(pc.is_in(values, value_set=pa.array(lowered, pa.string())))
-    present = set(pc.unique(values.filter(pa.array(mask))).to_pylist())
-    for value, low in zip(wanted, lowered, strict=True):
-        if low not in present:
-            known = [known for known in pc.unique(tracks[name]).to_pylist() if known]
-            by_case = {text.lower(): text for text in known}
-            close = [by_case[text] for text in difflib.get_close_matches(low, by_case, n=3)] or sorted(known)[:5]
-            raise SearchError(f"no track has the {name} {value!r}; {_hint(close, name)}")
+    rows, mask = columns.ids.rows_of(list(wanted)), np.full(len(columns), name == "deny")
+    mask[rows[rows >= 0]] = name == "allow"
     return mask
+
+
+def _named(columns: CatalogColumns, name: str, wanted: Sequence[str]) -> np.ndarray:
+    vocabulary, codes = columns.vocabularies[name], columns.codes[name]
+    ranges = [vocabulary.codes_of(value) for value in wanted]
+    for value, found in zip(wanted, ranges, strict=True):
+        if not found:
+            raise SearchError(f"no track has the {name} {value!r}; {_hint(vocabulary.closest(value), name)}")
+    if len(ranges) == 1 and len(ranges[0]) == 1:
+        return codes == ranges[0].start
+    chosen = np.zeros(len(vocabulary) + 1, bool)  # the last is for tracks without a value, whose code is -1
+    for found in ranges:
+        chosen[found.start : found.stop] = True
+    return chosen[codes]
 
 
 def _hint(close: list[str], name: str) -> str:
     return f"known: {', '.join(map(repr, close))}" if close else f"this catalog has no {name}s"
 
 
-def _within(column: pa.ChunkedArray, name: str, wanted: Range) -> np.ndarray:
+def _within(values: np.ndarray, name: str, wanted: Range) -> np.ndarray:
     low, high = (-np.inf if wanted[0] is None else wanted[0]), (np.inf if wanted[1] is None else wanted[1])
     if not low <= high:
         raise SearchError(f"{name}: got {low:g} to {high:g}, wanted the smaller number first")
-    values = column.to_numpy().astype(float)
     return (values >= low) & (values <= high)
-
-
-def _check_known(tracks: pa.Table, name: str, wanted: Sequence[str]) -> None:
-    ids = pa.array(wanted, pa.string())
-    unknown = ids.filter(pc.invert(pc.is_in(ids, value_set=tracks["track_id"])))
-    if len(unknown):
-        named = ", ".join(map(repr, unknown[:3].to_pylist()))
-        raise SearchError(f"{name}: {len(unknown)} of {len(ids)} track_ids are not in the catalog: {named}")
-
-
-def _utc(time: datetime) -> datetime:
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
-
-
-def _plain(mask: pa.ChunkedArray) -> np.ndarray:
-    return pc.fill_null(mask, False).to_numpy().astype(bool)

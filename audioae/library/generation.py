@@ -19,7 +19,8 @@ import pyarrow.compute as pc  # its functions are made at import
 from audioae.catalog.paths import displayed
 from audioae.config import parse_config
 from audioae.errors import AudioError, SearchError
-from audioae.library.alignment import RowAlignment
+from audioae.library.alignment import RowAlignment, open_alignment
+from audioae.library.catalog_columns import CatalogColumns, open_columns
 from audioae.library.lookup import Lookup
 from audioae.library.records import Track
 from audioae.pipeline.config import MelsConfig, OutsideLimits, Workers
@@ -78,17 +79,22 @@ class Generation:
         return index
 
     @cached_property
+    def columns(self) -> CatalogColumns:
+        """The catalog as queries read it."""
+        return open_columns(self.store, self.tracks_ref)
+
+    @property
     def tracks(self) -> pa.Table:
-        """The catalog, one chunk per column."""
-        return self.store.read(self.tracks_ref).combine_chunks()
+        """The catalog as a table."""
+        return self.columns.tracks
 
     @cached_property
     def lookup(self) -> Lookup:
-        return Lookup(self.tracks, str(self.tracks_ref))
+        return Lookup(self.columns, str(self.tracks_ref))
 
     @cached_property
     def alignment(self) -> RowAlignment:
-        return RowAlignment(self.store, self.tracks, self.tracks_ref, self.index, self.index_ref)
+        return open_alignment(self.store, self.columns, self.tracks_ref, self.index, self.index_ref)
 
     @cached_property
     def mels_config(self) -> MelsConfig:

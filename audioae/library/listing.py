@@ -89,6 +89,6 @@ def _indexed(library: Generation, filters: Filters | None) -> np.ndarray:
     if not filters:
         return indexed
     try:
-        return indexed & matching(library.tracks, filters)
+        return indexed & matching(library.columns, filters)
     except NoMatchError:
         return np.zeros(len(indexed), bool)

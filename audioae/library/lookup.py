@@ -14,9 +14,9 @@ import pyarrow.compute as pc  # its functions are made at import
 
 from audioae.catalog.paths import displayed
 from audioae.errors import SearchError
-from audioae.library.columns import Cells, one_chunk
+from audioae.library.catalog_columns import CatalogColumns
+from audioae.library.columns import Cells
 from audioae.library.records import Track
-from audioae.library.track_ids import TrackIds
 
 LISTED = 10  # tracks in a message
 
@@ -26,8 +26,7 @@ class Lookup:
 
     Parameters
     ----------
-    tracks : pa.Table
-        The dataset `tracks`, one chunk per column.
+    columns : CatalogColumns
     where : str
         Its name, for messages.
 
@@ -37,10 +36,10 @@ class Lookup:
         The columns of `tracks`, to be read by row.
     """
 
-    def __init__(self, tracks: pa.Table, where: str):
-        self._tracks, self._where = tracks, where
-        self._ids = TrackIds(one_chunk(tracks["track_id"]))
-        self.cells = Cells(tracks)
+    def __init__(self, columns: CatalogColumns, where: str):
+        self._tracks, self._where = columns.tracks, where
+        self._ids = columns.ids
+        self.cells = Cells(columns.tracks)
         self._lower_titles: pa.ChunkedArray | None = None
 
     def row_of(self, track_id: str) -> int:

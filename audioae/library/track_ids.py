@@ -30,9 +30,20 @@ class TrackIds:
     """
 
     def __init__(self, ids: pa.StringArray):
-        fixed = fixed_width(ids)
-        self._rows = np.argsort(fixed, kind="stable")
-        self._sorted = fixed[self._rows]
+        self._sorted, self._rows = self.sort(fixed_width(ids))
+
+    @classmethod
+    def from_sorted(cls, ids: np.ndarray, rows: np.ndarray) -> "TrackIds":
+        """From what `sort` gave, in memory or mapped."""
+        self = cls.__new__(cls)
+        self._sorted, self._rows = ids, rows
+        return self
+
+    @staticmethod
+    def sort(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """IDs of one width, shape (n,), dtype S, in ascending order, and their rows, int32 while these fit."""
+        rows = np.argsort(ids, kind="stable")
+        return ids[rows], rows.astype(np.int32) if len(rows) < 1 << 31 else rows
 
     def __len__(self) -> int:
         return len(self._sorted)
@@ -53,13 +64,14 @@ class TrackIds:
         keys = fixed_width(texts).astype(self._sorted.dtype)
         places = np.minimum(self._sorted.searchsorted(keys), len(self) - 1)
         same_length = np.char.str_len(self._sorted[places]) == _lengths(texts)  # neither cut off nor padded
-        return np.where((self._sorted[places] == keys) & same_length & (keys != b""), self._rows[places], -1)
+        known = (self._sorted[places] == keys) & same_length & (keys != b"")
+        return np.where(known, self._rows[places], -1).astype(np.int64)
 
     def rows_from(self, first: str) -> np.ndarray:
         """Rows of the IDs that are not before `first`, known or not, in the order of their bytes.
 
-        >>> TrackIds(pa.array(["c", "a", "e"])).rows_from("b")
-        array([0, 2])
+        >>> TrackIds(pa.array(["c", "a", "e"])).rows_from("b").tolist()
+        [0, 2]
         """
         return self._rows[self._sorted.searchsorted(np.array(first.encode())) :]
 

@@ -1,26 +1,32 @@
-"""Local copies of a remote store's large files, for readers that map files into memory.
+"""Local copies of a remote store's large files, and files derived from a store, for readers that map them into memory.
 
 Conventions
 -----------
 - The folder is `AUDIOAE_CACHE`, or else `audioae/files` in the user's cache folder (`XDG_CACHE_HOME`, or `~/.cache`).
 - A copy is named by the SHA-256 of its content, and that content is verified while it is downloaded. So a file is
   downloaded once per machine, whichever store, version or process needs it.
-- A copy that was not used for `KEPT_FOR` is deleted with the next download. The whole folder may be deleted at any
-  time: a process that has mapped a file keeps it.
+- A folder of derived files is named by what it was derived from. It appears when it is complete; one process makes it
+  while others that want it wait. It is made again if a file of it is missing or has another size.
+- What was not used for `KEPT_FOR` is deleted when the next is made. The whole folder may be deleted at any time: a
+  process that has mapped a file keeps it.
 """
 
 import contextlib
+import fcntl
 import hashlib
+import json
 import os
 import secrets
 import shutil
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from audioae.errors import DamageError
 from audioae.store.storage import BLOCK, UNFINISHED, Storage, explained
 
 KEPT_FOR = 14 * 86400.0  # seconds
+SIZES = "sizes.json"
 
 
 def cache_folder() -> Path:
@@ -55,6 +61,64 @@ def cached_file(storage: Storage, key: str, sha256: str, n_bytes: int) -> Path:
     return path
 
 
+def cached_folder(name: str, make: Callable[[Path], None]) -> Path:
+    """A folder of files that `make` writes into an empty folder, made if there is none of this name.
+
+    Raises
+    ------
+    OSError
+        If the cache folder cannot be written.
+    """
+    folder = cache_folder() / name
+    if not _is_complete(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(folder.parent):
+            if not _is_complete(folder):  # or else another process has made it
+                _delete_unused(folder.parent)
+                _make(folder, make)
+    with contextlib.suppress(OSError):  # somebody else's cache can be read too
+        os.utime(folder)
+    return folder
+
+
+def _make(folder: Path, make: Callable[[Path], None]) -> None:
+    temporary = folder.with_name(f"{UNFINISHED}{secrets.token_hex(6)}")
+    try:
+        temporary.mkdir()
+        make(temporary)
+        sizes = {path.name: path.stat().st_size for path in temporary.iterdir()}
+        (temporary / SIZES).write_text(json.dumps(sizes))
+        for path in temporary.iterdir():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+        if folder.exists():
+            folder.rename(temporary.with_name(f"{temporary.name}-damaged"))
+        temporary.rename(folder)
+    finally:
+        for path in temporary.parent.glob(f"{temporary.name}*"):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_complete(folder: Path) -> bool:
+    try:
+        sizes = json.loads((folder / SIZES).read_text())
+        return all((folder / name).stat().st_size == size for name, size in sizes.items())
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Only one process, or thread, at a time; where the file system has no locks, the same files are made twice."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def _download(storage: Storage, key: str, sha256: str, path: Path) -> None:
     digest = hashlib.sha256()
     with storage.open(key) as source, path.open("wb") as target:
@@ -69,7 +133,7 @@ def _download(storage: Storage, key: str, sha256: str, path: Path) -> None:
 
 
 def _delete_unused(folder: Path) -> None:
-    """Delete copies that no process used for `KEPT_FOR`, and what killed processes left unfinished."""
+    """Delete what no process used for `KEPT_FOR`, and what killed processes left unfinished."""
     oldest = time.time() - KEPT_FOR
     for path in folder.iterdir():
         with contextlib.suppress(FileNotFoundError):  # another process may delete it at the same time

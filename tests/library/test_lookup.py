@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from audioae.errors import SearchError
+from audioae.library.catalog_columns import CatalogColumns
 from audioae.library.lookup import Lookup
 from audioae.store.schemas import DATASETS
 
@@ -23,7 +24,7 @@ ROWS = [
 @pytest.fixture
 def lookup() -> Lookup:
     rows = [{"shard": 0, "added_at": 0, **row} for row in ROWS]
-    return Lookup(pa.Table.from_pylist(rows, schema=DATASETS["tracks"].schema), "tracks@1")
+    return Lookup(CatalogColumns.of(pa.Table.from_pylist(rows, schema=DATASETS["tracks"].schema)), "tracks@1")
 
 
 @pytest.mark.parametrize(
@@ -60,7 +61,7 @@ def test_row_of_an_id(lookup: Lookup):
 def test_a_query_that_is_not_utf8_is_compared_as_it_is_displayed():
     row = {"track_id": "a", "uri": "/caf\\xe9.mp3", "path_bytes": b"/caf\xe9.mp3", "title": "caf\\xe9", "shard": 0}
     row["added_at"] = datetime(2026, 1, 1, tzinfo=UTC)
-    lookup = Lookup(pa.Table.from_pylist([row], schema=DATASETS["tracks"].schema), "tracks@1")
+    lookup = Lookup(CatalogColumns.of(pa.Table.from_pylist([row], schema=DATASETS["tracks"].schema)), "tracks@1")
     assert lookup.find(os.fsdecode(b"/caf\xe9.mp3")).track_id == "a"
     with pytest.raises(SearchError, match=r"no track 'no\\\\xe9'"):
         lookup.find(os.fsdecode(b"no\xe9"))

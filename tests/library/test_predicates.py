@@ -36,6 +36,7 @@ TRACKS = pa.table(
     }
 )
 FRAME = TRACKS.to_pandas()
+COLUMNS = CatalogColumns.of(TRACKS)
 
 
 def passing(predicate: Predicate) -> str:
@@ -89,9 +90,9 @@ def test_a_condition_that_does_not_fit_its_column_is_an_error(predicate: Predica
 
 def test_filters_take_a_predicate_beside_the_others():
     both = Filters(label=["rock"], where=Within("year", lt=1995))
-    assert matching(CatalogColumns.of(TRACKS), both).tolist() == [True] + [False] * 7
+    assert matching(COLUMNS, both).tolist() == [True] + [False] * 7
     with pytest.raises(NoMatchError, match="where 0"):
-        matching(CatalogColumns.of(TRACKS), Filters(where=OneOf("label", ("no such label",))))
+        matching(COLUMNS, Filters(where=OneOf("label", ("no such label",))))
 
 
 BOUNDS = st.none() | st.sampled_from([-1, 0, 1990, 1990.5, 2005, 200.5, 1e9])
@@ -149,6 +150,6 @@ def test_a_mask_of_rows_combines_with_conditions():
     mask = np.array([True, False] * 4)
     assert passing(Rows(mask)) == "aceg"
     assert passing(AllOf((Not(Rows(mask)), OneOf("label", ("Jazz",))))) == "f"
-    assert matching(CatalogColumns.of(TRACKS), Filters(label=["rock"], where=Rows(mask))).tolist() == [True, *[False] * 5, True, False]
+    assert matching(COLUMNS, Filters(label=["rock"], where=Rows(mask))).tolist() == [True, *[False] * 5, True, False]
     with pytest.raises(SearchError, match=r"a mask of shape \(3,\), wanted \(8,\): it is another catalog's"):
         passing(Rows(mask[:3]))
