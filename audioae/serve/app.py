@@ -12,17 +12,19 @@ from audioae.serve import health, metrics
 from audioae.serve.access_log import AccessLog, Recorder
 from audioae.serve.audiomuse import endpoints as audiomuse
 from audioae.serve.auth import Authentication
+from audioae.serve.bodies import Bodies
 from audioae.serve.opensubsonic import endpoints as opensubsonic
-from audioae.serve.problems import add_handlers
+from audioae.serve.problems import PROBLEMS, add_handlers
 from audioae.serve.qdrant import routes as qdrant
 from audioae.serve.service import Service
-from audioae.serve.v1 import index, similar
+from audioae.serve.v1 import files, index, similar
 
 ROUTERS: tuple[APIRouter, ...] = (
     health.router,
     metrics.router,
     index.router,
     similar.router,
+    files.router,
     qdrant.router,
     audiomuse.router,
     opensubsonic.router,
@@ -56,10 +58,11 @@ def create_app(service: Service, access_log: AccessLog | None = None) -> FastAPI
         redirect_slashes=False,
     )
     app.state.service, app.access_log = service, access_log
+    app.add_middleware(Bodies, limits=service.config.limits)
     app.add_middleware(Authentication, service=service)
     if service.config.cors:
         app.add_middleware(CORSMiddleware, allow_origins=service.config.cors, **_CORS)
     for router in ROUTERS:
-        app.include_router(router)
+        app.include_router(router, responses=PROBLEMS if router.prefix == "/v1" else None)
     add_handlers(app)
     return app

@@ -22,6 +22,8 @@ class Limits(Config):
         Seconds and memory to decode and embed an uploaded file.
     audio_s, sample_rate, channels : float, int, int
         What an uploaded file may contain.
+    uploads : int
+        Uploaded files that arrive or wait at the same time in each worker; each may need twice `upload_bytes` of disk.
     queue : int
         Requests of one kind that wait while others of it are computed.
     """
@@ -36,6 +38,7 @@ class Limits(Config):
     audio_s: float = Field(default=14_400.0, gt=0)
     sample_rate: int = Field(default=384_000, ge=8_000)
     channels: int = Field(default=32, ge=1)
+    uploads: int = Field(default=16, ge=1)
     queue: int = Field(default=64, ge=1)
 
 
@@ -58,6 +61,8 @@ class ServeConfig(Config):
         A file of keys, as `serve.auth` describes it.
     cors : tuple of str
         Origins whose pages may call the service from a browser.
+    access_log : bool
+        Whether each request is a line on stdout.
     namespace : str or None
         IDs of AudioMuse and OpenSubsonic clients are aliases in this namespace; None: they are track_ids.
     collection : str
@@ -74,6 +79,7 @@ class ServeConfig(Config):
     follow_s: float | None = Field(default=None, gt=0)
     keys_file: str | None = None
     cors: tuple[str, ...] = ()
+    access_log: bool = True
     namespace: str | None = None
     collection: str = "audioae"
     limits: Limits = Limits()

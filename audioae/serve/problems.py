@@ -43,6 +43,21 @@ TITLES = {
     503: "not available now",
 }
 
+_TEXT = {"anyOf": [{"type": "string"}, {"type": "null"}]}
+_DOCUMENT = {
+    "type": "object",
+    "properties": {
+        **{name: {"type": "string"} for name in ("type", "title", "detail")},
+        "status": {"type": "integer"},
+        **dict.fromkeys(("where", "action", "request_id"), _TEXT),
+    },
+    "required": ["type", "title", "status", "detail", "where", "action", "request_id"],
+}
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    "default": {"description": "What is wrong, where, and what to do.", "content": {MEDIA_TYPE: {"schema": _DOCUMENT}}}
+}
+"""The errors of every endpoint, for OpenAPI."""
+
 
 class Problem(Exception):  # noqa: N818 - what the RFC calls it
     """An error that is answered as problem+json.

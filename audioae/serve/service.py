@@ -10,6 +10,7 @@ from audioae.serve.config import ServeConfig
 from audioae.serve.generations import Generations, Served
 from audioae.serve.metrics import Metrics
 from audioae.serve.pools import Pool
+from audioae.serve.uploads import Uploads
 
 _log = logging.getLogger(__name__)
 
@@ -27,6 +28,7 @@ class Service:
     pools : dict of str to Pool
         "search": in microseconds to milliseconds; "jobs": playlists, recommendations, lists; "decode": uploaded files.
     metrics : Metrics
+    uploads : Uploads
     stopping : bool
         Whether the server is shutting down.
     """
@@ -36,6 +38,7 @@ class Service:
     generations: Generations
     pools: dict[str, Pool]
     metrics: Metrics
+    uploads: Uploads
     stopping: bool = False
 
     async def reload(self, index: str | None = None) -> tuple[str, str]:
@@ -67,4 +70,4 @@ def make_service(config: ServeConfig, first: Served, keys: Keys) -> Service:
     metrics = Metrics(generations)
     generations.counted = metrics.count_reload
     metrics.watch_queue(pools["decode"])
-    return Service(config, keys, generations, pools, metrics)
+    return Service(config, keys, generations, pools, metrics, Uploads(config.limits.uploads))
