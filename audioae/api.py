@@ -11,11 +11,14 @@ Conventions
 from collections.abc import Sequence
 from functools import cached_property
 
+from audioae.errors import AudioaeError
 from audioae.library.client_ids import ClientIds
 from audioae.library.generation import Generation
 from audioae.similarity.answer import Answer
 from audioae.similarity.artists import Artists
-from audioae.similarity.search import Options, similar
+from audioae.similarity.batch import similar_batch
+from audioae.similarity.query import DEFAULT
+from audioae.similarity.search import Options, SimilarQuery, similar
 from audioae.similarity.seeds import Seed
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
@@ -57,7 +60,22 @@ class Library(Generation):
         AudioError
             If a file cannot be used.
         """
-        return similar(self, seeds, k, minus=minus, options=options or Options())
+        return similar(self, seeds, k, minus=minus, options=options or DEFAULT)
+
+    def similar_batch(self, queries: Sequence[SimilarQuery]) -> list[Answer | AudioaeError]:
+        """What `similar` answers to each query, in their order, in about half the time per query.
+
+        Parameters
+        ----------
+        queries : sequence of SimilarQuery
+            Each has the seeds, `k`, `minus` and options of a call of `similar`.
+
+        Returns
+        -------
+        results : list of Answer or AudioaeError
+            In place of the answer to a query that has none, the error that `similar` raises; the others have answers.
+        """
+        return similar_batch(self, queries)
 
     @cached_property
     def artists(self) -> Artists:

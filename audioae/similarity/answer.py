@@ -39,7 +39,7 @@ class Answer:
 
     Attributes
     ----------
-    seeds : list of Track
+    seeds : sequence of Track
         The seeds that were liked, then those that were disliked.
     neighbors : list of Neighbor
     n_matching : int
@@ -48,7 +48,7 @@ class Answer:
         Why there are fewer neighbors than were wanted; None if there are as many.
     """
 
-    seeds: list[Track]
+    seeds: Sequence[Track]
     neighbors: list[Neighbor]
     n_matching: int
     short: str | None = None

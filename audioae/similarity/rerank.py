@@ -21,20 +21,21 @@ import numpy as np
 from audioae.errors import SearchError
 
 DISLIKED = 0.5
+Embeddings = np.ndarray | Sequence[np.ndarray]
 ZERO = 1e-3  # a query shorter than this has no meaningful direction
 
 
 def combine_seeds(
-    liked: np.ndarray,
+    liked: Embeddings,
     weights: Sequence[float],
-    disliked: np.ndarray | None = None,
+    disliked: Embeddings = (),
     disliked_weights: Sequence[float] = (),
 ) -> np.ndarray:
     """One query from several seeds.
 
     Parameters
     ----------
-    liked, disliked : np.ndarray, shape (n, dim), L2-normalized
+    liked, disliked : np.ndarray or sequence of np.ndarray, shape (n, dim), L2-normalized
         Embeddings; at least one liked.
     weights, disliked_weights : sequence of float, above 0
         One per embedding; only their ratios count.
@@ -51,10 +52,10 @@ def combine_seeds(
     >>> combine_seeds(np.eye(2), [1, 3]).round(2)
     array([0.32, 0.95], dtype=float32)
     """
-    if len(liked) == 1 and disliked is None and 0 < weights[0] < np.inf:
+    if len(liked) == 1 and not len(disliked) and 0 < weights[0] < np.inf:
         return np.asarray(liked[0], np.float32)
     query = _weighted_mean(liked, weights)
-    if disliked is not None and len(disliked):
+    if len(disliked):
         query = query - DISLIKED * _weighted_mean(disliked, disliked_weights)
     length = float(np.linalg.norm(query))
     if length < ZERO:
@@ -102,7 +103,8 @@ def choose(
     [0, 2]
     """
     if not diversity and max_per_artist is None:
-        return _first_of_each(scores, groups, k)
+        order = np.argsort(-scores, kind="stable")
+        return order[first_of_each(groups[order].tolist(), k, set())].tolist()
     worth = np.asarray(scores, np.float64).copy()
     closest = np.full(len(worth), -np.inf)  # cosine to the nearest chosen track
     open_ = np.ones(len(worth), bool)
@@ -121,20 +123,23 @@ def choose(
     return taken
 
 
-def _first_of_each(scores: np.ndarray, groups: np.ndarray, k: int) -> list[int]:
-    """The best of each group, best first."""
-    taken, seen = [], set()
-    group = groups.tolist()
-    for i in np.argsort(-scores, kind="stable").tolist():
-        if group[i] not in seen:
-            seen.add(group[i])
-            taken.append(i)
+def first_of_each(groups: Sequence[int], k: int, excluded: set[int]) -> list[int]:
+    """Places of the first `k` that are of different groups, and of none that is excluded.
+
+    >>> first_of_each([7, 5, 7, 3, 9], 2, {5})
+    [0, 3]
+    """
+    seen, taken = set(excluded), []
+    for place, group in enumerate(groups):
+        if group not in seen:
+            seen.add(group)
+            taken.append(place)
             if len(taken) == k:
                 break
     return taken
 
 
-def _weighted_mean(embeddings: np.ndarray, weights: Sequence[float]) -> np.ndarray:
+def _weighted_mean(embeddings: Embeddings, weights: Sequence[float]) -> np.ndarray:
     if not all(0 < weight < np.inf for weight in weights):
         raise SearchError(
             f"weights: got {list(weights)}, wanted numbers above 0; a disliked track is a seed of `minus`"

@@ -11,22 +11,26 @@ Conventions
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, overload
 
 import numpy as np
 
 from audioae.catalog.paths import displayed
-from audioae.errors import SearchError, UnknownTrackError
+from audioae.errors import AudioaeError, SearchError, UnknownTrackError
 from audioae.library.generation import Generation
 from audioae.library.records import Track, outside_track
+from audioae.pipeline.config import OutsideLimits
 
 if TYPE_CHECKING:
     from audioae.pipeline.embed_outside import Embedded
 
+T = TypeVar("T")
 WEIGHTED = re.compile(r"(?P<seed>.+):(?P<weight>\d+(\.\d+)?)", re.DOTALL)
+AN_EMBEDDING = Track(title="an embedding")
+FEW = 8  # seeds that are resolved one by one; for more, one call of NumPy is faster
 LIKELY = 8  # nearest tracks whose fingerprints are compared with a file's
 
 
@@ -57,11 +61,15 @@ class EmbeddingSeed:
 
 @dataclass(frozen=True)
 class FileSeed:
-    """Any audio file. `name` is what errors and the answer call it instead of `path`, such as that of an upload."""
+    """Any audio file; `limits` is what it may cost.
+
+    `name` is what errors and the answer call it instead of `path`, such as that of an upload.
+    """
 
     path: str | Path
     weight: float = 1.0
     name: str | None = None
+    limits: OutsideLimits | None = None
 
 
 TypedSeed = TrackSeed | AliasSeed | EmbeddingSeed | FileSeed
@@ -69,12 +77,51 @@ Seed = str | np.ndarray | TypedSeed
 
 
 class Resolved(NamedTuple):
-    """A seed's track, embedding (128,), weight, and the groups (`RowAlignment.group`) of the recordings that it is."""
+    """What a seed means.
 
-    track: Track
+    Attributes
+    ----------
+    origin : Callable or Track
+        The track, or what reads it: a track has twenty columns, and few who ask look at them.
+    row : int
+        Catalog row of the track; -1 if it is from outside.
+    embedding : np.ndarray, shape (128,)
+    weight : float
+    groups : set of int
+        The groups (`RowAlignment.group`) of the recordings that it is.
+    """
+
+    origin: Callable[[int], Track] | Track
+    row: int
     embedding: np.ndarray
     weight: float
     groups: set[int]
+
+    @property
+    def track(self) -> Track:
+        return self.origin if isinstance(self.origin, Track) else self.origin(self.row)
+
+
+class SeedTracks(Sequence[Track]):
+    """The tracks of seeds, each read when it is asked for."""
+
+    def __init__(self, seeds: Sequence[Resolved]):
+        self._seeds = seeds
+
+    @overload
+    def __getitem__(self, place: int) -> Track: ...
+    @overload
+    def __getitem__(self, place: slice) -> "SeedTracks": ...
+    def __getitem__(self, place: int | slice) -> "Track | SeedTracks":
+        return SeedTracks(self._seeds[place]) if isinstance(place, slice) else self._seeds[place].track
+
+    def __len__(self) -> int:
+        return len(self._seeds)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # pyright: ignore[reportAssignmentType]
 
 
 def listed(seeds: Seed | Sequence[Seed]) -> list[Seed]:
@@ -118,6 +165,38 @@ def resolve(library: Generation, seed: Seed) -> Resolved:
             raise (inner if "matches" in str(inner) else error) from None
 
 
+def attempt(function: Callable[..., T], *arguments: object) -> T | AudioaeError:
+    """What `function` returns, or the error that it raises: one of many must not stop the others."""
+    try:
+        return function(*arguments)
+    except AudioaeError as error:
+        return error
+
+
+def resolve_all(library: Generation, seeds: Sequence[Seed]) -> list[Resolved | AudioaeError]:
+    """What many seeds mean, in their order; in place of one that means nothing, the error that `resolve` raises."""
+    resolved: list[Resolved | AudioaeError | None] = [None] * len(seeds)
+    if len(seeds) > FEW and library.index.keeps_embeddings:
+        _fill_in_track_ids(library, seeds, resolved)
+    for place, seed in enumerate(seeds):
+        if resolved[place] is None:
+            resolved[place] = attempt(resolve, library, seed)
+    return resolved  # pyright: ignore[reportReturnType]
+
+
+def _fill_in_track_ids(library: Generation, seeds: Sequence[Seed], resolved: list[Resolved | AudioaeError | None]):
+    """Resolve those seeds that are track_ids of indexed tracks."""
+    by_id = [(place, seed) for place, seed in enumerate(seeds) if isinstance(seed, TrackSeed)]
+    rows = library.lookup.rows_of([seed.track_id for _, seed in by_id])
+    index_rows = np.where(rows < 0, -1, library.alignment.index_row[rows])
+    known = np.flatnonzero(index_rows >= 0)
+    index_rows, embeddings = index_rows[known], library.index.embeddings(index_rows[known])
+    groups, rows, read = library.alignment.group[index_rows].tolist(), rows[known].tolist(), library.lookup.track
+    for i, (row, embedding, group) in enumerate(zip(rows, embeddings, groups, strict=True)):
+        place, seed = by_id[known[i]]
+        resolved[place] = Resolved(read, row, embedding, seed.weight, {group})
+
+
 def _from_embedding(library: Generation, embedding: np.ndarray, weight: float) -> Resolved:
     dim = library.index.dim
     length = float(np.linalg.norm(embedding))
@@ -125,7 +204,7 @@ def _from_embedding(library: Generation, embedding: np.ndarray, weight: float) -
         raise SearchError(
             f"embedding: got shape {embedding.shape}, length {length:g}; wanted ({dim},), finite, not zero"
         )
-    return Resolved(Track(title="an embedding"), (embedding / length).astype(np.float32), weight, set())
+    return Resolved(AN_EMBEDDING, -1, (embedding / length).astype(np.float32), weight, set())
 
 
 def _from_track_id(library: Generation, track_id: str, weight: float) -> Resolved:
@@ -148,12 +227,12 @@ def _from_name(library: Generation, query: str, weight: float) -> Resolved:
 
 def _from_row(library: Generation, row: int, weight: float) -> Resolved:
     """A track by its catalog row."""
-    track, index_row = library.lookup.track(row), int(library.alignment.index_row[row])
+    read, index_row = library.lookup.track, int(library.alignment.index_row[row])
     if index_row < 0:
-        return Resolved(track, library.embedding_of(track), weight, set())
+        return Resolved(read, row, library.embedding_of(read(row)), weight, set())
     kept = library.index.keeps_embeddings  # then no part has to be read
-    embedding = library.index.embeddings(np.array([index_row]))[0] if kept else library.embedding_of(track)
-    return Resolved(track, embedding, weight, {int(library.alignment.group[index_row])})
+    embedding = library.index.embeddings(np.array([index_row]))[0] if kept else library.embedding_of(read(row))
+    return Resolved(read, row, embedding, weight, {int(library.alignment.group[index_row])})
 
 
 def _from_file(library: Generation, seed: FileSeed) -> Resolved:
@@ -164,9 +243,9 @@ def _from_file(library: Generation, seed: FileSeed) -> Resolved:
     row = library.lookup.with_content(digest)
     if row >= 0 and library.embedding_row(library.lookup.track(row)):
         return _from_row(library, row, seed.weight)
-    embedded = library.embed(path, name=seed.name)
+    embedded = library.embed(path, name=seed.name, limits=seed.limits)
     track = outside_track(path) if seed.name is None else Track(title=displayed(Path(seed.name).stem))
-    return Resolved(track, embedded.embedding, seed.weight, _recordings(library, embedded))
+    return Resolved(track, -1, embedded.embedding, seed.weight, _recordings(library, embedded))
 
 
 def _recordings(library: Generation, embedded: "Embedded") -> set[int]:
