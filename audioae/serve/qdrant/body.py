@@ -48,6 +48,6 @@ def where(loc: Sequence[str | int]) -> str:
     >>> where(("body", "searches", 1, "query", "=object", "recommend", "positive", 0, "=text"))
     'searches[1].query.recommend.positive[0]'
     """
-    parts = [part for part in loc if not (isinstance(part, str) and part.startswith("="))]
-    named = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts[1:])
-    return named.removeprefix(".") or str(parts[0] if parts else "body")
+    parts = [part for part in loc[loc[:1] == ("body",) :] if isinstance(part, int) or not part.startswith("=")]
+    named = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
+    return named.removeprefix(".") or "body"

@@ -80,7 +80,7 @@ class Range(QdrantBody):
     lte: Bound | None = None
 
     def bounds(self) -> dict[str, float | datetime]:
-        return self.model_dump(exclude_none=True)
+        return {name: getattr(self, name) for name in self.model_fields_set}
 
 
 class FieldCondition(QdrantBody):
@@ -157,7 +157,7 @@ def _kind_of_condition(value: Any) -> str | None:
     keys = set(value) if isinstance(value, dict) else value.model_fields_set
     if "has_id" in keys:
         return "=has_id"
-    if keys & {"must", "must_not", "should", "min_should"}:
+    if not keys or keys & {"must", "must_not", "should", "min_should"}:
         return "=filter"
     return "=null" if "key" not in keys and keys & {"is_null", "is_empty"} else "=field"
 
