@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from audioae import __version__
-from audioae.cli import evaluate, files, findings, fsck, playlist, recommend, report, run, similar, store
+from audioae.cli import evaluate, files, findings, fsck, playlist, recommend, report, run, serve, similar, store
 from audioae.cli.show import safe
 from audioae.errors import AudioaeError
 from audioae.extras import explain_missing
@@ -53,6 +53,8 @@ app.command("findings")(findings.findings)
 app.command("coverage")(store.coverage)
 app.command("explain")(store.explain)
 app.command("report")(report.report)
+app.command("serve")(serve.serve)
+app.command("serve-key")(serve.serve_key)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(evaluate.compare)
 app.add_typer(store.export_app, name="export")

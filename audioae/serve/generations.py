@@ -124,7 +124,7 @@ class Generations:
             if after is not None:
                 self.counted("ok")
                 self.current = after
-                _log.warning("the index is %s now, it was %s", after.names["index"], before)
+                _log.info("the index is %s now, it was %s", after.names["index"], before)
                 self._thread.submit(gc.collect)  # of the old one, what is in circles
             if announce:
                 self.swapped(self.current.names["index"], self.pinned)
@@ -141,7 +141,7 @@ class Generations:
                 if not await self._run(self.current.library.is_current):
                     await self.reload()
                 if failures:
-                    _log.warning("following the store again")
+                    _log.info("following the store again")
                 failures = 0
             except Exception as error:  # noqa: BLE001 - whatever it is, the server goes on
                 failures += 1

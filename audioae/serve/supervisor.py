@@ -61,7 +61,8 @@ class Supervisor:
     ----------
     n : int
     work : callable (channel, told) -> int
-        What a worker does, in a process of its own; its exit status. `told` is the last `swap` message, or empty.
+        What a worker does, in a process of its own; its exit status. `told` is the index that the others serve and
+        whether it is pinned; empty at the start.
     started : callable (dict) -> None
         Called once, with the last `ready` message, when all workers are ready.
     ended : callable (int) -> None
@@ -159,7 +160,6 @@ class Supervisor:
         if number in (signal.SIGTERM, signal.SIGINT):
             self._stopping = True
         elif number == signal.SIGHUP:
-            self._told = {}
             self._tell("reload")
 
     def _receive(self, worker: _Worker) -> None:
@@ -168,7 +168,7 @@ class Supervisor:
             kind = message.pop("kind")
             if kind == "ready":
                 worker.is_ready, worker.failures = True, 0
-                self._note_start(message)
+                self._note_ready(worker, message)
             elif kind == "failed":
                 worker.error = message["error"]
             elif kind == "swapped":
@@ -178,7 +178,11 @@ class Supervisor:
             worker.channel.close()
             worker.channel = None
 
-    def _note_start(self, message: dict[str, Any]) -> None:
+    def _note_ready(self, worker: _Worker, message: dict[str, Any]) -> None:
+        news = {name: message.get(name) for name in ("index", "pinned")}
+        self._told = self._told or news
+        if news != self._told and worker.channel is not None:
+            worker.channel.send("swap", **self._told)  # the others serve something else
         if not self._has_started and all(worker.is_ready for worker in self._workers):
             self._has_started = True
             self._on_started(message)
