@@ -6,6 +6,7 @@ import pytest
 
 from audioae.serve.auth import Keys, hash_key
 from tests.serve.serving import Server, catalog_store, in_thread
+from tests.stores import random_weights
 
 READ_KEY, ADMIN_KEY = "a key that reads", "a key that may do more"
 KEYS = Keys.parse(f"reader:{hash_key(READ_KEY)}\nadmin:{hash_key(ADMIN_KEY)}:admin", "tests")
@@ -22,6 +23,14 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def locked(served: Server) -> Iterator[Server]:
     """A server over the same catalog that wants a key: READ_KEY or ADMIN_KEY."""
     with in_thread(served.store, keys=KEYS) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def embedding(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server whose store has a model, so that it embeds uploaded files; no two at a time."""
+    folder = tmp_path_factory.mktemp("embedding")
+    with in_thread(catalog_store(folder, model=random_weights()), decoders=1) as server:
         yield server
 
 

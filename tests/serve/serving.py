@@ -26,7 +26,7 @@ PENDING = (59,)
 START_S = 60.0
 
 
-def catalog_store(folder: Path, n: int = N) -> Store:
+def catalog_store(folder: Path, n: int = N, *, model: bytes = b"") -> Store:
     """60 tracks "t00" ... with copies, exact duplicates, rejects, labels, albums, years and dates."""
     first = datetime(2026, 1, 1, tzinfo=UTC)
     columns = {
@@ -35,7 +35,7 @@ def catalog_store(folder: Path, n: int = N) -> Store:
         "added_at": [first + timedelta(days=i) for i in range(n)],
     }
     chosen: dict[str, Any] = {"copies": COPIES, "same_bytes": SAME_BYTES, "rejected": REJECTED, "pending": PENDING}
-    return made_store(folder / "store", n, columns=columns, **(chosen if n == N else {}))
+    return made_store(folder / "store", n, columns=columns, model=model, **(chosen if n == N else {}))
 
 
 @dataclass(frozen=True)
