@@ -24,7 +24,8 @@ from audioae.library.vector_files import read_table
 from audioae.recommend.config import HALF_LIFE_DAYS
 from audioae.recommend.item_features import item_features
 from audioae.recommend.play_log import PlayLog, read_plays
-from audioae.recommend.scorer import ColdStartScorer, Reason
+from audioae.recommend.scorer import ColdStartScorer
+from audioae.recommend.tastes import Reason
 
 
 @dataclass(frozen=True)

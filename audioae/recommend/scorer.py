@@ -24,21 +24,13 @@ from scipy.sparse import csr_array
 
 from audioae.errors import SearchError
 from audioae.recommend.cf_regression import MIN_TRACKS, CrossValidation, FactorRegression, factorize
-from audioae.recommend.tastes import KAPPA, find_tastes, same_taste_distance, taste_fit
+from audioae.recommend.ranking import BACKGROUND, standardized, top
+from audioae.recommend.tastes import Reason, find_reason, find_tastes, same_taste_distance, taste_fit
 from audioae.spacing import evenly_spaced
 
 MIN_LISTENERS = 30
 DIM = 32
-BACKGROUND = 2000  # tracks that give the mean and deviation of a listener's scores
 BLOCK = 256  # listeners
-
-
-@dataclass(frozen=True)
-class Reason:
-    """Why a track was recommended: the listener's taste that it fits, and the rows of the closest played tracks."""
-
-    taste: int
-    rows: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -137,22 +129,18 @@ class ColdStartScorer:
 
     def reason(self, listener: int, features: np.ndarray, n: int = 2) -> Reason:
         """Find the taste that a track fits best, and the `n` played tracks of that taste that are closest to it."""
-        tastes = self.tastes[listener]
-        taste = int(np.argmax(np.log(tastes.shares) + KAPPA * (tastes.centroids @ features)))
-        members = tastes.members[taste]
-        closest = np.argsort(-(self.features[members] @ features), kind="stable")[:n]
-        return Reason(taste, members[closest])
+        return find_reason(self.tastes[listener], self.features, features, n)
 
     def _predict(self, features: np.ndarray) -> np.ndarray | None:
         return None if self._regression is None else self._regression.predict(features)
 
     def _scores(self, listeners: np.ndarray, features: np.ndarray, factors: np.ndarray | None) -> Scores:
         tastes, n = [self.tastes[row] for row in listeners], len(features)
-        fit = _standardized(taste_fit(tastes, np.concatenate([features, self._background])), n)
+        fit = standardized(taste_fit(tastes, np.concatenate([features, self._background])), n)
         if factors is None or self._background_factors is None:
             return Scores(fit, None)
         both = np.concatenate([factors, self._background_factors])
-        return Scores(fit, _standardized(self._listener_factors[listeners] @ both.T, n))
+        return Scores(fit, standardized(self._listener_factors[listeners] @ both.T, n))
 
     def _history(self, listener: int) -> tuple[np.ndarray, np.ndarray]:
         part = slice(self.plays.indptr[listener], self.plays.indptr[listener + 1])
@@ -170,22 +158,3 @@ class ColdStartScorer:
     @cached_property
     def _background_factors(self) -> np.ndarray | None:
         return self._predict(self._background)
-
-
-def top(scores: np.ndarray, k: int) -> np.ndarray:
-    """Find the columns of the `k` highest scores of each row, highest first.
-
-    >>> top(np.array([[1.0, 3.0, 3.0]]), 2)
-    array([[1, 2]])
-    """
-    k = min(k, scores.shape[1])
-    columns = np.sort(np.argpartition(-scores, k - 1, axis=1)[:, :k], axis=1)
-    order = np.argsort(-np.take_along_axis(scores, columns, axis=1), axis=1, kind="stable")
-    return np.take_along_axis(columns, order, axis=1)
-
-
-def _standardized(values: np.ndarray, n: int) -> np.ndarray:
-    """Standardize the first `n` columns by the mean and deviation of the remaining columns."""
-    background = values[:, n:]
-    deviation = np.maximum(background.std(axis=1, keepdims=True), 1e-6)
-    return ((values[:, :n] - background.mean(axis=1, keepdims=True)) / deviation).astype(np.float32)

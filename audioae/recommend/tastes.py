@@ -49,6 +49,14 @@ class Tastes:
     members: tuple[np.ndarray, ...]
 
 
+@dataclass(frozen=True)
+class Reason:
+    """Why a track was recommended: the listener's taste that it fits, and the rows of the closest played tracks."""
+
+    taste: int
+    rows: np.ndarray
+
+
 def same_taste_distance(features: np.ndarray) -> float:
     """Compute the cosine distance below which two tracks belong to one taste: the `SAME_TASTE` quantile of all pairs.
 
@@ -98,3 +106,20 @@ def taste_fit(listeners: Sequence[Tastes], features: np.ndarray) -> np.ndarray:
     density *= np.concatenate([tastes.shares for tastes in listeners]).astype(np.float32)[:, None]
     starts = np.cumsum([0, *(len(tastes.shares) for tastes in listeners[:-1])])
     return np.log(np.add.reduceat(density, starts, axis=0))
+
+
+def find_reason(tastes: Tastes, features: np.ndarray, track: np.ndarray, n: int = 2) -> Reason:
+    """Find the taste that a track fits best, and the `n` played tracks of that taste that are closest to it.
+
+    Parameters
+    ----------
+    tastes : Tastes
+    features : np.ndarray, shape (n_tracks, d)
+        Those whose rows are the members of the tastes.
+    track : np.ndarray, shape (d,)
+    n : int
+    """
+    taste = int(np.argmax(np.log(tastes.shares) + KAPPA * (tastes.centroids @ track)))
+    members = tastes.members[taste]
+    closest = np.argsort(-(features[members] @ track), kind="stable")[:n]
+    return Reason(taste, members[closest])
