@@ -13,7 +13,9 @@ from functools import cached_property
 
 from audioae.errors import AudioaeError
 from audioae.library.client_ids import ClientIds
+from audioae.library.filters import Filters
 from audioae.library.generation import Generation
+from audioae.playlists.sonic_path import SonicPath, sonic_path
 from audioae.similarity.answer import Answer
 from audioae.similarity.artists import Artists
 from audioae.similarity.batch import similar_batch
@@ -81,6 +83,26 @@ class Library(Generation):
     def artists(self) -> Artists:
         """The artists of the catalog: `library.artists.similar("Night Drive", k=10)`."""
         return Artists(self)
+
+    def sonic_path(
+        self, start: str, end: str, at_most: int = 25, *, exact: bool = False, filters: Filters | None = None
+    ) -> SonicPath:
+        """Tracks that lead from one to another.
+
+        Parameters
+        ----------
+        start, end : str
+            track_ids; the first and the last track, whether or not they pass the filters.
+        at_most : int, 2 to 500
+            How many tracks, both ends included: fewer only if there are fewer, an error then if `exact`.
+        filters : Filters, optional
+
+        Raises
+        ------
+        SearchError
+            If an end is unknown or has no embedding, or there are too few tracks.
+        """
+        return sonic_path(self, self.playlist, start, end, at_most, exact=exact, filters=filters or Filters())
 
     def client_ids(self, namespace: str | None = None) -> ClientIds:
         """The catalog as a client sees it that has its own IDs for the tracks: the aliases in `namespace`."""

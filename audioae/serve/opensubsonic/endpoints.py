@@ -100,16 +100,20 @@ METHODS: dict[str, Callable[[Request, Parameters, str], Awaitable[Payload]]] = {
 }
 
 
-@router.api_route("/rest/{method}", methods=["GET", "POST"], include_in_schema=False)
-async def rest(request: Request, method: str) -> Response:
-    """One of `METHODS`."""
+async def rest(request: Request) -> Response:
+    """Any method, known or not."""
     parameters: Parameters = dict(request.query_params)
+    method = request.scope["path"].rpartition("/")[2].removesuffix(".view")
     try:
         parameters = await read_parameters(request)
         check_format(parameters, has_key=has_valid_key(request, parameters))
-        return answer(await _payload(request, method.removesuffix(".view"), parameters), parameters)
+        return answer(await _payload(request, method, parameters), parameters)
     except FailedError as error:
         return failure(error, parameters)
+
+
+for _path in (*(f"/rest/{name}{end}" for name in METHODS for end in ("", ".view")), "/rest/{method}"):
+    router.add_api_route(_path, rest, methods=["GET", "POST"], include_in_schema=False)
 
 
 async def _payload(request: Request, method: str, parameters: Parameters) -> Payload:
