@@ -134,7 +134,7 @@ def problem_of(error: Exception) -> Problem | None:
 def validation_problem(errors: Sequence[Mapping[str, Any]]) -> Problem:
     """The problem of a body or a parameter that does not have the documented form; names the first fault."""
     first = errors[0]
-    where = [part for part in first["loc"] if part not in ("body", "query", "path", "function-after")]
+    where = [part for part in first["loc"] if part != "function-after"]
     malformed = first["type"] in ("json_invalid", "value_error.jsondecode")
     more = f"; and {len(errors) - 1} more faults" if len(errors) > 1 else ""
     return Problem(
@@ -157,7 +157,8 @@ def add_handlers(app: FastAPI) -> None:
 
     async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
-        return validation_problem(error.errors()).response(_request_id(request))
+        errors = [{**fault, "loc": fault["loc"][1:]} for fault in error.errors()]  # the first part: body, query or path
+        return validation_problem(errors).response(_request_id(request))
 
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)

@@ -90,12 +90,10 @@ async def _from_form(request: Request, folder: Path) -> Upload:
             raise Problem(422, "a part that is neither file nor options", where=shown(min(unknown), 100))
         if not isinstance(file, UploadFile):
             raise Problem(422, "no file in the form", where="file", action="curl sends one by -F file=@song.mp3")
-        if isinstance(options, UploadFile):
-            raise Problem(422, "a file, wanted JSON", where="options", action="curl sends it by -F 'options={...}'")
         name = _shown_name(file.filename or "")
         path = folder / f"upload{_suffix(name)}"
         await asyncio.to_thread(_copy, file, path)
-        return Upload(path, name, options)
+        return Upload(path, name, options if isinstance(options, str) else None)  # there is one file at most
 
 
 async def _from_body(request: Request, folder: Path) -> Upload:
