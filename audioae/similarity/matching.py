@@ -42,11 +42,11 @@ def matching_rows(library: Generation, filters: Filters) -> Matching | None:
     if not filters:
         return None
     alignment: RowAlignment = library.alignment
-    mask = matching(library.tracks, filters)
-    passing = alignment.by_index[mask[alignment.by_index]]
-    if not len(passing):
+    mask = matching(library.columns, filters)
+    places = np.flatnonzero(mask.take(alignment.by_index))
+    if not len(places):
         raise NoMatchError(f"{mask.sum()} tracks pass the filters, but none has an embedding (audioae coverage)")
-    index_row = alignment.index_row[passing]
+    passing, index_row = alignment.by_index[places], alignment.sorted_index_row[places]
     distinct = index_row[np.diff(index_row, prepend=-1) > 0]  # they ascend
     return Matching(len(distinct), passing, index_row, distinct if len(distinct) < len(library.index) else None)
 
