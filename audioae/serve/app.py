@@ -1,5 +1,6 @@
 """The application: its routes, its middleware, and its errors."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -13,6 +14,7 @@ from audioae.serve.access_log import AccessLog, Recorder
 from audioae.serve.audiomuse import endpoints as audiomuse
 from audioae.serve.auth import Authentication
 from audioae.serve.bodies import Bodies
+from audioae.serve.direct import call_directly
 from audioae.serve.opensubsonic import endpoints as opensubsonic
 from audioae.serve.problems import PROBLEMS, add_handlers
 from audioae.serve.qdrant import routes as qdrant
@@ -47,7 +49,10 @@ def create_app(service: Service, access_log: AccessLog | None = None) -> FastAPI
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        warming = asyncio.create_task(service.warm_decoders()) if service.config.warm_decoders else None
         yield
+        if warming:
+            warming.cancel()
         service.close()
 
     app = App(
@@ -65,4 +70,5 @@ def create_app(service: Service, access_log: AccessLog | None = None) -> FastAPI
     for router in ROUTERS:
         app.include_router(router, responses=PROBLEMS if router.prefix == "/v1" else None)
     add_handlers(app)
+    call_directly(app)
     return app
