@@ -22,7 +22,6 @@ from audioae.similarity.query import DEFAULT, Options, Query, SimilarQuery, prep
 from audioae.similarity.seeds import SeedTracks, attempt
 
 BLOCK = 256  # queries that are answered together; it bounds the memory
-SHOWN = ("track_id", "title", "artist", "album", "label", "uri")
 
 
 def similar_batch(library: Generation, asked: Sequence[SimilarQuery]) -> list[Answer | AudioaeError]:
@@ -45,7 +44,7 @@ def _answered(library: Generation, asked: Sequence[SimilarQuery]) -> list[Answer
 
 def _with_texts(library: Generation, results: Sequence[Found | AudioaeError]) -> list[Answer | AudioaeError]:
     rows = [row for result in results if isinstance(result, Found) for row in result.rows]
-    texts = zip(*(library.lookup.cells.texts[name].take(rows) for name in SHOWN), strict=True)
+    texts = iter(library.lookup.shown.take(rows))
     return [_answer(result, texts) if isinstance(result, Found) else result for result in results]
 
 
