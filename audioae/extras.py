@@ -28,6 +28,7 @@ EXTRA_OF = {
     "boto3": "s3",
     "botocore": "s3",
     "fastapi": "serve",
+    "fastapi_swagger": "serve",
     "httptools": "serve",
     "orjson": "serve",
     "prometheus_client": "serve",

@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from audioae import __version__
-from audioae.serve import health, metrics
+from audioae.serve import docs, health, metrics
 from audioae.serve.access_log import AccessLog, Recorder
 from audioae.serve.audiomuse import endpoints as audiomuse
 from audioae.serve.auth import Authentication
@@ -22,6 +23,7 @@ from audioae.serve.service import Service
 from audioae.serve.v1 import files, index, similar
 
 ROUTERS: tuple[APIRouter, ...] = (
+    docs.router,
     health.router,
     metrics.router,
     index.router,
@@ -39,6 +41,14 @@ class App(FastAPI):
     """An application whose every answer is recorded, those of its own errors too."""
 
     access_log: AccessLog | None = None
+
+    def openapi(self) -> dict[str, Any]:
+        """The document of the API, with the header that a key is sent in."""
+        if self.openapi_schema is None:
+            document = super().openapi()
+            document["components"]["securitySchemes"] = {"key": {"type": "apiKey", "in": "header", "name": "X-API-Key"}}
+            document["security"] = [{"key": []}, {}]
+        return self.openapi_schema or {}
 
     def build_middleware_stack(self) -> ASGIApp:
         return Recorder(super().build_middleware_stack(), self.state.service, self.access_log)
@@ -61,6 +71,8 @@ def create_app(service: Service, access_log: AccessLog | None = None) -> FastAPI
         description="A music catalog, searchable by sound.",
         lifespan=lifespan,
         redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
     )
     app.state.service, app.access_log = service, access_log
     app.add_middleware(Bodies, limits=service.config.limits)

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 Role = Literal["read", "admin"]
 
 VARIABLE = "AUDIOAE_API_KEYS"
-OPEN = frozenset({"/livez", "/readyz"})
+OPEN = frozenset({"/livez", "/readyz", "/docs", "/openapi.json"})  # what the API is, is no secret
+OPEN_BELOW = "/docs/"
 OWN_AUTH = "/rest/"  # OpenSubsonic: its key is a parameter, and its errors have a form of their own
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -155,7 +156,7 @@ class Authentication:
         state = scope.setdefault("state", {})
         state["role"], state["key"] = "read", None
         keys, path = self._service.keys, scope["path"]
-        if keys and path not in OPEN:
+        if keys and path not in OPEN and not path.startswith(OPEN_BELOW):
             key = sent_key(scope["headers"])
             found = keys.find(key) if key is not None else None
             state["role"], state["key"] = (found.role, found.name) if found else (None, None)
