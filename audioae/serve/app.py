@@ -23,15 +23,15 @@ from audioae.serve.service import Service
 from audioae.serve.v1 import files, index, similar
 
 ROUTERS: tuple[APIRouter, ...] = (
-    docs.router,
-    health.router,
-    metrics.router,
-    index.router,
     similar.router,
     files.router,
     qdrant.router,
     audiomuse.router,
     opensubsonic.router,
+    index.router,
+    health.router,
+    metrics.router,
+    docs.router,
 )
 
 _CORS = {"allow_methods": ("GET", "POST"), "allow_headers": ("*",), "expose_headers": ("X-Request-ID",)}
@@ -43,11 +43,13 @@ class App(FastAPI):
     access_log: AccessLog | None = None
 
     def openapi(self) -> dict[str, Any]:
-        """The document of the API, with the header that a key is sent in."""
+        """The document of the API: with the header that a key is sent in, and a sentence for every operation."""
         if self.openapi_schema is None:
             document = super().openapi()
             document["components"]["securitySchemes"] = {"key": {"type": "apiKey", "in": "header", "name": "X-API-Key"}}
             document["security"] = [{"key": []}, {}]
+            for operation in (one for verbs in document["paths"].values() for one in verbs.values()):
+                operation["summary"] = operation.get("description", "").partition("\n")[0].removesuffix(".")
         return self.openapi_schema or {}
 
     def build_middleware_stack(self) -> ASGIApp:
