@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from audioae.constants import EMBEDDING_DIM
 from audioae.library.filters import Filters
-from audioae.similarity.search import Options
+from audioae.similarity.query import DEFAULT, Options
 from audioae.similarity.seeds import AliasSeed, EmbeddingSeed, TrackSeed, TypedSeed
 
 MAX_K = 1000
@@ -105,6 +105,8 @@ class OptionsModel(Body):
     keep_duplicates: bool = False
 
     def to_options(self) -> Options:
+        if self.model_fields_set.isdisjoint(OptionsModel.model_fields):
+            return DEFAULT
         return Options(
             self.filters.to_filters() if self.filters else Filters(),
             self.diversity,

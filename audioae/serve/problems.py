@@ -44,7 +44,7 @@ TITLES = {
 }
 
 _TEXT = {"anyOf": [{"type": "string"}, {"type": "null"}]}
-_DOCUMENT = {
+DOCUMENT = {
     "type": "object",
     "properties": {
         **{name: {"type": "string"} for name in ("type", "title", "detail")},
@@ -54,7 +54,7 @@ _DOCUMENT = {
     "required": ["type", "title", "status", "detail", "where", "action", "request_id"],
 }
 PROBLEMS: dict[int | str, dict[str, Any]] = {
-    "default": {"description": "What is wrong, where, and what to do.", "content": {MEDIA_TYPE: {"schema": _DOCUMENT}}}
+    "default": {"description": "What is wrong, where, and what to do.", "content": {MEDIA_TYPE: {"schema": DOCUMENT}}}
 }
 """The errors of every endpoint, for OpenAPI."""
 

@@ -47,7 +47,15 @@ async def call(request: Request, pool: str, function: Callable[[Library], T]) ->
 
 def respond(request: Request, payload: Mapping[str, Any], status: int = 200) -> Response:
     """The answer as JSON, with the names of the index and the model that it is from. Not a number becomes null."""
-    body = orjson.dumps({**served_of(request).names, **payload}, default=_encode, option=JSON_OPTIONS)
+    return respond_encoded(encode({**served_of(request).names, **payload}), status)
+
+
+def encode(payload: Mapping[str, Any]) -> bytes:
+    """As JSON; for what is large, in the thread that computed it."""
+    return orjson.dumps(payload, default=_encode, option=JSON_OPTIONS)
+
+
+def respond_encoded(body: bytes, status: int = 200) -> Response:
     return Response(body, status, media_type="application/json")
 
 
