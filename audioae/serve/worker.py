@@ -145,5 +145,8 @@ async def _obey(service: Service, message: Message) -> None:
         if message["kind"] == "swap":
             service.reload_keys()
             await service.generations.reload(message["index"], pinned=message["pinned"], announce=False)
-        elif message["kind"] == "reload":
-            await service.reload()
+        elif message["kind"] == "reload":  # all workers are told
+            service.reload_keys()
+            before, after = await service.generations.reload(announce=False)
+            if after != before:
+                service.generations.swapped(after, False)
