@@ -19,6 +19,7 @@ from audioae.library.catalog_columns import CODED, NUMBERS, CatalogColumns, micr
 from audioae.library.predicates import Predicate, rows_passing
 
 Range = tuple[float | None, float | None]
+FEW = 6  # codes that are compared one by one; more are looked up in a table
 
 
 @dataclass(frozen=True)
@@ -120,12 +121,12 @@ def _named(columns: CatalogColumns, name: str, wanted: Sequence[str]) -> np.ndar
     for value, found in zip(wanted, ranges, strict=True):
         if not found:
             raise SearchError(f"no track has the {name} {value!r}; {_hint(vocabulary.closest(value), name)}")
-    if len(ranges) == 1 and len(ranges[0]) == 1:
-        return codes == ranges[0].start
+    if sum(map(len, ranges)) <= FEW:
+        return reduce(np.logical_or, [codes == code for found in ranges for code in found])
     chosen = np.zeros(len(vocabulary) + 1, bool)  # the last is for tracks without a value, whose code is -1
     for found in ranges:
         chosen[found.start : found.stop] = True
-    return chosen[codes]
+    return chosen.take(codes)
 
 
 def _hint(close: list[str], name: str) -> str:

@@ -57,6 +57,7 @@ class Vocabulary:
 
     def _alike(self, folded: str) -> list[int]:
         """Rows that share most trigrams with a text."""
+        folded = folded.encode(errors="replace").decode()  # half a surrogate pair is in no text
         trigrams = list(dict.fromkeys(folded[i : i + 3] for i in range(max(len(folded) - 2, 1))))[:TRIGRAMS]
         shared = np.zeros(self._n, np.int8)
         for trigram in trigrams:

@@ -8,6 +8,7 @@ Conventions
 - The artifact is two files: `index.faiss` and `ids.parquet`. The metadata of `ids.parquet` holds the model, the search
   parameters, the measured recall and the SHA-256 of `index.faiss`: IDs and vectors of two builds cannot be combined.
 - A loaded index is mapped: its embeddings stay in the file, and the operating system keeps in memory what searches use.
+  Its IDs are read when they are first asked for: the answers of a library name its tracks without them.
 - Any number of threads may use one index at the same time.
 - The same embeddings and config give the same bytes on the same machine with the same number of threads.
 """
@@ -15,6 +16,7 @@ Conventions
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +38,6 @@ class SearchIndex:
 
     Attributes
     ----------
-    ids : pa.StringArray
-        ID of each row.
     model, factory, reason : str
         Whose embeddings these are; what the index is, and why.
     parameters : dict of str to int
@@ -51,11 +51,13 @@ class SearchIndex:
 
     FILES = ("index.faiss", "ids.parquet")
 
-    def __init__(self, index: Any, ids: pa.StringArray, about: Mapping[str, Any], n_bytes: int | None = None):
+    def __init__(
+        self, index: Any, ids: pa.StringArray | pa.NativeFile, about: Mapping[str, Any], n_bytes: int | None = None
+    ):
         engine.finish(index)
         self._index = index
         self._n_bytes = n_bytes
-        self.ids = ids
+        self._ids = ids
         self._about = dict(about)
         self.model: str = about["model"]
         self.factory: str = about["factory"]
@@ -67,7 +69,15 @@ class SearchIndex:
         self._find = engine.searcher(index, self.parameters)
 
     def __len__(self) -> int:
-        return len(self.ids)
+        return self._index.ntotal
+
+    @cached_property
+    def ids(self) -> pa.StringArray:
+        """ID of each row."""
+        if not isinstance(self._ids, pa.NativeFile):
+            return self._ids
+        column = pq.read_table(self._ids)["track_id"]
+        return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
     @classmethod
     def build(cls, table: EmbeddingTable, config: IndexConfig) -> "SearchIndex":
@@ -180,8 +190,9 @@ class SearchIndex:
             If the two files do not belong together, or one of them is damaged.
         """
         try:
-            table = pq.read_table(ids, memory_map=True)
-            about = json.loads((table.schema.metadata or {})[b"audioae"])
+            mapped = pa.memory_map(str(ids))
+            file = pq.read_metadata(mapped)
+            about = json.loads((file.metadata or {})[b"audioae"])
         except (pa.ArrowException, OSError, KeyError, ValueError) as error:
             raise SearchError(f"{ids}: not the IDs of an index ({error}); build the index again") from None
         digest = sha256 or _sha256(vectors)
@@ -191,11 +202,9 @@ class SearchIndex:
                 f"({about['sha256'][:12]}): its rows would get wrong IDs; build the index again"
             )
         index = engine.read(vectors)
-        if len(table) != index.ntotal:
-            raise SearchError(f"{ids}: {len(table)} IDs for {index.ntotal} rows of {vectors}; build the index again")
-        column = table["track_id"]
-        track_ids = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-        return cls(index, track_ids, about, vectors.stat().st_size)
+        if file.num_rows != index.ntotal:
+            raise SearchError(f"{ids}: {file.num_rows} IDs for {index.ntotal} rows of {vectors}; build the index again")
+        return cls(index, mapped, about, vectors.stat().st_size)
 
 
 def _sha256(path: Path) -> str:
