@@ -58,6 +58,13 @@ def serve(
             "default: they are track_ids.",
         ),
     ] = None,
+    warm_decoders: Annotated[
+        bool | None,
+        typer.Option(
+            "--warm-decoders/--no-warm-decoders",
+            help="Start the decoding processes with the server: the first uploaded file is then as fast as later ones.",
+        ),
+    ] = None,
     access_log: Annotated[
         bool | None, typer.Option("--access-log/--no-access-log", help="One JSON line per request on stdout.")
     ] = None,
@@ -94,6 +101,7 @@ def serve(
         "keys_file": keys_file,
         "cors": cors or None,
         "namespace": namespace,
+        "warm_decoders": warm_decoders,
         "access_log": access_log,
     }
     chosen = {name: value for name, value in options.items() if value is not None}

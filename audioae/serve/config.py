@@ -57,6 +57,8 @@ class ServeConfig(Config):
         Processes. They share the port and the mapped index.
     threads, decoders : int
         Searches, and decoding processes for uploaded files, at the same time in each worker.
+    warm_decoders : bool
+        Start the decoding processes with the server, not with the first uploaded file.
     keys_file : str or None
         A file of keys, as `serve.auth` describes it.
     cors : tuple of str
@@ -76,6 +78,7 @@ class ServeConfig(Config):
     workers: int = Field(default=1, ge=1, le=64)
     threads: int = Field(default=2, ge=1, le=64)
     decoders: int = Field(default=2, ge=1, le=64)
+    warm_decoders: bool = False
     follow_s: float | None = Field(default=None, gt=0)
     keys_file: str | None = None
     cors: tuple[str, ...] = ()

@@ -4,7 +4,7 @@ import logging
 import os
 from dataclasses import dataclass
 
-from audioae.errors import ConfigError
+from audioae.errors import AudioaeError, ConfigError
 from audioae.serve.auth import VARIABLE, Keys
 from audioae.serve.config import ServeConfig
 from audioae.serve.generations import Generations, Served
@@ -55,6 +55,14 @@ class Service:
             return
         if keys:  # a server that began with keys may be reachable from outside
             self.keys = keys
+
+    async def warm_decoders(self) -> None:
+        """Start the decoding processes. What fails is logged: uploads fail with the same reason, and nothing else."""
+        library, n = self.generations.current.library, self.config.decoders
+        try:
+            await self.pools["decode"].run(lambda: library.warm_embedding(n))
+        except (AudioaeError, ModuleNotFoundError, RuntimeError) as error:
+            _log.error("uploaded files cannot be decoded: %s", error)
 
     def close(self) -> None:
         for pool in self.pools.values():
