@@ -10,20 +10,32 @@ Conventions
 
 from collections.abc import Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from audioae.errors import AudioaeError
 from audioae.library.client_ids import ClientIds
 from audioae.library.filters import Filters
 from audioae.library.generation import Generation
+from audioae.library.track_search import TrackPage, TrackSearch, search_tracks
+from audioae.library.track_state import TrackState, track_state
+from audioae.playlists.builder import PlaylistAnswer
+from audioae.playlists.from_index import IndexedPlaylists
+from audioae.playlists.options import PlaylistOptions
 from audioae.playlists.sonic_path import SonicPath, sonic_path
+from audioae.recommend.answer import Play, RecommendAnswer
+from audioae.recommend.config import HALF_LIFE_DAYS
 from audioae.similarity.answer import Answer
 from audioae.similarity.artists import Artists
 from audioae.similarity.batch import similar_batch
+from audioae.similarity.known_tracks import KnownTrack, track_id_of
 from audioae.similarity.query import DEFAULT
 from audioae.similarity.search import Options, SimilarQuery, similar
 from audioae.similarity.seeds import Seed
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
+
+if TYPE_CHECKING:
+    from audioae.recommend.listener import ListenerRecommender
 
 
 class Library(Generation):
@@ -84,6 +96,92 @@ class Library(Generation):
         """The artists of the catalog: `library.artists.similar("Night Drive", k=10)`."""
         return Artists(self)
 
+    def playlist(
+        self,
+        waypoints: Sequence[KnownTrack],
+        options: PlaylistOptions | None = None,
+        filters: Filters | None = None,
+        *,
+        decode: bool = False,
+    ) -> PlaylistAnswer:
+        """A playlist that moves smoothly, by sound, from the first waypoint through the others to the last.
+
+        Parameters
+        ----------
+        waypoints : sequence of str, TrackSeed or AliasSeed
+            Two or more tracks: track_ids, titles or aliases.
+        options : PlaylistOptions
+            Length and rules; default: 25 tracks.
+        filters : Filters, optional
+            Only matching tracks are picked; waypoints need not match.
+        decode : bool
+            Whether audio may be opened for `tempo` and `seamless`; if not, what is stored must do.
+
+        Raises
+        ------
+        SearchError
+            If a waypoint is unknown (`UnknownTrackError`) or has no embedding, if too few tracks are left, if rules
+            contradict each other (`options.strict`), or if audio is needed that may not be opened.
+        AudioError
+            If the audio of a waypoint is needed and cannot be read.
+        """
+        track_ids = [track_id_of(self, waypoint) for waypoint in waypoints]
+        return self._playlists.make(track_ids, options or PlaylistOptions(n=25), filters or Filters(), decode=decode)
+
+    def recommend(
+        self,
+        plays: Sequence[Play],
+        k: int = 10,
+        *,
+        filters: Filters | None = None,
+        half_life_days: float = HALF_LIFE_DAYS,
+    ) -> RecommendAnswer:
+        """The `k` tracks that suit a listener best among those that the listener has not played.
+
+        Parameters
+        ----------
+        plays : sequence of Play
+            Those of one listener. Plays of unknown tracks are counted.
+        k : int
+        filters : Filters, optional
+        half_life_days : float
+            The weight of a play halves in this time.
+
+        Raises
+        ------
+        SearchError
+            If no play is of a track with an embedding, or a weight is not above 0.
+        ModuleNotFoundError
+            If scipy is not installed, which comes with the extra `pipeline`.
+        """
+        return self._recommender.recommend(plays, k, filters or Filters(), half_life_days)
+
+    def track(self, track_id: str) -> TrackState:
+        """A track and its state: embedded, duplicate, rejected or pending. Raises `UnknownTrackError`."""
+        return track_state(self, track_id)
+
+    def search_tracks(self, query: str, limit: int = 20, offset: int = 0) -> TrackPage:
+        """The tracks whose title, artist or track_id a text names, the best match first.
+
+        Parameters
+        ----------
+        query : str
+            Case does not matter. An empty text matches every track.
+        limit, offset : int
+            Up to 100 tracks, from this one on.
+
+        Raises
+        ------
+        SearchError
+            If `limit` or `offset` is out of range.
+        """
+        return search_tracks(self, self.track_search, query, limit, offset)
+
+    @cached_property
+    def track_search(self) -> TrackSearch:
+        """The words of the catalog."""
+        return TrackSearch(self.tracks)
+
     def sonic_path(
         self, start: str, end: str, at_most: int = 25, *, exact: bool = False, filters: Filters | None = None
     ) -> SonicPath:
@@ -111,6 +209,16 @@ class Library(Generation):
     def refresh(self) -> "Library":
         """The newest generation: this object if it is current, else a new one."""
         return self if self.is_current() else Library(self.store)
+
+    @cached_property
+    def _playlists(self) -> IndexedPlaylists:
+        return IndexedPlaylists(self)
+
+    @cached_property
+    def _recommender(self) -> "ListenerRecommender":
+        from audioae.recommend.listener import ListenerRecommender
+
+        return ListenerRecommender(self)
 
     @cached_property
     def _client_ids(self) -> dict[str | None, ClientIds]:
