@@ -21,13 +21,14 @@ import pyarrow.compute as pc  # its functions are made at import
 
 from audioae.library.array_files import ArrayFiles, FilesInMemory, derived_files, write_table
 from audioae.library.columns import EPOCH
+from audioae.library.shown_rows import SCHEMA, ShownRows, shown_records
 from audioae.library.track_ids import TrackIds, fixed_width
 from audioae.library.vocabulary import Vocabulary, make_vocabulary
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 from audioae.store.schemas import TRACKS
 
-KIND = "catalog-1"  # another number when other files are written
+KIND = "catalog-2"  # another number when other files are written
 BLOCK = 1 << 17  # tracks in memory while they are written
 CODED = ("label", "artist", "album")
 NUMBERS = ("year", "duration_s")
@@ -40,6 +41,8 @@ class CatalogColumns:
     ----------
     tracks : pa.Table
         The dataset, mapped.
+    shown : ShownRows
+        What answers show of each track.
     ids : TrackIds
     codes : dict of str to np.ndarray, shape (n_tracks,), int32
         Of label, artist and album.
@@ -51,6 +54,7 @@ class CatalogColumns:
 
     def __init__(self, files: ArrayFiles):
         self.tracks = files.table("tracks")
+        self.shown = ShownRows(files.table("shown"))
         self.ids = TrackIds.from_sorted(files.array("sorted_ids"), files.array("sorted_rows"))
         self.codes = {name: files.array(name) for name in CODED}
         self.vocabularies = {name: Vocabulary(files.table(name)) for name in CODED}
@@ -84,9 +88,15 @@ def open_columns(store: Store, ref: DatasetRef) -> CatalogColumns:
 def write_columns(files: ArrayFiles, tables: Iterable[pa.Table], schema: pa.Schema) -> None:
     """Write what `CatalogColumns` reads, from the parts of `tracks`."""
     ids, numbers, texts = [], {name: [] for name in (*NUMBERS, "added_at")}, {name: [] for name in CODED}
-    with files.sink("tracks") as sink, pa.ipc.new_file(sink, schema) as writer:
+    with (
+        files.sink("tracks") as sink,
+        pa.ipc.new_file(sink, schema) as writer,
+        files.sink("shown") as shown_sink,
+        pa.ipc.new_file(shown_sink, SCHEMA) as shown,
+    ):
         for block in _blocks(tables):
             writer.write_batch(block)
+            shown.write_batch(shown_records(block))
             ids.append(fixed_width(_column(block, "track_id", pa.string())))
             for name in NUMBERS:
                 numbers[name].append(_numbers(block, name))

@@ -17,9 +17,7 @@ from audioae.errors import SearchError
 from audioae.library.catalog_columns import CatalogColumns
 from audioae.library.columns import Cells
 from audioae.library.records import Track
-from audioae.library.text_rows import TextRows
 
-SHOWN = ("track_id", "title", "artist", "album", "label", "uri")
 LISTED = 10  # tracks in a message
 
 
@@ -36,15 +34,15 @@ class Lookup:
     ----------
     cells : Cells
         The columns of `tracks`, to be read by row.
-    shown : TextRows
-        The columns that answers show (`SHOWN`), to be read by row all at once.
+    shown : ShownRows
+        What answers show of each track.
     """
 
     def __init__(self, columns: CatalogColumns, where: str):
         self._tracks, self._where = columns.tracks, where
         self._ids = columns.ids
         self.cells = Cells(columns.tracks)
-        self.shown = TextRows(columns.tracks, SHOWN)
+        self.shown = columns.shown
         self._lower_titles: pa.ChunkedArray | None = None
 
     def row_of(self, track_id: str) -> int:

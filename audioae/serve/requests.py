@@ -11,6 +11,7 @@ from audioae.api import Library
 from audioae.serve.generations import Served
 from audioae.serve.problems import Problem
 from audioae.serve.service import Service
+from audioae.similarity.answer import Neighbors
 
 T = TypeVar("T")
 
@@ -66,7 +67,9 @@ def require_admin(request: Request) -> None:
 
 
 def _encode(value: Any) -> Any:
-    """Records and paths, which orjson does not know."""
+    """Neighbors, records and paths, which orjson does not know."""
+    if isinstance(value, Neighbors):
+        return orjson.Fragment(value.to_json())
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, bytes):

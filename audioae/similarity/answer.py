@@ -1,14 +1,15 @@
 """The answer to "what sounds like this": typed neighbors, and the forms that other tools read."""
 
 import html
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 import pyarrow as pa
 
 from audioae.display import shown
 from audioae.library.records import Record, Track
+from audioae.library.shown_rows import ShownRows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +34,55 @@ class Neighbor(Record):
     uri: str
 
 
+class Neighbors(Sequence[Neighbor]):
+    """Neighbors whose texts are read when they are looked at.
+
+    Parameters
+    ----------
+    shown : ShownRows
+    rows, scores : sequence
+        Catalog rows, closest first, and their cosines to the query.
+    """
+
+    def __init__(self, shown: ShownRows, rows: Sequence[int], scores: Sequence[float]):
+        self._shown, self._rows, self._scores = shown, rows, scores
+        self._read: list[Neighbor] | None = None
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, place: int) -> Neighbor: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Neighbor]: ...
+    def __getitem__(self, place: int | slice) -> Neighbor | list[Neighbor]:
+        return self._all()[place]
+
+    def __iter__(self) -> Iterator[Neighbor]:
+        return iter(self._all())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and self._all() == list(other)
+
+    __hash__ = None  # pyright: ignore[reportAssignmentType]
+
+    def __repr__(self) -> str:
+        return repr(self._all())
+
+    def to_json(self) -> bytes:
+        """A JSON array of objects with the columns of `Neighbor`, in UTF-8."""
+        parts = []
+        for rank, (score, record) in enumerate(zip(self._scores, self._shown.records(self._rows), strict=True), 1):
+            parts += (b',{"rank":%d,"score":%a,' % (rank, score), record)
+        return b"[" + b"".join(parts)[1:] + b"]"
+
+    def _all(self) -> list[Neighbor]:
+        if self._read is None:
+            ranked = enumerate(zip(self._scores, self._shown.texts(self._rows), strict=True), 1)
+            self._read = [Neighbor(rank, score, **texts) for rank, (score, texts) in ranked]
+        return self._read
+
+
 @dataclass(frozen=True)
 class Answer:
     """The neighbors, closest first, and what they are an answer to.
@@ -41,7 +91,7 @@ class Answer:
     ----------
     seeds : sequence of Track
         The seeds that were liked, then those that were disliked.
-    neighbors : list of Neighbor
+    neighbors : sequence of Neighbor
     n_matching : int
         How many recordings pass the filters.
     short : str, optional
@@ -49,7 +99,7 @@ class Answer:
     """
 
     seeds: Sequence[Track]
-    neighbors: list[Neighbor]
+    neighbors: Sequence[Neighbor]
     n_matching: int
     short: str | None = None
 

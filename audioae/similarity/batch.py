@@ -5,17 +5,17 @@ Conventions
 - A question gets the answer that it would get alone; one that has none gets its error, and stops no other.
 
 Why: FAISS answers a batch in half the time per query, and what surrounds the search costs a fraction of what it costs
-one query: IDs are looked up, and texts are read, for all queries in one call (`python -m tests.bench serve`).
+one query: IDs are looked up for all queries in one call (`python -m tests.bench serve`).
 """
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import fields
 from typing import Any
 
 from audioae.errors import AudioaeError
 from audioae.library.filters import Filters
 from audioae.library.generation import Generation
-from audioae.similarity.answer import Answer, Neighbor
+from audioae.similarity.answer import Answer, Neighbors
 from audioae.similarity.matching import matching_rows
 from audioae.similarity.nearest import Found, nearest
 from audioae.similarity.query import DEFAULT, Options, Query, SimilarQuery, prepare
@@ -39,19 +39,12 @@ def _answered(library: Generation, asked: Sequence[SimilarQuery]) -> list[Answer
         found = [matches] * len(places) if failed else nearest(library, queries, matches)
         for place, result in zip(places, found, strict=True):
             results[place] = result
-    return _with_texts(library, results)
+    return [_answer(library, result) if isinstance(result, Found) else result for result in results]
 
 
-def _with_texts(library: Generation, results: Sequence[Found | AudioaeError]) -> list[Answer | AudioaeError]:
-    rows = [row for result in results if isinstance(result, Found) for row in result.rows]
-    texts = iter(library.lookup.shown.take(rows))
-    return [_answer(result, texts) if isinstance(result, Found) else result for result in results]
-
-
-def _answer(found: Found, texts: Iterator[tuple[Any, ...]]) -> Answer:
-    """The answer to a query; its texts are the next ones."""
-    query, n_matching, cosines = found.query, found.n_matching, found.cosines
-    neighbors = [Neighbor(rank, cosine, *next(texts)) for rank, cosine in enumerate(cosines, 1)]
+def _answer(library: Generation, found: Found) -> Answer:
+    query, n_matching = found.query, found.n_matching
+    neighbors = Neighbors(library.lookup.shown, found.rows, found.cosines)
     short = None if len(neighbors) == query.k else _why_short(len(neighbors), query.k, n_matching, query.options)
     return Answer(SeedTracks(query.seeds), neighbors, n_matching, short)
 
