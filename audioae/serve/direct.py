@@ -66,6 +66,8 @@ def _endpoint(context: RouteContext) -> Endpoint | None:
     route = context.original_route
     if not isinstance(route, APIRoute) or route.path != context.path or "{" in route.path or route.dependencies:
         return None
+    if type(route) is not APIRoute:  # it treats requests and errors in a way of its own
+        return None
     kinds = get_type_hints(route.endpoint)
     if kinds.pop("return", None) is not Response or not inspect.iscoroutinefunction(route.endpoint):
         return None

@@ -15,6 +15,7 @@ import orjson
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 
 from audioae.serve.problems import Problem, problem_of
 from audioae.serve.qdrant.body import explain
@@ -38,6 +39,8 @@ class QdrantRoute(APIRoute):
                 return await handler(request)
             except RequestValidationError as error:
                 return _failed(request, Problem(400, explain(error.errors())))
+            except HTTPException as error:  # FastAPI's own, for a body that it cannot read
+                return _failed(request, Problem(error.status_code, str(error.detail)))
             except Exception as error:
                 problem = problem_of(error)
                 if problem is None:
