@@ -31,7 +31,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
 def mean_of(library: Library, artist: str) -> np.ndarray:
     tracks = [library.lookup.track(row) for row in range(N) if ARTISTS[row] == artist]
     embeddings = [library.embedding_of(track) for track in tracks]
-    mean = np.mean(embeddings, axis=0, dtype=np.float64)
+    mean = np.asarray(np.mean(embeddings, axis=0, dtype=np.float64))
     return mean / np.linalg.norm(mean)
 
 

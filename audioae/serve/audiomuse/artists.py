@@ -10,10 +10,7 @@ Conventions
 - `ef_search` changes nothing: all artists are compared.
 """
 
-from collections.abc import Sequence
 from typing import Any
-
-import numpy as np
 
 from audioae.errors import SearchError, UnknownTrackError
 from audioae.serve.audiomuse.query import Query
@@ -62,8 +59,8 @@ def _client_id(query: Query, artist: str) -> str | None:
     namespace = _namespace(query)
     if namespace is None or namespace not in query.library.aliases.namespaces:
         return None
-    rows = query.library.artists.tracks_of(artist)
-    known = query.library.aliases.external_ids(namespace, _track_ids(query, rows))
+    rows = query.library.artists.tracks_of(artist).tolist()
+    known = query.library.aliases.external_ids(namespace, query.track_ids(rows))
     return next((client_id for client_id in known if client_id is not None), None)
 
 
@@ -71,14 +68,9 @@ def _in_common(query: Query, artist: str, other: str, distance: float) -> dict[s
     match: dict[str, Any] = {"component1_index": 0, "component2_index": 0, "distance": distance}
     for key, own, towards in (("artist1", artist, other), ("artist2", other, artist)):
         rows = query.library.artists.closest_tracks(own, towards, REPRESENTATIVES, among=query.ids.known)
-        track_ids = _track_ids(query, rows)
+        track_ids = query.track_ids(rows)
         match[f"{key}_representative_songs"] = [
             {"item_id": client_id, "title": query.ids.track(track_id).title or ""}
             for track_id, client_id in zip(track_ids, query.ids.of(track_ids), strict=True)
         ]
     return match
-
-
-def _track_ids(query: Query, rows: Sequence[int] | np.ndarray) -> list[str]:
-    column = query.library.lookup.cells.texts["track_id"]
-    return [str(column[int(row)]) for row in rows]

@@ -23,6 +23,7 @@ from fastapi import APIRouter, Request, Response
 
 from audioae.errors import SearchError
 from audioae.library.records import Track
+from audioae.library.word_search import row_titled, rows_with_words
 from audioae.serve.audiomuse.artists import similar_artists
 from audioae.serve.audiomuse.query import Query
 from audioae.serve.problems import Problem, problem_of
@@ -75,7 +76,9 @@ def search_tracks(query: Query) -> Rows:
     end = query.number("end", start + 20, least=0, most=start + 500)
     if not words or end <= start:
         return []
-    return _rows(query, query.ids.search(words, end - start, offset=start))
+    rows = rows_with_words(query.library.track_search, query.library.tracks.num_rows, words)
+    rows = rows if query.ids.known is None else rows[query.ids.known[rows]]
+    return _rows(query, query.track_ids(rows[start:end].tolist()))
 
 
 def max_distance(query: Query) -> dict[str, Any]:
@@ -104,7 +107,8 @@ def _seed(query: Query) -> str:
     title, artist = query.text("title"), query.text("artist")
     if not (title and artist):
         raise Problem(400, "Request must include either 'item_id' or both 'title' and 'artist'.")
-    return query.ids.titled(title, artist)
+    row = row_titled(query.library, title, artist, among=query.ids.known)
+    return query.track_ids([row])[0]
 
 
 def _rows(query: Query, track_ids: Sequence[str], more: Sequence[dict[str, Any]] | None = None) -> Rows:

@@ -7,6 +7,7 @@ Conventions
 """
 
 import re
+from collections.abc import Sequence
 
 from fastapi import Request
 
@@ -35,6 +36,11 @@ class Query:
         server = self.text("server")
         if server and server != self.namespace:
             raise Problem(400, f"server: got {server!r}, wanted {self.namespace!r} or none")
+
+    def track_ids(self, rows: Sequence[int]) -> list[str]:
+        """The track_ids in some catalog rows."""
+        column = self.library.lookup.cells.texts["track_id"]
+        return [str(column[row]) for row in rows]
 
     def text(self, name: str) -> str:
         """The value of a parameter without spaces around it; "" without one."""

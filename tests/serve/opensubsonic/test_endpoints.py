@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -206,7 +207,7 @@ def test_an_unknown_format_is_an_error_in_xml(served: Server):
 def test_scripts_are_for_those_with_a_key(locked: Server):
     from tests.serve.conftest import READ_KEY
 
-    jsonp = {"f": "jsonp", "callback": "player.onAnswer_1"}
+    jsonp: dict[str, Any] = {"f": "jsonp", "callback": "player.onAnswer_1"}
     answered = ask(locked, "ping", apiKey=READ_KEY, **jsonp)
     assert answered.headers["content-type"].startswith("text/javascript")
     assert answered.headers["x-content-type-options"] == "nosniff"

@@ -6,6 +6,7 @@ apiKey or u, t and s (`legacy_auth`: u, p); it raises for the codes of the speci
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
 import libopensonic
@@ -18,8 +19,8 @@ from tests.serve.serving import Server
 
 
 @contextmanager
-def connected(server: Server, **settings) -> Iterator[libopensonic.Connection]:
-    port = urlsplit(server.url).port
+def connected(server: Server, **settings: Any) -> Iterator[Any]:  # its methods are made at run time
+    port = urlsplit(server.url).port or 0
     connection = libopensonic.Connection("http://127.0.0.1", port=port, app_name="tests", **settings)
     try:
         yield connection
