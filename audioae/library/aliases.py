@@ -2,8 +2,8 @@
 
 Conventions
 -----------
-- A namespace is read when it is first asked for (or by `warm`), and then kept: its sorted external IDs, and the catalog
-  row of each; 60 MB for a million IDs of 36 characters.
+- A namespace is opened when it is first asked for (or by `warm`): its sorted external IDs and the catalog row of each,
+  which are derived once and then mapped, so that processes share them.
 - An alias of a track that the catalog no longer has is unknown, and the error says so.
 
 Why bisection in the column of texts: it takes some microseconds, without a Python string per alias, and one very long
@@ -12,17 +12,22 @@ ID does not make all of them wide.
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from functools import partial
 from threading import Lock
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from audioae.errors import UnknownTrackError
+from audioae.library.array_files import ArrayFiles, derived_files, write_table
 from audioae.library.columns import TextColumn, one_chunk
 from audioae.library.lookup import Lookup
 from audioae.pipeline.alias_namespaces import ALIASES, read_namespaces
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
+
+KIND = "aliases-1"  # another number when other files are written
 
 
 class Aliases:
@@ -35,14 +40,16 @@ class Aliases:
         The version; None: there are no aliases.
     lookup : Lookup
         The catalog's tracks.
+    tracks_ref : DatasetRef
+        The version of `tracks` that these are.
 
     Attributes
     ----------
     namespaces : tuple of str
     """
 
-    def __init__(self, store: Store, ref: DatasetRef | None, lookup: Lookup):
-        self._store, self._lookup, self.ref = store, lookup, ref
+    def __init__(self, store: Store, ref: DatasetRef | None, lookup: Lookup, tracks_ref: DatasetRef):
+        self._store, self._lookup, self._tracks_ref, self.ref = store, lookup, tracks_ref, ref
         self._stored = read_namespaces(store, ref)
         self._read: dict[str, _Namespace] = {}
         self._reading = Lock()
@@ -100,28 +107,42 @@ class Aliases:
         return self._read[name]
 
     def _read_namespace(self, name: str) -> "_Namespace":
+        parts = {part.name: part.sha256 for part in self._store.manifest(self.ref).parts} if self.ref else {}
+        names = self._stored[name].parts
+        tracks = [part.sha256 for part in self._store.manifest(self._tracks_ref).parts]
+        sources = [*(parts[f"{part}.parquet"] for part in names), "of", *tracks]
+        write = partial(self._write_namespace, names)
+        return _Namespace(derived_files(KIND, sources, write, cache=not self._store.verify_reads))
+
+    def _write_namespace(self, parts: Sequence[str], files: ArrayFiles) -> None:
         columns = ["external_id", "track_id"]
-        table = pa.concat_tables(self._store.read_part(ALIASES, part, columns) for part in self._stored[name].parts)
-        rows = self._lookup.rows_of(one_chunk(table["track_id"]))
-        return _Namespace(one_chunk(table["external_id"]), rows.astype(np.int32))
+        table = pa.concat_tables(self._store.read_part(ALIASES, part, columns) for part in parts)
+        rows = self._lookup.rows_of(one_chunk(table["track_id"])).astype(np.int32)
+        order = np.argsort(rows, kind="stable").astype(np.int32)
+        write_table(files, "ids", table.select(["external_id"]))
+        for array_name, array in {"rows": rows, "order": order, "sorted_rows": rows[order]}.items():
+            files.write(array_name, array)
 
 
 class _Namespace:
     """Sorted external IDs, and the catalog row of each; -1 where the track is gone."""
 
-    def __init__(self, external_ids: pa.Array, rows: np.ndarray):
-        self._ids, self._rows, self._n = TextColumn(external_ids), rows, len(rows)
-        self._order = np.argsort(rows, kind="stable").astype(np.int32)
-        self._sorted_rows = rows[self._order]
+    def __init__(self, files: ArrayFiles):
+        self._ids: Any = TextColumn(files.table("ids")["external_id"])  # without nulls
+        self._rows, self._order, self._sorted_rows = map(files.array, ("rows", "order", "sorted_rows"))
+        self._n = len(self._rows)
 
     def row_of(self, external_id: str) -> int | None:
-        place = bisect_left(self._ids, external_id, 0, self._n)  # pyright: ignore[reportCallIssue]
+        place = bisect_left(self._ids, external_id, 0, self._n)
         return int(self._rows[place]) if place < self._n and self._ids[place] == external_id else None
 
     def rows(self) -> np.ndarray:
-        return np.unique(self._sorted_rows[self._sorted_rows >= 0])
+        return np.unique(self._sorted_rows[np.searchsorted(self._sorted_rows, 0) :])
 
     def external_ids(self, rows: np.ndarray) -> list[str | None]:
-        places = np.minimum(np.searchsorted(self._sorted_rows, rows), max(self._n - 1, 0))
-        has_one = (rows >= 0) & (self._sorted_rows[places] == rows) if self._n else np.zeros(len(rows), bool)
-        return [self._ids[int(self._order[place])] if has else None for place, has in zip(places, has_one, strict=True)]
+        if not self._n:
+            return [None] * len(rows)
+        places = np.minimum(np.searchsorted(self._sorted_rows, rows), self._n - 1)
+        has_one = (rows >= 0) & (self._sorted_rows[places] == rows)
+        found = iter(self._ids.take(self._order[places[has_one]].tolist()))
+        return [next(found) if has else None for has in has_one]

@@ -4,6 +4,7 @@ Conventions
 -----------
 - A generation is immutable. It leads from the published index to the embeddings, the model, the rejects and the tracks
   that the index was made from, never to each dataset's own LATEST: nothing is mixed of two generations.
+- The aliases are the ones that were current when it was opened.
 - Everything is read when it is first needed and then kept. `warm` reads all that a query needs.
 - Decoders and torch are imported only by the methods that take an audio file.
 """
@@ -19,6 +20,7 @@ import pyarrow.compute as pc  # its functions are made at import
 from audioae.catalog.paths import displayed
 from audioae.config import parse_config
 from audioae.errors import AudioError, SearchError
+from audioae.library.aliases import Aliases
 from audioae.library.alignment import RowAlignment, open_alignment
 from audioae.library.catalog_columns import CatalogColumns, open_columns
 from audioae.library.lookup import Lookup
@@ -63,6 +65,7 @@ class Generation:
         self.model_ref = self._embeddings_manifest.parent("model")
         self.tracks_ref = self._embeddings_manifest.parent("tracks")
         self.rejects_ref = self._embeddings_manifest.parent("rejects")
+        self.aliases_ref = store.latest("aliases")
 
     def __len__(self) -> int:
         """Number of indexed recordings."""
@@ -101,6 +104,11 @@ class Generation:
         return parse_config(MelsConfig, self._embeddings_manifest.config["mels"], where=str(self.embeddings_ref))
 
     @cached_property
+    def aliases(self) -> Aliases:
+        """The IDs that other systems had for the tracks when this generation was opened."""
+        return Aliases(self.store, self.aliases_ref, self.lookup, self.tracks_ref)
+
+    @cached_property
     def embedder(self) -> "Embedder":
         from audioae.pipeline.embed import load_embedder
 
@@ -110,10 +118,11 @@ class Generation:
         """Read everything that a query by track_id needs, and search once: the next query is as fast as any later."""
         _ = self.lookup, self.alignment.group, self.alignment.artist
         self.index.search(self.index.embeddings(np.array([0])), 1)
+        self.aliases.warm()
 
     def is_current(self) -> bool:
-        """Whether the store has published no other index since this one was opened."""
-        return self.store.latest("index") == self.index_ref
+        """Whether the store has published no other index and no other aliases since this one was opened."""
+        return self.store.latest("index") == self.index_ref and self.store.latest("aliases") == self.aliases_ref
 
     def find(self, query: str) -> Track:
         """The one track that is meant: by track_id, by uri, or by title (the whole title, then a part of it).

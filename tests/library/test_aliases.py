@@ -28,7 +28,7 @@ def import_rows(store: Store, namespace: str, rows: list[tuple[str, str]]) -> No
 
 
 def opened(store: Store) -> Aliases:
-    return Aliases(store, store.latest("aliases"), Generation(store).lookup)
+    return Generation(store).aliases
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +61,27 @@ def test_the_tracks_of_a_namespace(store: Store):
     assert aliases.rows("navidrome").tolist() == [0, 1, 2]  # not the one that is gone
     assert aliases.rows("jellyfin").tolist() == [3, 4, 5]
     assert aliases.rows("nothing").tolist() == []
+
+
+def test_a_mapped_namespace_answers_like_one_in_memory(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("AUDIOAE_CACHE", str(tmp_path))
+    for _ in range(2):
+        aliases = opened(Store(store.root, verify=False))
+        aliases.warm()
+        assert aliases.external_ids("navidrome", ["t02", "t01", "nobody"]) == ["é", "a", None]
+        assert (aliases.track_id("navidrome", "é"), aliases.rows("navidrome").tolist()) == ("t02", [0, 1, 2])
+    assert len([path for path in tmp_path.iterdir() if path.name.startswith("aliases-1")]) == 2
+
+
+def test_a_generation_keeps_its_aliases_and_is_no_longer_current(tmp_path: Path):
+    store = made_store(tmp_path, 4)
+    library = Generation(store)
+    import_rows(store, "navidrome", [("a", "t01"), ("b", "t02"), ("c", "t03")])
+    assert library.aliases.namespaces == ()
+    assert not library.is_current()
+    later = Generation(store)
+    assert (later.is_current(), later.aliases.track_id("navidrome", "a")) == (True, "t01")
+    later.warm()
 
 
 @pytest.mark.parametrize(
