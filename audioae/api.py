@@ -36,6 +36,7 @@ from audioae.store.manifest import DatasetRef
 
 if TYPE_CHECKING:
     from audioae.recommend.listener import ListenerRecommender
+    from audioae.screening.pages import FindingsPage, FindingsPages
 
 
 class Library(Generation):
@@ -177,6 +178,28 @@ class Library(Generation):
         """
         return search_tracks(self, self.track_search, query, limit, offset)
 
+    def findings(
+        self, check: str | None = None, limit: int = 20, offset: int = 0, *, issues_only: bool = False
+    ) -> "FindingsPage":
+        """What the checks found: the worst findings of one check, or without a check an overview of all.
+
+        Parameters
+        ----------
+        check : str, optional
+        limit, offset : int
+            Up to 100 findings, from this one on; the worst is 0.
+        issues_only : bool
+            Only findings below the check's threshold.
+
+        Raises
+        ------
+        NotScreenedError
+            If the store has no findings yet.
+        SearchError
+            If there are no findings of this check, or `limit` or `offset` is out of range.
+        """
+        return self._findings.page(check, limit, offset, issues_only)
+
     @cached_property
     def track_search(self) -> TrackSearch:
         """The words of the catalog."""
@@ -213,6 +236,12 @@ class Library(Generation):
     @cached_property
     def _playlists(self) -> IndexedPlaylists:
         return IndexedPlaylists(self)
+
+    @cached_property
+    def _findings(self) -> "FindingsPages":
+        from audioae.screening.pages import FindingsPages
+
+        return FindingsPages(self)
 
     @cached_property
     def _recommender(self) -> "ListenerRecommender":

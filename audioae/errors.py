@@ -40,6 +40,10 @@ class DamageError(StoreError):
     """An object of the store is gone, or is not what its manifest says. `audioae fsck` finds all of these."""
 
 
+class NotScreenedError(StoreError):
+    """The store has no findings yet."""
+
+
 class ModelError(AudioaeError):
     """A model cannot be built, trained or loaded: mismatched parts, NaN, a collapsed codebook."""
 

@@ -14,14 +14,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc  # its functions are made at import
 
 from audioae.display import csv_cell
-from audioae.errors import SearchError, StoreError
+from audioae.errors import NotScreenedError, SearchError, StoreError
 from audioae.output import whole_file
 from audioae.screening.accuracy import accuracy_sentences
 from audioae.screening.registry import CHECKS
@@ -103,8 +103,19 @@ class Findings:
             )
         return rows
 
-    def worst(self, check: str, budget: int, *, issues_only: bool = False) -> tuple[list[dict[str, Any]], int]:
+    def worst(
+        self, check: str, budget: int, *, offset: int = 0, issues_only: bool = False
+    ) -> tuple[list[dict[str, Any]], int]:
         """The `budget` worst findings of a check, and how many tracks are not listed because they were judged fine.
+
+        Parameters
+        ----------
+        check : str
+        budget : int
+        offset : int
+            Leave out so many of the worst.
+        issues_only : bool
+            Only findings below the check's threshold.
 
         Returns
         -------
@@ -118,25 +129,35 @@ class Findings:
         SearchError
             If there is no such check, or the budget is below 1.
         """
+        if budget < 1:
+            raise SearchError(f"budget={budget}: wanted at least 1")
+        ranked = self._ranked(check)
+        listed = ranked.listed(issues_only)[offset : offset + budget]
+        members = [ranked.grouped.members(finding) for finding in listed]
+        rows = ranked.rows.take(pa.array(np.concatenate([*members, np.empty(0, np.int64)])))
+        tracks = iter(self._with_metadata(rows))
+        findings = [
+            _finding([{"rank": rank, **row} for row in islice(tracks, len(own_rows))])
+            for rank, own_rows in enumerate(members, offset + 1)
+        ]
+        return findings, ranked.n_fine
+
+    def count(self, check: str, *, issues_only: bool = False) -> int:
+        """How many findings of a check `worst` can list. Raises `SearchError` if there is no such check."""
+        return len(self._ranked(check).listed(issues_only))
+
+    def _ranked(self, check: str) -> "_Ranked":
         if check not in self.screenings:
             raise SearchError(
                 f"{self.ref} has no findings of check {check!r}; it has findings of: {', '.join(self.screenings)}"
             )
-        if budget < 1:
-            raise SearchError(f"budget={budget}: wanted at least 1")
-        rows = self.table.filter(pc.equal(self.table["check"], check))
-        fine = _judged_fine(rows["evidence"])
-        grouped = _grouped(rows)
-        n_issues, n_fine = (_sums(values, grouped) for values in (rows["is_issue"].to_numpy(), fine))
-        done = (n_issues == 0) & (n_fine > 0)
-        listed = np.flatnonzero(n_issues if issues_only else ~done)[:budget]
-        members = [grouped.members(finding) for finding in listed]
-        tracks = iter(self._with_metadata(rows.take(pa.array(np.concatenate([*members, np.empty(0, np.int64)])))))
-        findings = [
-            _finding([{"rank": rank, **row} for row in islice(tracks, len(own_rows))])
-            for rank, own_rows in enumerate(members, 1)
-        ]
-        return findings, int(n_fine[done].sum())
+        if check not in self._rankings:
+            self._rankings[check] = _rank(self.table.filter(pc.equal(self.table["check"], check)))
+        return self._rankings[check]
+
+    @cached_property
+    def _rankings(self) -> dict[str, "_Ranked"]:
+        return {}
 
     def of_track(self, track_id: str) -> list[dict[str, Any]]:
         """A row per check that looked at the track."""
@@ -158,11 +179,45 @@ class Findings:
         return self.store.read(self.store.manifest(self.ref).parent("tracks"), ["track_id", *METADATA])
 
 
+class _Ranked(NamedTuple):
+    """The rows of one check, its findings from the worst to the best, and per finding what it takes to list it.
+
+    Attributes
+    ----------
+    rows : pa.Table
+    grouped : Grouped
+    n_issues : np.ndarray, shape (n_findings,), int
+    is_done : np.ndarray, shape (n_findings,), bool
+        Judged fine, and no issue.
+    n_fine : int
+        Tracks judged fine that are not listed.
+    """
+
+    rows: pa.Table
+    grouped: Grouped
+    n_issues: np.ndarray
+    is_done: np.ndarray
+    n_fine: int
+
+    def listed(self, issues_only: bool) -> np.ndarray:
+        """The findings that are listed, the worst first."""
+        return np.flatnonzero(self.n_issues if issues_only else ~self.is_done)
+
+
+def _rank(rows: pa.Table) -> _Ranked:
+    grouped = _grouped(rows)
+    n_issues, n_fine = (
+        _sums(values, grouped) for values in (rows["is_issue"].to_numpy(), _judged_fine(rows["evidence"]))
+    )
+    is_done = (n_issues == 0) & (n_fine > 0)
+    return _Ranked(rows, grouped, n_issues, is_done, int(n_fine[is_done].sum()))
+
+
 def open_findings(store: Store) -> Findings:
-    """The current findings. Raises `StoreError` if nothing has been screened yet."""
+    """The current findings. Raises `NotScreenedError` if nothing has been screened yet."""
     ref = store.latest("findings")
     if ref is None:
-        raise StoreError(
+        raise NotScreenedError(
             f"{store.storage.locate('')}: the store has no findings yet; run `audioae run screen CONFIG`, "
             "or name another store with --store"
         )
