@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from audioae import __version__
 from audioae.serve.opensubsonic import endpoints
@@ -229,3 +231,22 @@ def test_no_page_can_load_a_script_from_a_server_without_keys(served: Server):
     assert refused.headers["content-type"] == "application/json"
     assert "t03" not in refused.text
     assert refused.json()["subsonic-response"]["error"]["code"] == 0
+
+
+NAMES = st.sampled_from(
+    ["id", "count", "startSongId", "endSongId", "f", "callback", "apiKey", "u", "p", "t", "s", "v", "c"]
+)
+VALUES = st.sampled_from(["t03", "t07", "t59", "json", "xml", "jsonp", "0", "12", "1.16.1"]) | st.text(max_size=20)
+
+
+@given(
+    method=st.sampled_from([*CALLS, "getLicense", "ping.view"]) | st.text("abc%?#é", min_size=1, max_size=8),
+    parameters=st.dictionaries(NAMES, VALUES, max_size=6),
+    post=st.booleans(),
+)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_request_is_an_error_of_the_server(served: Server, method: str, parameters: dict, post: bool):
+    with served.client() as client:
+        sent = {"data": CLIENT | parameters} if post else {"params": CLIENT | parameters}
+        response = client.request("POST" if post else "GET", f"/rest/{method}", **sent)
+    assert response.status_code in (200, 404, 405), response.text
