@@ -60,7 +60,7 @@ class SeedModel(Body):
             return TrackSeed(self.track_id, self.weight)
         if self.alias is not None:
             return AliasSeed(self.alias.namespace, self.alias.id, self.weight)
-        return EmbeddingSeed(np.array(self.embedding, np.float32), self.weight)
+        return EmbeddingSeed(np.array(self.embedding), self.weight)
 
 
 class RangeModel(Body):

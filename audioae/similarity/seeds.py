@@ -199,6 +199,7 @@ def _fill_in_track_ids(library: Generation, seeds: Sequence[Seed], resolved: lis
 
 def _from_embedding(library: Generation, embedding: np.ndarray, weight: float) -> Resolved:
     dim = library.index.dim
+    embedding = np.asarray(embedding, np.float64)  # in float32 the squares of 1e30 and 1e-30 are infinite and 0
     length = float(np.linalg.norm(embedding))
     if embedding.shape != (dim,) or not 0 < length < np.inf:
         raise SearchError(

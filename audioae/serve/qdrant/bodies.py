@@ -44,7 +44,7 @@ Examples = Annotated[list[Example], Field(max_length=MAX_SEEDS)]
 
 def seed_of(example: int | str | list[float]) -> TypedSeed:
     if isinstance(example, list):
-        return EmbeddingSeed(np.array(example, np.float32))
+        return EmbeddingSeed(np.array(example, np.float64))
     return TrackSeed(track_id_of(example))
 
 
