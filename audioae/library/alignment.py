@@ -79,7 +79,7 @@ def open_alignment(
     hashes = [part.sha256 for part in (*store.manifest(tracks).parts, *files)]
 
     def write(files: ArrayFiles) -> None:
-        ids = TrackIds(index.ids)
+        ids = TrackIds(index.read_ids())
         if missing := _write_rows(files, columns, ids):
             raise StoreError(f"{ref} contains {missing} tracks missing from {tracks}")
         _write_neighbors(files, store, ids, ref)

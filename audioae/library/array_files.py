@@ -106,9 +106,14 @@ def derived_files(kind: str, sources: list[str], write: Callable[[ArrayFiles], N
     """
     if cache:
         try:
-            return MappedFiles(cached_folder(f"{kind}-{fingerprint(sources)}", lambda path: write(MappedFiles(path))))
+            return MappedFiles(cached_folder(f"{kind}-{fingerprint(sources)}", lambda path: _write(path, write)))
         except OSError as error:
             _log.warning(f"{kind}: kept in memory, because the cache folder cannot be written ({error})")
     files = FilesInMemory()
     write(files)
     return files
+
+
+def _write(folder: Path, write: Callable[[ArrayFiles], None]) -> None:
+    write(MappedFiles(folder))
+    pa.default_memory_pool().release_unused()  # a service that starts for the first time stays as small as later

@@ -74,6 +74,10 @@ class SearchIndex:
     @cached_property
     def ids(self) -> pa.StringArray:
         """ID of each row."""
+        return self.read_ids()
+
+    def read_ids(self) -> pa.StringArray:
+        """ID of each row, for a caller who needs them once: they are not kept."""
         if not isinstance(self._ids, pa.NativeFile):
             return self._ids
         column = pq.read_table(self._ids)["track_id"]

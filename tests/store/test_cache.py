@@ -2,13 +2,14 @@
 
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from audioae.errors import StoreError
 from audioae.store.artifacts import artifact_path, commit_artifact
-from audioae.store.cache import KEPT_FOR, cache_folder
+from audioae.store.cache import KEPT_FOR, SIZES, cache_folder, cached_folder
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 
@@ -85,3 +86,71 @@ def test_a_cache_that_cannot_be_written_is_named(s3_root: str, s3_server, monkey
     ref = publish(store)
     with pytest.raises(StoreError, match="/proc/nowhere"):
         artifact_path(store, ref, "index.faiss")
+
+
+@pytest.fixture
+def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("AUDIOAE_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def made(folder: Path) -> None:
+    (folder / "a.npy").write_bytes(b"array")
+    (folder / "b.arrow").write_bytes(b"")
+
+
+def must_not(folder: Path) -> None:
+    raise AssertionError("made twice")
+
+
+def test_a_folder_is_made_once(local: Path):
+    folder = cached_folder("catalog-1", made)
+    assert folder == local / "catalog-1"
+    assert (folder / "a.npy").read_bytes() == b"array"
+    assert cached_folder("catalog-1", must_not) == folder
+    assert [path.name for path in local.iterdir()] == ["catalog-1"]
+
+
+@pytest.mark.parametrize("damage", ["a.npy", "b.arrow", SIZES])
+@pytest.mark.parametrize("content", [None, b"other size"])
+def test_a_damaged_folder_is_made_again(local: Path, damage: str, content: bytes | None):
+    path = cached_folder("catalog-1", made) / damage
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    folder = cached_folder("catalog-1", made)
+    assert ((folder / "a.npy").read_bytes(), (folder / "b.arrow").read_bytes()) == (b"array", b"")
+    assert [path.name for path in local.iterdir()] == ["catalog-1"]
+
+
+def test_a_folder_that_cannot_be_made_is_not_there(local: Path):
+    def fail(folder: Path) -> None:
+        made(folder)
+        raise StoreError("the store is damaged")
+
+    with pytest.raises(StoreError, match="damaged"):
+        cached_folder("catalog-1", fail)
+    assert list(local.iterdir()) == []
+
+
+def test_several_that_want_a_folder_at_once_wait_for_one(local: Path):
+    times = []
+
+    def slowly(folder: Path) -> None:
+        times.append(time.monotonic())
+        time.sleep(0.2)
+        made(folder)
+
+    with ThreadPoolExecutor(4) as pool:
+        folders = [asked.result() for asked in [pool.submit(cached_folder, "catalog-1", slowly) for _ in range(4)]]
+    assert folders == [local / "catalog-1"] * 4
+    assert len(times) == 1
+
+
+def test_folders_that_nobody_uses_are_deleted(local: Path):
+    unused, used = cached_folder("unused", made), cached_folder("used", made)
+    for folder in (unused, used):
+        os.utime(folder, (time.time() - KEPT_FOR - 60,) * 2)
+    cached_folder("used", must_not)
+    cached_folder("new", made)
+    assert sorted(path.name for path in local.iterdir()) == ["new", "used"]
