@@ -5,7 +5,6 @@ Conventions
 - A payload has every key, null where the catalog does not know the value. `aliases` is there if the store has any.
 """
 
-from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
@@ -85,8 +84,8 @@ def points(
     with_payload, with_vector
         As in the request.
     """
-    track_ids = library.lookup.cells.texts["track_id"].take(rows.tolist())
-    found: list[dict[str, Any]] = [{"id": point_id_of(str(track_id))} for track_id in track_ids]
+    track_ids = [str(track_id) for track_id in library.lookup.cells.texts["track_id"].take(rows.tolist())]
+    found: list[dict[str, Any]] = [{"id": point_id_of(track_id)} for track_id in track_ids]
     if keys := payload_keys(with_payload):
         for point, payload in zip(found, _payloads(library, rows.tolist(), track_ids, keys), strict=True):
             point["payload"] = payload
@@ -96,12 +95,11 @@ def points(
     return found
 
 
-def _payloads(library: Library, rows: list[int], track_ids: Sequence[str | None], keys: frozenset[str]) -> list[dict]:
+def _payloads(library: Library, rows: list[int], track_ids: list[str], keys: frozenset[str]) -> list[dict]:
     tracks = [library.lookup.track(row) for row in rows]
     payloads: list[dict[str, Any]] = [{key: track[key] for key in COLUMNS if key in keys} for track in tracks]
-    aliases = getattr(library, "aliases", None)
-    if ALIASES in keys and aliases and aliases.namespaces:
-        columns = {name: aliases.external_ids(name, list(track_ids)) for name in aliases.namespaces}
+    if ALIASES in keys and library.aliases.namespaces:
+        columns = {name: library.aliases.external_ids(name, track_ids) for name in library.aliases.namespaces}
         for i, payload in enumerate(payloads):
             payload[ALIASES] = {name: ids[i] for name, ids in columns.items() if ids[i] is not None}
     return payloads

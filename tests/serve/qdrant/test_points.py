@@ -1,6 +1,7 @@
 """Points of the catalog of 60, by the real client: values equal to the library's."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,10 @@ from audioae.library.filters import Filters
 from audioae.library.predicates import OneOf
 from audioae.similarity.search import Options
 from audioae.similarity.seeds import EmbeddingSeed, TrackSeed
-from tests.serve.qdrant.conftest import NAME
+from tests.library.test_aliases import import_rows
+from tests.serve.qdrant.conftest import NAME, connect
 from tests.serve.serving import Server
+from tests.stores import made_store
 
 STYLE = models.Filter(must=[models.FieldCondition(key="label", match=models.MatchValue(value="style 1"))])
 IN_STYLE = Filters(where=OneOf("label", ("style 1",)))
@@ -123,3 +126,17 @@ def test_the_asynchronous_client(served: Server):
         return answers[0].points
 
     assert pairs(asyncio.run(ask())) == expected(served, TrackSeed("t03"), k=3)
+
+
+def test_aliases_are_in_the_payload_of_a_store_that_has_some(tmp_path: Path, serve):
+    store = made_store(tmp_path, 6)
+    import_rows(store, "navidrome", [("n1", "t01"), ("n2", "t02"), ("n3", "t03")])
+    import_rows(store, "jellyfin", [("j1", "t01"), ("j4", "t04"), ("j5", "t05")])
+    client = connect(serve(store).url)
+    payloads = [point.payload for point in client.scroll(NAME, with_payload=["track_id", "aliases"])[0]]
+    assert payloads[:3] == [
+        {"track_id": "t00", "aliases": {}},
+        {"track_id": "t01", "aliases": {"jellyfin": "j1", "navidrome": "n1"}},
+        {"track_id": "t02", "aliases": {"navidrome": "n2"}},
+    ]
+    client.close()
