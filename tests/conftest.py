@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from tests import recordings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # two tests run at a time; more threads than cores make both slow
-
+os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", os.path.join(tempfile.gettempdir(), "audioae-hypothesis"))
 
 SLOW = ("tests/flows/", "tests/test_project.py", "tests/packaging/", "tests/pipeline/test_kill.py", "tests/test_api.py")
 
