@@ -56,7 +56,8 @@ class ServeConfig(Config):
     workers : int
         Processes. They share the port and the mapped index.
     threads, decoders : int
-        Searches, and decoding processes for uploaded files, at the same time in each worker.
+        Searches, and decoding processes for uploaded files, at the same time in each worker. One search is best: a
+        second thread fights with it for Python's lock, which costs half as much again; for more, take more workers.
     warm_decoders : bool
         Start the decoding processes with the server, not with the first uploaded file.
     keys_file : str or None
@@ -76,7 +77,7 @@ class ServeConfig(Config):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     workers: int = Field(default=1, ge=1, le=64)
-    threads: int = Field(default=2, ge=1, le=64)
+    threads: int = Field(default=1, ge=1, le=64)
     decoders: int = Field(default=2, ge=1, le=64)
     warm_decoders: bool = False
     follow_s: float | None = Field(default=None, gt=0)

@@ -9,6 +9,7 @@ from fastapi import Request, Response
 
 from audioae.api import Library
 from audioae.serve.generations import Served
+from audioae.serve.neighbors import neighbors_json
 from audioae.serve.problems import Problem
 from audioae.serve.service import Service
 from audioae.similarity.answer import Neighbors
@@ -69,7 +70,7 @@ def require_admin(request: Request) -> None:
 def _encode(value: Any) -> Any:
     """Neighbors, records and paths, which orjson does not know."""
     if isinstance(value, Neighbors):
-        return orjson.Fragment(value.to_json())
+        return orjson.Fragment(neighbors_json(value))
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, bytes):

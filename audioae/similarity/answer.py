@@ -45,7 +45,7 @@ class Neighbors(Sequence[Neighbor]):
     """
 
     def __init__(self, shown: ShownRows, rows: Sequence[int], scores: Sequence[float]):
-        self._shown, self._rows, self._scores = shown, rows, scores
+        self._shown, self._rows, self.scores = shown, rows, scores
         self._read: list[Neighbor] | None = None
 
     def __len__(self) -> int:
@@ -69,16 +69,13 @@ class Neighbors(Sequence[Neighbor]):
     def __repr__(self) -> str:
         return repr(self._all())
 
-    def to_json(self) -> bytes:
-        """A JSON array of objects with the columns of `Neighbor`, in UTF-8."""
-        parts = []
-        for rank, (score, record) in enumerate(zip(self._scores, self._shown.records(self._rows), strict=True), 1):
-            parts += (b',{"rank":%d,"score":%a,' % (rank, score), record)
-        return b"[" + b"".join(parts)[1:] + b"]"
+    def records(self) -> list[memoryview]:
+        """What is shown of each, as `library.shown_rows` holds it."""
+        return self._shown.records(self._rows)
 
     def _all(self) -> list[Neighbor]:
         if self._read is None:
-            ranked = enumerate(zip(self._scores, self._shown.texts(self._rows), strict=True), 1)
+            ranked = enumerate(zip(self.scores, self._shown.texts(self._rows), strict=True), 1)
             self._read = [Neighbor(rank, score, **texts) for rank, (score, texts) in ranked]
         return self._read
 

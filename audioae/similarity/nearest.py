@@ -7,6 +7,7 @@ Conventions
 """
 
 from collections.abc import Sequence
+from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -43,14 +44,39 @@ def nearest(library: Generation, queries: Sequence[Query], matches: Matching | N
             places = [place for place, wanted in depths.items() if wanted == depth]
             vectors = np.array([queries[place].vector for place in places])
             scores, rows = library.index.search(vectors, min(depth, n), among)
-            for i, place in enumerate(places):
-                picked = attempt(_pick, library, queries[place], matches, n, scores[i], rows[i])
+            asked = [queries[place] for place in places]
+            for place, picked in zip(places, _picked(library, asked, matches, n, scores, rows), strict=True):
                 if isinstance(picked, Found) and len(picked.rows) < queries[place].k and depth < n:
                     depths[place] = DEEPER * depth
                 else:
                     found[place] = picked
                     del depths[place]
     return [found[place] for place in range(len(queries))]
+
+
+def _picked(
+    library: Generation,
+    queries: Sequence[Query],
+    matches: Matching | None,
+    n: int,
+    scores: np.ndarray,
+    rows: np.ndarray,
+) -> list[Found | AudioaeError]:
+    """Which of the candidates of each query, index rows of falling score, make its answer."""
+    if any(query.options.reranks or query.options.keep_duplicates for query in queries):
+        return [attempt(_pick, library, *each) for each in zip(queries, repeat(matches), repeat(n), scores, rows)]
+    groups = library.alignment.group[rows].tolist()
+    members = first_members(library.alignment, matches, rows).tolist()
+    found = []
+    for query, group, member, score in zip(queries, groups, members, scores.tolist(), strict=True):
+        taken = first_of_each(group, query.k, _excluded(query))
+        found.append(Found(query, n, [member[place] for place in taken], [score[place] for place in taken]))
+    return found
+
+
+def _excluded(query: Query) -> set[int]:
+    """The groups of the recordings that its seeds are."""
+    return {group for seed in query.seeds for group in seed.groups}
 
 
 def _depth(query: Query) -> int:
@@ -61,12 +87,7 @@ def _depth(query: Query) -> int:
 def _pick(
     library: Generation, query: Query, matches: Matching | None, n: int, scores: np.ndarray, rows: np.ndarray
 ) -> Found:
-    """Which of the candidates, index rows of falling score, make the answer."""
-    alignment, options = library.alignment, query.options
-    excluded = {group for seed in query.seeds for group in seed.groups}
-    if not options.reranks and not options.keep_duplicates:
-        taken = first_of_each(alignment.group[rows].tolist(), query.k, excluded)
-        return Found(query, n, first_members(alignment, matches, rows[taken]).tolist(), scores[taken].tolist())
+    alignment, options, excluded = library.alignment, query.options, _excluded(query)
     if options.keep_duplicates:
         position, candidates = all_members(alignment, matches, rows)
         kept = ~np.isin(candidates, [seed.row for seed in query.seeds])

@@ -126,6 +126,8 @@ class SeedTracks(Sequence[Track]):
 
 def listed(seeds: Seed | Sequence[Seed]) -> list[Seed]:
     """One seed or several, as a list; the rows of a matrix are embeddings."""
+    if isinstance(seeds, list):
+        return seeds
     if isinstance(seeds, np.ndarray):
         return [seeds] if seeds.ndim == 1 else list(seeds)
     return list(seeds) if isinstance(seeds, Sequence) and not isinstance(seeds, str) else [seeds]
