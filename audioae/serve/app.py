@@ -20,11 +20,15 @@ from audioae.serve.opensubsonic import endpoints as opensubsonic
 from audioae.serve.problems import PROBLEMS, add_handlers
 from audioae.serve.qdrant import routes as qdrant
 from audioae.serve.service import Service
-from audioae.serve.v1 import files, index, similar
+from audioae.serve.v1 import files, findings, index, playlist, recommend, similar, tracks
 
 ROUTERS: tuple[APIRouter, ...] = (
     similar.router,
     files.router,
+    playlist.router,
+    recommend.router,
+    tracks.router,
+    findings.router,
     qdrant.router,
     audiomuse.router,
     opensubsonic.router,
