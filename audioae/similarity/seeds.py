@@ -41,6 +41,9 @@ class TrackSeed:
     track_id: str
     weight: float = 1.0
 
+    def __str__(self) -> str:
+        return self.track_id
+
 
 @dataclass(frozen=True)
 class AliasSeed:
@@ -49,6 +52,9 @@ class AliasSeed:
     namespace: str
     external_id: str
     weight: float = 1.0
+
+    def __str__(self) -> str:
+        return f"{self.namespace}:{self.external_id}"
 
 
 @dataclass(frozen=True, eq=False)
