@@ -56,7 +56,7 @@ def read_columns(manifest: str, header_rows: int) -> Columns:
     if name.endswith(".parquet"):
         return _read_parquet(manifest)
     try:
-        with _open_text(manifest) as file:
+        with open_text(manifest) as file:
             return _read_json(file, manifest) if name.endswith(".jsonl") else _read_csv(file, manifest, header_rows)
     except UnicodeDecodeError as error:
         raise ConfigError(f"catalog.source: {manifest}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
@@ -64,7 +64,8 @@ def read_columns(manifest: str, header_rows: int) -> Columns:
         raise ConfigError(f"catalog.source: {manifest}: not a whole gzip file: {error}") from None
 
 
-def _open_text(manifest: str) -> TextIO:
+def open_text(manifest: str) -> TextIO:
+    """Open a file of UTF-8 text, with or without a byte order mark, compressed (.gz) or not."""
     if manifest.lower().endswith(".gz"):
         return io.TextIOWrapper(gzip.open(manifest), encoding="utf-8-sig", newline="")
     return open(manifest, newline="", encoding="utf-8-sig")
@@ -73,7 +74,7 @@ def _open_text(manifest: str) -> TextIO:
 def _read_csv(file: TextIO, manifest: str, header_rows: int) -> Columns:
     text = file.read()
     try:
-        delimiter = _delimiter(text, "\t" if ".tsv" in manifest.lower()[-7:] else ",", manifest)
+        delimiter = find_delimiter(text, "\t" if ".tsv" in manifest.lower()[-7:] else ",", manifest)
         rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if any(row)]
     except csv.Error as error:
         raise ConfigError(f"catalog.source: {manifest}: not a CSV file: {error}") from None
@@ -90,8 +91,17 @@ def _read_csv(file: TextIO, manifest: str, header_rows: int) -> Columns:
     return _columns(names, [[clean_text(row[i]) for row in rows[header_rows:]] for i in range(width)])
 
 
-def _delimiter(text: str, usual: str, manifest: str) -> str:
-    """The delimiter that gives the first row most cells; the usual one if it gives as many."""
+def find_delimiter(text: str, usual: str, manifest: str) -> str:
+    """The delimiter that gives the first row of a CSV most cells; the usual one if it gives as many.
+
+    Parameters
+    ----------
+    text : str
+        The beginning of the file.
+    usual : str
+    manifest : str
+        Its name, for the log.
+    """
 
     def cells(delimiter: str) -> int:
         reader = csv.reader(io.StringIO(text[:_HEADER], newline=""), delimiter=delimiter)

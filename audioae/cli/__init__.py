@@ -13,7 +13,20 @@ from typing import Annotated
 import typer
 
 from audioae import __version__
-from audioae.cli import evaluate, files, findings, fsck, playlist, recommend, report, run, serve, similar, store
+from audioae.cli import (
+    aliases,
+    evaluate,
+    files,
+    findings,
+    fsck,
+    playlist,
+    recommend,
+    report,
+    run,
+    serve,
+    similar,
+    store,
+)
 from audioae.cli.show import safe
 from audioae.errors import AudioaeError
 from audioae.extras import explain_missing
@@ -58,6 +71,7 @@ app.command("serve-key")(serve.serve_key)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(evaluate.compare)
 app.add_typer(store.export_app, name="export")
+app.add_typer(aliases.app, name="aliases")
 app.command("files")(files.files)
 app.command("versions")(store.versions)
 app.command("rollback")(store.rollback)
