@@ -93,8 +93,12 @@ class ListenerRecommender:
         except NoMatchError as error:
             return RecommendAnswer([], self._tastes(listener), 0, listener.unknown_plays, str(error))
         new = self._new(listener, matches)
-        n_new = int(np.count_nonzero(new))
-        rows = self._candidates(new, listener, k) if n_new > EXACT_UP_TO else np.flatnonzero(new)
+        rows = np.flatnonzero(new)
+        recordings = np.zeros(len(new), bool)
+        recordings[self.library.alignment.group[rows]] = True
+        n_new = int(np.count_nonzero(recordings))
+        if len(rows) > EXACT_UP_TO:
+            rows = self._candidates(new, listener, k)
         best = self._best(rows, listener, k, matches) if len(rows) else []
         short = None if len(best) == k else _why_short(len(best), k, n_new, bool(filters))
         return RecommendAnswer(best, self._tastes(listener), n_new, listener.unknown_plays, short)
