@@ -5,6 +5,8 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+
 from audioae.library.records import Track
 from audioae.library.track_search import FoundTrack, TrackPage
 from audioae.library.track_state import TrackState
@@ -19,6 +21,25 @@ class ServedPlaylist:
     """A playlist: its `document`, as `PlaylistAnswer.document`, without what only the server's own files are for."""
 
     document: dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class ServedEmbedding:
+    """A file as the catalog would contain it: what `pipeline.embed_outside.Embedded` has, without the fingerprint."""
+
+    embedding: np.ndarray
+    n_clips: int
+    duration_s: float
+    padded: bool
+    reconstruction_error: float
+    spread: float
+    health: dict[str, Any]
+
+
+def embedding_from(content: Mapping[str, Any]) -> ServedEmbedding:
+    """The answer of `/v1/embed`."""
+    columns = {field.name: content[field.name] for field in fields(ServedEmbedding)}
+    return ServedEmbedding(**{**columns, "embedding": np.asarray(content["embedding"], np.float32)})
 
 
 def track_from(content: Mapping[str, Any]) -> TrackState:

@@ -10,9 +10,11 @@ Conventions
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Self
 
 from audioae.client.answers import (
+    ServedEmbedding,
     ServedPlaylist,
     findings_from,
     playlist_from,
@@ -101,9 +103,9 @@ class RemoteLibrary:
             answers += self._batch(queries[start : start + MAX_QUERIES])
         return answers
 
-    def embed(self, path: str) -> Any:
-        """The embedding of an audio file of this machine, which is uploaded, shape (128,), float32."""
-        return self._seeds.embed(FileSeed(path)).embedding
+    def embed(self, path: str | Path) -> ServedEmbedding:
+        """See `Library.embed`; the file is one of this machine, and is uploaded."""
+        return self._seeds.embed(FileSeed(path))
 
     def find(self, query: str) -> Track:
         """See `Library.find`. The track has the columns that the service shows."""

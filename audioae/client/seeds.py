@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from audioae.client.answers import track_from, tracks_from
+from audioae.client.answers import ServedEmbedding, embedding_from, track_from, tracks_from
 from audioae.client.forms import TypedQuery, answer_from, options_form, seed_form
 from audioae.client.transport import Transport
 from audioae.errors import SearchError, UnknownTrackError
@@ -27,6 +27,7 @@ from audioae.similarity.query import SimilarQuery
 from audioae.similarity.seeds import WEIGHTED, AliasSeed, EmbeddingSeed, FileSeed, Seed, TrackSeed, TypedSeed, listed
 
 LISTED = 10  # tracks in a message
+LONGEST_ID = 200
 
 
 def as_sent(query: SimilarQuery) -> TypedQuery:
@@ -54,26 +55,27 @@ class SeedResolver:
     def without_files(self, query: TypedQuery) -> TypedQuery:
         """A query with the embeddings of its files in their place."""
         liked, disliked = (
-            [self.embed(seed) if isinstance(seed, FileSeed) else seed for seed in seeds]
+            [self._embedded(seed) if isinstance(seed, FileSeed) else seed for seed in seeds]
             for seeds in (query.seeds, query.minus)
         )
         return replace(query, seeds=liked, minus=disliked)
 
-    def embed(self, seed: FileSeed) -> EmbeddingSeed:
+    def embed(self, seed: FileSeed) -> ServedEmbedding:
         """The embedding of a file of this machine."""
-        content = self._upload("/v1/embed", seed, {})
-        return EmbeddingSeed(np.asarray(content["embedding"], np.float32), seed.weight)
+        return embedding_from(self._upload("/v1/embed", seed, {}))
 
     def similar_to_file(self, query: TypedQuery) -> Answer:
         """The answer to a query whose only seed is a file."""
         (seed,) = query.seeds
         assert isinstance(seed, FileSeed)
-        minus = [seed_form(self.embed(one) if isinstance(one, FileSeed) else one) for one in query.minus]
+        minus = [seed_form(self._embedded(one) if isinstance(one, FileSeed) else one) for one in query.minus]
         options = {**options_form(query.options), "k": query.k, "minus": minus}
         return answer_from(self._upload("/v1/similar:file", seed, {"options": json.dumps(options)}), query)
 
     def track(self, track_id: str) -> TrackState:
         """A track by its track_id. Raises `UnknownTrackError`."""
+        if "/" in track_id or track_id in ("", ".", "..") or len(track_id) > LONGEST_ID:
+            raise UnknownTrackError(f"no track_id {track_id!r} at {self._service.url}; look it up by its title first")
         return track_from(self._service.get(f"/v1/tracks/{quote(track_id, safe='')}"))
 
     def known(self, seed: KnownTrack) -> TrackSeed | AliasSeed:
@@ -96,6 +98,9 @@ class SeedResolver:
             )
         named = "\n".join(f"  {row.track_id}  {row.title} - {row.artist} ({row.album})" for row in page.tracks)
         raise SearchError(f"{query!r} matches {page.total} tracks; name one by its track_id:\n{named}")
+
+    def _embedded(self, seed: FileSeed) -> EmbeddingSeed:
+        return EmbeddingSeed(self.embed(seed).embedding, seed.weight)
 
     def _meant(self, seed: Seed) -> TypedSeed:
         if not isinstance(seed, str):

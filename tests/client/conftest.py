@@ -1,5 +1,5 @@
 """The servers of `tests/serve`."""
 
-from tests.serve.conftest import locked, served
+from tests.serve.conftest import embedding, locked, served
 
-__all__ = ["locked", "served"]
+__all__ = ["embedding", "locked", "served"]
