@@ -67,11 +67,10 @@ def import_file(
     n_unmatched, n_matched = done.unmatched.num_rows, sum(done.matched.values())
     counts = {"rows": done.n_rows, "matched": done.matched, "unmatched": n_unmatched, "reasons": done.reasons}
     ref = str(done.ref) if done.ref else None
-    rows = [{"rows": n, "matched by": rule} for rule, n in done.matched.items()]
-    left = [{"rows": n, "not matched": reason} for reason, n in list(done.reasons.items())[:SHOWN]]
-    lines: list = [rows_table(rows, ("rows", "matched by"), f"{n_matched:,} of {done.n_rows:,} rows have a track")]
-    if left:
-        lines.append(rows_table(left, ("rows", "not matched"), f"{n_unmatched:,} rows have none"))
+    lines = [f"{n_matched:,} of {done.n_rows:,} rows have a track: {_counts(done.matched)}"]
+    if n_unmatched:
+        lines.append(f"{n_unmatched:,} rows have none:")
+        lines += [f"  {n:,}  {reason}" for reason, n in list(done.reasons.items())[:SHOWN]]
     lines += [f"wrote {out}"] if out else []
     lines.append(f"{namespace} is in {ref}, for {done.tracks}" if ref else "dry run: nothing was published")
     show(as_json, {"namespace": namespace, "aliases": ref, "tracks": str(done.tracks), **counts}, lines)
@@ -83,7 +82,7 @@ def list_namespaces(store: StoreOption = "data", as_json: JsonOption = False) ->
     from audioae.pipeline.aliases import list_aliases
 
     rows = list_aliases(open_store(store))
-    shown = [{**row, "matched_by": ", ".join(f"{rule} {n:,}" for rule, n in row["matched_by"].items())} for row in rows]
+    shown = [{**row, "matched_by": _counts(row["matched_by"])} for row in rows]
     empty = "no aliases yet; `audioae aliases import FILE --namespace NAME` adds some"
     show(as_json, rows, [rows_table(shown, COLUMNS, str(rows[0]["version"]))] if rows else [empty])
 
@@ -100,6 +99,10 @@ def remove(
 
     ref = remove_aliases(Store(store), namespace)
     show(as_json, {"removed": namespace, "aliases": str(ref)}, [f"{namespace} is no longer in {ref}"])
+
+
+def _counts(matched: dict[str, int]) -> str:
+    return ", ".join(f"{rule} {n:,}" for rule, n in matched.items())
 
 
 def _columns(texts: list[str]) -> dict[str, str]:

@@ -22,7 +22,7 @@ def match(
 ) -> list[int]:
     texts = [pa.array(column, pa.string()) for column in (paths, ours)]
     rows = np.arange(len(ours)) if groups is None else np.array(groups)
-    return match_paths(*texts, rows, prefixes.get("strip_prefix"), prefixes.get("path_prefix")).tolist()
+    return match_paths(texts[0], texts[1], rows, prefixes.get("strip_prefix"), prefixes.get("path_prefix")).tolist()
 
 
 def moved(root: str) -> list[str]:
