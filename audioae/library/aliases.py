@@ -142,7 +142,7 @@ class _Namespace:
     def external_ids(self, rows: np.ndarray) -> list[str | None]:
         if not self._n:
             return [None] * len(rows)
-        places = np.minimum(np.searchsorted(self._sorted_rows, rows), self._n - 1)
+        places = np.minimum(np.searchsorted(self._sorted_rows, rows.astype(self._sorted_rows.dtype)), self._n - 1)
         has_one = (rows >= 0) & (self._sorted_rows[places] == rows)
         found = iter(self._ids.take(self._order[places[has_one]].tolist()))
         return [next(found) if has else None for has in has_one]

@@ -1,6 +1,6 @@
 """Which rows of the index an answer may contain, and which track of a recording is shown."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -55,7 +55,7 @@ def first_members(alignment: RowAlignment, matches: Matching | None, rows: np.nd
     """For each of some index rows, the catalog row that is shown: the first that passes."""
     if matches is None:
         return alignment.catalog_row[rows]
-    return matches.catalog[np.searchsorted(matches.index_row, rows)]
+    return matches.catalog[_places(matches.index_row, rows)]
 
 
 def all_members(alignment: RowAlignment, matches: Matching | None, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -64,6 +64,11 @@ def all_members(alignment: RowAlignment, matches: Matching | None, rows: np.ndar
         catalog, index_row = alignment.by_index, alignment.sorted_index_row
     else:
         catalog, index_row = matches.catalog, matches.index_row
-    first, last = np.searchsorted(index_row, rows), np.searchsorted(index_row, rows, side="right")
+    first, last = _places(index_row, rows), _places(index_row, rows, "right")
     position = np.repeat(np.arange(len(rows)), last - first)
     return position, catalog[np.concatenate([np.arange(a, b) for a, b in zip(first, last, strict=True)]).astype(int)]
+
+
+def _places(index_row: np.ndarray, rows: np.ndarray, side: Literal["left", "right"] = "left") -> np.ndarray:
+    """Where rows are in `index_row`, which ascends. With rows of a wider type, NumPy would copy all of it."""
+    return np.searchsorted(index_row, rows.astype(index_row.dtype), side)
