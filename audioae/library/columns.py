@@ -100,6 +100,10 @@ class Cells:
         self.texts = {name: TextColumn(c) for name, c in columns.items() if pa.types.is_string(c.type)}
         self._others = {name: _column(c) for name, c in columns.items() if name not in self.texts}
 
+    def column(self, name: str) -> "TextColumn | NumberColumn | ValueColumn":
+        """One column, to be read by row."""
+        return self.texts[name] if name in self.texts else self._others[name]
+
     def row(self, row: int) -> dict[str, object]:
         """One row, with Python values."""
         cells: dict[str, object] = {name: column[row] for name, column in self.texts.items()}

@@ -96,8 +96,8 @@ def points(
 
 
 def _payloads(library: Library, rows: list[int], track_ids: list[str], keys: frozenset[str]) -> list[dict]:
-    tracks = [library.lookup.track(row) for row in rows]
-    payloads: list[dict[str, Any]] = [{key: track[key] for key in COLUMNS if key in keys} for track in tracks]
+    cells = {key: library.lookup.cells.column(key) for key in COLUMNS if key in keys}
+    payloads: list[dict[str, Any]] = [{key: column[row] for key, column in cells.items()} for row in rows]
     if ALIASES in keys and library.aliases.namespaces:
         columns = {name: library.aliases.external_ids(name, track_ids) for name in library.aliases.namespaces}
         for i, payload in enumerate(payloads):
