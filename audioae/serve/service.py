@@ -2,7 +2,9 @@
 
 import logging
 import os
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from audioae.errors import AudioaeError, ConfigError
 from audioae.serve.auth import VARIABLE, Keys
@@ -55,6 +57,13 @@ class Service:
             return
         if keys:  # a server that began with keys may be reachable from outside
             self.keys = keys
+
+    def beside(self) -> Iterator[Coroutine[Any, Any, None]]:
+        """What runs as long as the service does."""
+        if self.config.warm_decoders:
+            yield self.warm_decoders()
+        if self.config.follow_s is not None:
+            yield self.generations.follow(self.config.follow_s)
 
     async def warm_decoders(self) -> None:
         """Start the decoding processes. What fails is logged: uploads fail with the same reason, and nothing else."""

@@ -98,7 +98,7 @@ class _Server(uvicorn.Server):
 
 
 async def _serve(service: Service, server: _Server, listener: socket.socket, channel: Channel) -> None:
-    loop, generations = asyncio.get_running_loop(), service.generations
+    loop = asyncio.get_running_loop()
     tasks: set[asyncio.Task] = set()
 
     def stop() -> None:
@@ -118,9 +118,7 @@ async def _serve(service: Service, server: _Server, listener: socket.socket, cha
 
     loop.add_signal_handler(signal.SIGTERM, stop)
     loop.add_reader(channel, hear)
-    generations.swapped = partial(_announce, channel)
-    if service.config.follow_s is not None:
-        begin(generations.follow(service.config.follow_s))
+    service.generations.swapped = partial(_announce, channel)
     begin(_report(server, service, channel))
     await server.serve(sockets=[listener])
     for task in tasks:

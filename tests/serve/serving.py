@@ -52,7 +52,9 @@ class Server:
 
 
 @contextmanager
-def in_thread(store: Store, *, keys: Keys | None = None, **settings: Any) -> Iterator[Server]:
+def in_thread(
+    store: Store, *, keys: Keys | None = None, access_log_to: Any = None, **settings: Any
+) -> Iterator[Server]:
     """Serve a store from a thread of this process, on a free port, until the block ends."""
     import uvicorn
 
@@ -62,7 +64,7 @@ def in_thread(store: Store, *, keys: Keys | None = None, **settings: Any) -> Ite
 
     config = ServeConfig(store=store.root, port=0, **settings)
     service = make_service(config, load(config.store, config.index), keys or Keys())
-    app = create_app(service)
+    app = create_app(service, access_log_to)
     server = uvicorn.Server(
         uvicorn.Config(app, "127.0.0.1", 0, loop="uvloop", http="httptools", log_config=None, access_log=False)
     )

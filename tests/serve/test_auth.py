@@ -4,6 +4,7 @@ import pytest
 
 from audioae.errors import ConfigError
 from audioae.serve.auth import Keys, hash_key, make_key, sent_key
+from tests.serve.conftest import ADMIN_KEY, READ_KEY
 
 A, B = hash_key("key a"), hash_key("key b")
 
@@ -93,3 +94,41 @@ def test_new_keys_are_long_and_different():
 )
 def test_the_headers_that_carry_a_key(name, value, key):
     assert sent_key([(b"host", b"here"), (name, value)]) == key
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"X-API-Key": READ_KEY}, {"Authorization": f"Bearer {READ_KEY}"}, {"api-key": READ_KEY}, {"X-API-Key": ADMIN_KEY}],
+)
+def test_a_valid_key_opens_what_is_locked(locked, headers):
+    with locked.client() as client:
+        assert client.get("/v1/index", headers=headers).status_code == 200
+
+
+def test_without_a_valid_key_nothing_but_the_probes_is_open(locked):
+    with locked.client() as client:
+        for headers, detail in (({}, "this server needs a key"), ({"X-API-Key": "guess"}, "this key is not valid")):
+            for path in ("/v1/index", "/metrics", "/v1/similar", "/collections", "/no/such/path", "/api/health"):
+                answer = client.get(path, headers=headers)
+                assert (answer.status_code, answer.json()["detail"]) == (401, detail), path
+                assert answer.headers["www-authenticate"] == "Bearer"
+                assert answer.json()["request_id"] == answer.headers["x-request-id"]
+                assert "guess" not in answer.text
+        assert client.get("/livez").status_code == 200
+        assert client.get("/readyz").status_code == 200
+
+
+def test_pages_of_other_origins_are_let_in_only_if_named(served, serve):
+    origin = {"Origin": "https://music.example"}
+    with served.client() as client:
+        assert "access-control-allow-origin" not in client.get("/v1/index", headers=origin).headers
+    open_to_one = serve(served.store, cors=("https://music.example",))
+    with open_to_one.client() as client:
+        answer = client.get("/v1/index", headers=origin)
+        assert answer.headers["access-control-allow-origin"] == "https://music.example"
+        assert (
+            "access-control-allow-origin"
+            not in client.get("/v1/index", headers={"Origin": "https://x.example"}).headers
+        )
+        asked = {**origin, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-api-key"}
+        assert client.options("/v1/similar", headers=asked).status_code == 200
