@@ -71,5 +71,7 @@ def _by_filters(results: Iterable[Query | AudioaeError]) -> Iterable[list[int]]:
 def _key(options: Options) -> Hashable:
     if options is DEFAULT:
         return None
+    if not options.filters:
+        return None
     values = [getattr(options.filters, field.name) for field in fields(Filters)]
     return tuple(tuple(value) if isinstance(value, list) else value for value in values)

@@ -20,7 +20,7 @@ from audioae.similarity.rerank import choose, correct_hubs, first_of_each
 from audioae.similarity.seeds import attempt
 
 POOL = 10  # candidates per track wanted, where more than closeness decides
-SPARE = 8  # candidates more than wanted, for duplicates that are left out
+SPARE = 4  # candidates more than wanted, for duplicates that are left out
 DEEPER = 4  # times as many candidates, if too few were left
 
 

@@ -94,7 +94,8 @@ def _query(
     seeds: list[Resolved | AudioaeError],
     minus: list[Resolved | AudioaeError],
 ) -> Query:
-    _check(asked.k, asked.options)
+    if asked.k < 1 or asked.options is not DEFAULT:
+        _check(asked.k, asked.options)
     liked, disliked = _sound(seeds), _sound(minus)
     if not liked:
         raise SearchError("no seed: wanted at least one track, file or embedding to be like")
