@@ -64,7 +64,9 @@ def respond_encoded(body: bytes, status: int = 200) -> Response:
 def require_admin(request: Request) -> None:
     """Raise a `Problem` unless the request's key may change what is served."""
     if request.scope.get("state", {}).get("role") != "admin":
-        raise Problem(403, "this needs an admin key", action="send one in the header X-API-Key")
+        without = "this server has no keys: send it SIGHUP, or start it with an admin key (audioae serve-key --admin)"
+        action = "send one in the header X-API-Key" if service_of(request).keys else without
+        raise Problem(403, "this needs an admin key", action=action)
 
 
 def _encode(value: Any) -> Any:
