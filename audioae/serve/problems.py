@@ -19,7 +19,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
-from audioae.errors import AudioaeError, AudioError, StoreError, UnknownTrackError
+from audioae.errors import AudioaeError, AudioError, ModelError, StoreError, UnknownTrackError
 from audioae.extras import explain_missing
 from audioae.serve.pools import QueueFullError
 
@@ -124,7 +124,8 @@ def problem_of(error: Exception) -> Problem | None:
     if isinstance(error, ValidationError):
         return validation_problem(error.errors(include_url=False))
     if isinstance(error, AudioaeError):
-        status = 503 if isinstance(error, StoreError) else 404 if isinstance(error, UnknownTrackError) else 422
+        of_the_store = isinstance(error, StoreError | ModelError)
+        status = 503 if of_the_store else 404 if isinstance(error, UnknownTrackError) else 422
         kind = f"audio-{error.reason}" if isinstance(error, AudioError) else _kebab(type(error).__name__)
         detail, semicolon, action = str(error).rpartition("; ")
         return Problem(status, detail if semicolon else action, action=action if semicolon else None, kind=kind)

@@ -1,5 +1,6 @@
 """What all endpoints share: the settings, the generation that is served, and the pools that compute."""
 
+import asyncio
 import logging
 import os
 from collections.abc import Coroutine, Iterator
@@ -66,10 +67,14 @@ class Service:
             yield self.generations.follow(self.config.follow_s)
 
     async def warm_decoders(self) -> None:
-        """Start the decoding processes. What fails is logged: uploads fail with the same reason, and nothing else."""
-        library, n = self.generations.current.library, self.config.decoders
+        """Start the decoding processes, one from each thread of their pool, so that uploads wait for these.
+
+        What fails is logged: uploads fail with the same reason, and nothing else does.
+        """
+        library, pool = self.generations.current.library, self.pools["decode"]
+        starts = [pool.run(lambda: library.warm_embedding(1)) for _ in range(self.config.decoders)]
         try:
-            await self.pools["decode"].run(lambda: library.warm_embedding(n))
+            await asyncio.gather(*starts)
         except (AudioaeError, ModuleNotFoundError, RuntimeError) as error:
             _log.error("uploaded files cannot be decoded: %s", error)
 

@@ -258,3 +258,8 @@ def test_a_worker_that_was_killed_costs_one_request(embedding: Server, song: Pat
     assert upload(embedding, "/v1/embed", song.read_bytes()).status_code == 200
     close_workers()
     assert upload(embedding, "/v1/embed", song.read_bytes()).status_code == 200
+
+
+def test_a_model_that_cannot_be_loaded_is_no_fault_of_the_client(served: Server, song: Path):
+    answer = upload(served, "/v1/embed", song.read_bytes())
+    assert (answer.status_code, answer.json()["type"]) == (503, "urn:audioae:model"), answer.text
