@@ -89,7 +89,8 @@ async def facet(request: Request, collection: str, body: FacetRequest) -> Respon
 async def point(request: Request, collection: str, point_id: str) -> Response:
     """One point. An ID of digits is an integer; if there is no such point, it is a track_id."""
     check_collection(request, collection)
-    forms = [*([int(point_id)] if point_id.isdecimal() and int(point_id) < 2**64 else []), point_id]
+    is_number = point_id.isdecimal() and len(point_id) <= 20 and int(point_id) < 2**64
+    forms = [int(point_id), point_id] if is_number else [point_id]
     found = await call(
         request, "search", lambda library: _retrieve(library, PointsRequest(ids=forms, with_vector=True))
     )

@@ -149,6 +149,15 @@ def test_a_parameter_is_not_ignored_either(served: Server, client: QdrantClient)
     assert client.query_points(NAME, "t01", timeout=5, consistency=1).points
 
 
+@pytest.mark.parametrize(
+    ("point_id", "status"), [("9" * 5000, 400), ("x" * 201, 400), ("18446744073709551616", 404), ("%D9%A3", 404)]
+)
+def test_paths_of_odd_points(served: Server, point_id: str, status: int):
+    with served.client() as http:
+        answer = http.get(f"/collections/{NAME}/points/{point_id}")
+    assert (answer.status_code, list(answer.json()["status"])) == (status, ["error"])
+
+
 @pytest.mark.parametrize("params", [SearchParams(exact=True), SearchParams(hnsw_ef=64)])
 def test_a_search_is_never_less_exact_than_it_was_asked_to_be(params: SearchParams, client: QdrantClient):
     approximate = cast(Any, SimpleNamespace(index=SimpleNamespace(factory="IVF64,SQ8")))
