@@ -48,7 +48,7 @@ def check_generation(library: Generation) -> None:
 def _track_of(library: Generation, row: int) -> Track:
     """The track of an index row, found by its track_id as a query finds it."""
     track = library.lookup.track(int(library.alignment.catalog_row[row]))
-    found = library.lookup.row_of(track.track_id)
+    found = library.lookup.row_of(track.track_id or "")
     if found < 0 or library.alignment.index_row[found] != row:
         raise SearchError(
             f"{library.index_ref}: {track.track_id} is another track in {library.tracks_ref}; build the index again"

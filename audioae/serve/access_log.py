@@ -18,8 +18,8 @@ memory, and are dropped and counted when there are too many.
 
 import contextlib
 import os
+import random
 import re
-import secrets
 import threading
 import time
 from collections import deque
@@ -29,12 +29,10 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from audioae.serve.metrics import UNKNOWN
+from audioae.serve.metrics import UNKNOWN, Metrics
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-    from audioae.serve.service import Service
 
 CLIENT_GONE = 499
 _SANE_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
@@ -107,13 +105,13 @@ class Recorder:
     Parameters
     ----------
     app : ASGIApp
-    service : Service
+    metrics : Metrics
     log : AccessLog, optional
         Without it, requests are only counted.
     """
 
-    def __init__(self, app: "ASGIApp", service: "Service", log: AccessLog | None = None):
-        self._app, self._service, self._log = app, service, log
+    def __init__(self, app: "ASGIApp", metrics: Metrics, log: AccessLog | None = None):
+        self._app, self._metrics, self._log = app, metrics, log
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         if scope["type"] != "http":
@@ -146,7 +144,7 @@ class Recorder:
 
     def _note(self, scope: "Scope", status: int, n_bytes: int, seconds: float) -> None:
         route = template(scope)
-        self._service.metrics.count_request(route, status, seconds)
+        self._metrics.count_request(route, status, seconds)
         if self._log is None:
             return
         state, client = scope["state"], scope.get("client")
@@ -177,8 +175,13 @@ def id_of(scope: "Scope") -> str:
     """The request's own ID if it has a sane one, else a new one."""
     for name, value in scope["headers"]:
         if name == b"x-request-id":
-            return value.decode() if _SANE_ID.fullmatch(value) else secrets.token_hex(8)
-    return secrets.token_hex(8)
+            return value.decode() if _SANE_ID.fullmatch(value) else _new_id()
+    return _new_id()
+
+
+def _new_id() -> str:
+    """16 hex digits. No secret, so without a system call, which would hand Python's lock to another thread."""
+    return f"{random.getrandbits(64):016x}"  # nosec
 
 
 def _encode(line: dict[str, Any]) -> bytes:

@@ -57,7 +57,7 @@ class App(FastAPI):
         return self.openapi_schema or {}
 
     def build_middleware_stack(self) -> ASGIApp:
-        return Recorder(super().build_middleware_stack(), self.state.service, self.access_log)
+        return Recorder(super().build_middleware_stack(), self.state.service.metrics, self.access_log)
 
 
 def create_app(service: Service, access_log: AccessLog | None = None) -> FastAPI:
@@ -83,7 +83,7 @@ def create_app(service: Service, access_log: AccessLog | None = None) -> FastAPI
     )
     app.state.service, app.access_log = service, access_log
     app.add_middleware(Bodies, limits=service.config.limits)
-    app.add_middleware(Authentication, service=service)
+    app.add_middleware(Authentication, keys=lambda: service.keys)
     if service.config.cors:
         app.add_middleware(CORSMiddleware, allow_origins=service.config.cors, **_CORS)
     for router in ROUTERS:

@@ -21,7 +21,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
@@ -29,8 +29,6 @@ from audioae.errors import ConfigError
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
-
-    from audioae.serve.service import Service
 
 Role = Literal["read", "admin"]
 
@@ -144,10 +142,17 @@ def _parse(entry: str, where: str) -> Key:
 
 
 class Authentication:
-    """Middleware that lets a request pass with a valid key, and notes its role and the key's name in the scope."""
+    """Middleware that lets a request pass with a valid key, and notes its role and the key's name in the scope.
 
-    def __init__(self, app: "ASGIApp", service: "Service"):
-        self._app, self._service = app, service
+    Parameters
+    ----------
+    app : ASGIApp
+    keys : callable () -> Keys
+        The keys that are valid now.
+    """
+
+    def __init__(self, app: "ASGIApp", keys: Callable[[], Keys]):
+        self._app, self._keys = app, keys
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         if scope["type"] != "http":
@@ -155,7 +160,7 @@ class Authentication:
             return
         state = scope.setdefault("state", {})
         state["role"], state["key"] = "read", None
-        keys, path = self._service.keys, scope["path"]
+        keys, path = self._keys(), scope["path"]
         if keys and path not in OPEN and not path.startswith(OPEN_BELOW):
             key = sent_key(scope["headers"])
             found = keys.find(key) if key is not None else None

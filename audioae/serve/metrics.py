@@ -13,7 +13,6 @@ Conventions
 import asyncio
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -23,9 +22,6 @@ from prometheus_client.registry import Collector
 
 from audioae.serve.generations import Generations
 from audioae.serve.pools import Pool
-
-if TYPE_CHECKING:
-    from audioae.serve.service import Service
 
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"  # set before prometheus_client is imported, if there are several workers
 UNKNOWN = "unknown"
@@ -40,8 +36,7 @@ router = APIRouter(tags=["health"])
 @router.get("/metrics", response_class=Response)
 async def metrics(request: Request) -> Response:
     """Counters, durations and the state of the index, in Prometheus's text format."""
-    service: Service = request.app.state.service
-    return Response(await asyncio.to_thread(service.metrics.render), media_type=CONTENT_TYPE)
+    return Response(await asyncio.to_thread(request.app.state.service.metrics.render), media_type=CONTENT_TYPE)
 
 
 class Metrics:

@@ -147,13 +147,13 @@ class Supervisor:
     def _wait(self, timeout_s: float | None) -> None:
         """Sleep until a signal, a message, the end of a worker, or the timeout; and act on it."""
         channels = {worker.channel: worker for worker in self._workers if worker.channel is not None}
-        readable, _, _ = select.select([self._woken, *channels], [], [], timeout_s)
-        for end in readable:
-            if end is self._woken:
+        ends: list[socket.socket | Channel] = [self._woken, *channels]
+        for end in select.select(ends, [], [], timeout_s)[0]:
+            if isinstance(end, Channel):
+                self._receive(channels[end])
+            else:
                 for number in self._woken.recv(4096):
                     self._signal(number)
-            else:
-                self._receive(channels[end])
         self._reap()
 
     def _signal(self, number: int) -> None:

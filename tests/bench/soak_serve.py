@@ -143,8 +143,9 @@ def soak(store: Store, minutes: float, file: Path | None, workers: int, folder: 
             thread.join(90)
         status, seconds, _ = run.end_by(signal.SIGTERM)
         half = memory[len(memory) // 2 :]
-        times = [moment for moment, _ in half]
-        slope = np.polyfit(times, [mib for _, mib in half], 1)[0] * 60 if len(half) > 2 else float("nan")
+        whole = [sample for sample in half if sample[2] == max(n for _, _, n in half)]  # nobody is being replaced
+        times, sizes = [moment for moment, *_ in whole], [mib for _, mib, _ in whole]
+        slope = np.polyfit(times, sizes, 1)[0] * 60 if len(whole) > 2 else float("nan")
         return {
             "minutes": minutes,
             "workers": workers,
@@ -153,7 +154,7 @@ def soak(store: Store, minutes: float, file: Path | None, workers: int, folder: 
             "question_ms": dict(
                 zip(("p50", "p99", "max"), np.percentile(state.ms, [50, 99, 100]).tolist(), strict=True)
             ),
-            "memory_mib": {"first": memory[0][1], "last": memory[-1][1], "max": max(mib for _, mib in memory)},
+            "memory_mib": {"first": memory[0][1], "last": memory[-1][1], "max": max(mib for _, mib, _ in memory)},
             "memory_slope_mib_per_minute": float(slope),
             "exit_status": status,
             "seconds_to_end": seconds,
@@ -163,11 +164,12 @@ def soak(store: Store, minutes: float, file: Path | None, workers: int, folder: 
         run.kill()
 
 
-def _watch(processes, seconds: float) -> list[tuple[float, float]]:
-    """Memory in MiB, once a second."""
+def _watch(processes, seconds: float) -> list[tuple[float, float, int]]:
+    """Seconds, memory in MiB and number of processes, once a second."""
     start, found = time.monotonic(), []
     while (passed := time.monotonic() - start) < seconds:
-        found.append((passed, sum(map(_pss_mib, processes()))))
+        pids = processes()
+        found.append((passed, sum(map(_pss_mib, pids)), len(pids)))
         time.sleep(1)
     return found
 
@@ -188,7 +190,7 @@ def _parent(pid: int) -> int:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--store", help="a store; another index is added to it. Default: a made one")

@@ -89,7 +89,9 @@ def test_twenty_swaps_under_load_fail_no_request_and_mix_nothing(store, serve):
     from audioae.api import Library
 
     first, second = store.require("index"), publish_renamed(store)
-    expected = {str(ref): [n.title for n in Library(store, ref).similar("t07", 5).neighbors] for ref in (first, second)}
+    expected = {
+        str(ref): [str(n.title) for n in Library(store, ref).similar("t07", 5).neighbors] for ref in (first, second)
+    }
     assert expected[str(first)] != expected[str(second)]
     server = serve(store, keys=KEYS)
     loads = [Load(server, expected) for _ in range(4)]
