@@ -48,6 +48,13 @@ def test_many_texts_are_those_of_arrow_however_many(name: str, n: int):
     assert TextColumn(column).take(rows) == [column[row].as_py() for row in rows]
 
 
+@pytest.mark.parametrize("n", [5, FEW + 40])
+def test_texts_of_several_chunks_are_those_of_arrow(n: int):
+    column = pa.chunked_array([one_chunk(TABLE["text"]), pa.array([], pa.string()), pa.array(["x", None, "yz"])])
+    rows = np.random.default_rng(n).integers(len(column), size=n).tolist()
+    assert TextColumn(column).take(rows) == [column[row].as_py() for row in rows]
+
+
 def test_rows_outside_the_column_are_refused():
     with pytest.raises(IndexError):
         Cells(TABLE).texts["text"][4]
