@@ -196,7 +196,7 @@ def slope(bench: Bench) -> list[Row]:
         wrk, done, sizes = Wrk(server.url, "/v1/similar", bench.similar(), server.headers), 0, []
         while done < REQUESTS:
             done += _sound(wrk.run(SECONDS, 32)).n
-            sizes.append((done, server.memory().beside))
+            sizes.append((done, server.memory().anonymous))  # pages of mapped files come and go
     settled = np.array([size for size in sizes if size[0] >= done / 5])
     per_100k = float(np.polyfit(settled[:, 0], settled[:, 1], 1)[0] * 100_000) if len(settled) > 1 else float("nan")
     note = f"{done} requests; {sizes[0][1]:.1f} to {sizes[-1][1]:.1f} MiB"

@@ -24,10 +24,11 @@ READY = re.compile(r"(http://127\.0\.0\.1:\d+)  (index@\w+)")
 
 
 class Memory(NamedTuple):
-    """What is mapped from the index, and all else."""
+    """What is mapped from the index, and all else; `anonymous`: what is mapped from no file."""
 
     index: float
     beside: float
+    anonymous: float
 
 
 class ServerProcess:
@@ -60,7 +61,7 @@ class ServerProcess:
     def memory(self) -> Memory:
         """Of the supervisor and its workers."""
         parts = [memory_of(pid) for pid in (self._process.pid, *self.workers)]
-        return Memory(sum(part.index for part in parts), sum(part.beside for part in parts))
+        return Memory(*(sum(values) for values in zip(*parts, strict=True)))
 
     def kill_worker(self) -> None:
         os.kill(self.workers[0], signal.SIGKILL)
@@ -97,11 +98,13 @@ def cpu_of(pid: int) -> float:
 
 
 def memory_of(pid: int) -> Memory:
-    """Proportional set size, MiB, of the mappings of `index.faiss`, and of all others."""
-    kib, is_index = {True: 0, False: 0}, False
+    """Proportional set size, MiB, of the mappings of `index.faiss` and of others; and what is of no file."""
+    kib, is_index, anonymous = {True: 0, False: 0}, False, 0
     for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
         if re.match(r"[0-9a-f]+-[0-9a-f]+ ", line):
             is_index = "index.faiss" in line or "/index/parts/" in line
         elif line.startswith("Pss:"):
             kib[is_index] += int(line.split()[1])
-    return Memory(kib[True] / 1024, kib[False] / 1024)
+        elif line.startswith("Anonymous:"):
+            anonymous += int(line.split()[1])
+    return Memory(kib[True] / 1024, kib[False] / 1024, anonymous / 1024)
