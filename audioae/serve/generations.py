@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property, partial
 
+import pyarrow as pa
+
 from audioae.api import Library, open_library
 from audioae.errors import AudioaeError
 from audioae.library.self_check import check_generation
@@ -70,6 +72,7 @@ def load(store: str, index: str | None = None) -> Served:
     check_generation(library)
     served = Served(library, datetime.now(UTC))
     _ = served.names, served.gate, served.published_at  # now, while the store has them
+    pa.default_memory_pool().release_unused()  # what reading left behind: 20 MiB at 1,000,000 tracks
     return served
 
 
