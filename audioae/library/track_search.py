@@ -140,5 +140,5 @@ def _folded(texts: pa.StringArray) -> pa.StringArray:
 
 def _places(contains: pa.BooleanArray, begins: pa.BooleanArray) -> np.ndarray:
     """1 where a text begins as wanted, 2 where it contains that, else `NO_MATCH`; uint8."""
-    both = (mask.to_numpy(zero_copy_only=False).view(np.uint8) for mask in (contains, begins))
-    return NO_MATCH - sum(both)
+    contain, begin = (mask.to_numpy(zero_copy_only=False).view(np.uint8) for mask in (contains, begins))
+    return NO_MATCH - contain - begin

@@ -14,9 +14,10 @@ score depends on the sound alone, so the best of each kind are among the nearest
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -126,7 +127,7 @@ class ListenerRecommender:
         counted, weights = matrix.indices[heard].astype(np.int64), matrix.data[heard]
         if not len(counted):
             raise SearchError(f"half_life_days={half_life_days:g}: all plays of known tracks are too old to count")
-        most = np.sort(np.argsort(-weights, kind="stable")[:MAX_TRACKS])
+        most = np.sort(np.argsort(np.negative(weights), kind="stable")[:MAX_TRACKS])
         rows = played[counted[most]]
         features = self._catalog.features(rows)
         tastes = find_tastes(features, np.arange(len(rows)), weights[most], self._catalog.distance)
@@ -178,9 +179,9 @@ class ListenerRecommender:
         reason = find_reason(listener.tastes, listener.features, features)
         cosines = unit(listener.features[reason.rows, :dim]) @ unit(features[None, :dim])[0]
         played = zip(self._shown(listener.rows[reason.rows]), cosines.tolist(), strict=True)
-        because = [PlayedTrack(*(texts[name][one] for name in PLAYED), cosine) for one, cosine in played]
-        columns = (texts[name][row] for name in SHOWN)
-        return Recommendation(rank, score, *columns, reason.taste + 1, because)
+        because = [PlayedTrack(cosine=cosine, **_cells(texts, one, PLAYED)) for one, cosine in played]
+        columns = _cells(texts, row, SHOWN)
+        return Recommendation(rank=rank, score=score, taste=reason.taste + 1, because=because, **columns)
 
     def _tastes(self, listener: _Listener, n: int = 3) -> list[Taste]:
         texts = self.library.lookup.cells.texts
@@ -196,6 +197,10 @@ class ListenerRecommender:
     def _shown(self, rows: np.ndarray) -> list[int]:
         """Catalog rows of index rows."""
         return self.library.alignment.catalog_row[rows].tolist()
+
+
+def _cells(texts: Mapping[str, Any], row: int, names: Sequence[str]) -> dict[str, Any]:
+    return {name: texts[name][row] for name in names}
 
 
 def _weights(plays: Sequence[Play]) -> np.ndarray:

@@ -54,8 +54,8 @@ def test_what_cannot_be_listed(store, fake_calls):
     with pytest.raises(NotScreenedError, match="the store has no findings yet; run `audioae run screen CONFIG`"):
         Library(store).findings()
     screen(store)
-    for arguments, sentence in ((("polka",), "no findings of check 'polka'"), (("corrupt", 0), "limit=0")):
+    for check, limit, sentence in (("polka", 1, "no findings of check 'polka'"), ("corrupt", 0, "limit=0")):
         with pytest.raises(SearchError, match=sentence):
-            Library(store).findings(*arguments)
+            Library(store).findings(check, limit)
     with pytest.raises(SearchError, match="offset=-1"):
         Library(store).findings("corrupt", 5, -1)

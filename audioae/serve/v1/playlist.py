@@ -74,7 +74,7 @@ class PlaylistRequest(Body):
 
     def to_options(self) -> PlaylistOptions:
         settings = self.model_dump(exclude={"waypoints", "filters"})
-        return PlaylistOptions(**settings | ({} if self.duration_s else {"n": self.n or 25}))
+        return PlaylistOptions.model_validate(settings | ({} if self.duration_s else {"n": self.n or 25}))
 
     def document(self, library: Library) -> dict:
         """Ask the library; `address`, the path that a player opens, is for files only."""
