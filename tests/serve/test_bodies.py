@@ -63,15 +63,15 @@ def port(reads: list[bytes]) -> Iterator[int]:
 
 
 def raw(port: int, *parts: bytes | float, wait_s: float = 10.0) -> tuple[bytes, float]:
-    """Send parts, with pauses where a part is a number; the answer until the server closes, and seconds to its start."""
+    """Send parts, with pauses where a part is a number; the answer until the server closes, and its delay in s."""
     with closing(socket.create_connection(("127.0.0.1", port), wait_s)) as connection:
         started = time.monotonic()
         try:
             for part in parts:
-                if isinstance(part, float):
-                    time.sleep(part)
-                else:
+                if isinstance(part, bytes):
                     connection.sendall(part)
+                else:
+                    time.sleep(part)
         except (BrokenPipeError, ConnectionResetError):
             pass
         answer, first = b"", 0.0

@@ -6,6 +6,7 @@ Conventions
 - Made-up uploads are mostly no audio; the rest of that road is in `v1/test_files.py`.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -52,7 +53,7 @@ def test_every_operation_keeps_its_contract(embedding: Server, mode: GenerationM
     n_requests = 0
     failures: dict[str, str] = {}
     for result in schema.get_all_operations():
-        operation = result.ok()
+        operation = result.ok()  # pyright: ignore[reportAttributeAccessIssue] - else the document is invalid
         try:
             n_requests += ask(operation, embedding.url, mode)
         except Unsatisfiable:  # every request to it is one that the document allows
@@ -180,9 +181,9 @@ def test_answers_are_those_of_the_library(served: Server):
     assert {200, 422} <= set(statuses)
 
 
-def of_library(served: Server, query: dict[str, Any]) -> tuple[int, list]:
+def of_library(served: Server, query: dict[str, Any]) -> tuple[int, Sequence]:
     """The status that the library's answer means, and its neighbors."""
-    filters = {
+    filters: dict[str, Any] = {
         name: tuple(value.get(end) for end in ("gte", "lte")) if isinstance(value, dict) else value
         for name, value in query.get("filters", {}).items()
     }

@@ -224,7 +224,7 @@ def test_an_embedding_may_have_any_length(served: Server):
 def test_control_characters_in_a_request_id_or_a_path_reach_no_answer(served: Server):
     with served.client() as client:
         for request_id in ("a\x1b[31m", "a b", "x" * 200, "é".encode().decode("latin-1"), "<script>"):
-            answer = client.get("/livez", headers={"X-Request-ID": request_id.encode("latin-1")})
+            answer = client.get("/livez", headers={b"X-Request-ID": request_id.encode("latin-1")})
             if "\x1b" in request_id:  # no header may contain it
                 assert answer.status_code == 400
                 continue

@@ -215,7 +215,7 @@ def test_what_is_no_upload_is_refused(embedding: Server, song: Path):
         ("null", 422, "options"),
         ("x" * 9_000_000, 400, None),
     ],
-    ids=str,
+    ids=["k", "path", "seeds", "minus", "cut", "list", "null", "9 MB"],
 )
 def test_options_are_checked(embedding: Server, song: Path, options: str, status: int, where: str | None):
     request = {"files": {"file": ("a.mp3", song.read_bytes())}, "data": {"options": options}}
