@@ -9,6 +9,7 @@ Conventions
 
 import difflib
 from bisect import bisect_left, bisect_right
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -36,7 +37,8 @@ class Vocabulary:
 
     def __init__(self, table: pa.Table):
         self._n, self._column = table.num_rows, table["folded"]
-        self._texts, self._folded = TextColumn(table["text"]), TextColumn(table["folded"])
+        self._texts = TextColumn(table["text"])
+        self._folded: Any = TextColumn(table["folded"])  # of its cells none is null
 
     def __len__(self) -> int:
         return self._n
@@ -44,8 +46,8 @@ class Vocabulary:
     def codes_of(self, text: str) -> range:
         """The codes of all spellings of a text; empty if the column does not have it."""
         folded = text.casefold()
-        first = bisect_left(self._folded, folded, 0, self._n)  # pyright: ignore[reportArgumentType]
-        return range(first, bisect_right(self._folded, folded, first, self._n))  # pyright: ignore[reportArgumentType]
+        first = bisect_left(self._folded, folded, 0, self._n)
+        return range(first, bisect_right(self._folded, folded, first, self._n))
 
     def closest(self, text: str) -> list[str]:
         """Up to three texts that are spelled like an unknown one, or else the first five texts of the column."""

@@ -115,7 +115,7 @@ def _tracks(shard: int, size: int, n: int) -> pa.Table:
         "duplicate_of": np.append(ids[:size], ids[:n_copies]),
     }
     columns["content_hash"][size:] = columns["content_hash"][:n_copies]
-    masks = dict.fromkeys(("artist", "album", "label", "year", "duration_s"), unknown)
+    masks: dict[str, np.ndarray] = dict.fromkeys(("artist", "album", "label", "year", "duration_s"), unknown)
     masks["duplicate_of"] = np.arange(total) < size
     schema = DATASETS["tracks"].schema
     arrays = [

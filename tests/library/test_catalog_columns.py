@@ -164,14 +164,20 @@ def made(request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     rng = random.Random(request.param)
     n = 30
     free = rng.sample(range(1, n), 12)
-    parts = {"copies": free[:4], "same_bytes": free[4:8], "rejected": free[8:10], "pending": free[10:12]}
+    parts = {"copies": free[:4], "same_bytes": free[4:8]}
     earlier = [i for i in range(n) if i not in free]
-    of = {name: {i: rng.choice([j for j in [0, *earlier] if j < i]) for i in parts[name]} for name in list(parts)[:2]}
+    of = {name: {i: rng.choice([j for j in [0, *earlier] if j < i]) for i in parts[name]} for name in parts}
     texts = ["Ada", "ada", "Bo", None, "Élan"]
     columns = {name: [rng.choice(texts) for _ in range(n)] for name in ("artist", "album")}
     columns["year"] = [rng.choice([None, 1990, 2000, 2010]) for _ in range(n)]
     return made_store(
-        tmp_path / "store", n, **of, rejected=parts["rejected"], pending=parts["pending"], columns=columns
+        tmp_path / "store",
+        n,
+        copies=of["copies"],
+        same_bytes=of["same_bytes"],
+        rejected=parts["rejected"],
+        pending=parts["pending"],
+        columns=columns,
     )
 
 
