@@ -175,8 +175,8 @@ def made(request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
         n,
         copies=of["copies"],
         same_bytes=of["same_bytes"],
-        rejected=parts["rejected"],
-        pending=parts["pending"],
+        rejected=free[8:10],
+        pending=free[10:],
         columns=columns,
     )
 
