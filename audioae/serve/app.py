@@ -77,7 +77,7 @@ def create_app(service: Service, access_log: AccessLog | None = None) -> FastAPI
         description="A music catalog, searchable by sound.",
         lifespan=lifespan,
         redirect_slashes=False,
-        telemetry=dict.fromkeys(("tracing", "metrics", "logs"), False),  # asking for it takes 15 us a request
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # asking for it takes 15 us a request
         docs_url=None,
         redoc_url=None,
     )

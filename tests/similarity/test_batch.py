@@ -1,6 +1,7 @@
 """Many questions at once: each gets what it would get alone, an answer or an error."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -48,11 +49,11 @@ def random_query(rng: np.random.Generator) -> SimilarQuery:
     """Any question that may come; about one in six has no answer."""
     seeds = [_random_seed(rng) for _ in range(rng.choice([0, 1, 1, 1, 1, 2, 3]))]
     minus = [_random_seed(rng) for _ in range(rng.choice([0, 0, 0, 1, 2]))]
-    filters = rng.choice([{}, {}, *_filters(rng)])
+    filters = _one_of(rng, [{}, {}, *_filters(rng)])
     options = Options(
         Filters(**filters),
         diversity=rng.choice([0, 0, 0, 0.3, 1.0, 1.5], p=[0.2, 0.3, 0.2, 0.14, 0.14, 0.02]),
-        max_per_artist=rng.choice([None, None, 1, 2, 0], p=[0.4, 0.3, 0.14, 0.14, 0.02]),
+        max_per_artist=_one_of(rng, [None, None, 1, 2, 0], [0.4, 0.3, 0.14, 0.14, 0.02]),
         hub_correction=bool(rng.random() < 0.3),
         keep_duplicates=bool(rng.random() < 0.3),
     )
@@ -63,7 +64,8 @@ def random_query(rng: np.random.Generator) -> SimilarQuery:
 def _random_seed(rng: np.random.Generator):
     number = int(rng.integers(N))
     weight = float(rng.choice([1.0, 0.5, 3.0, -1.0], p=[0.6, 0.2, 0.19, 0.01]))
-    return rng.choice(
+    return _one_of(
+        rng,
         [
             TrackSeed(f"t{number:02d}", weight),
             f"t{number:02d}",
@@ -71,8 +73,13 @@ def _random_seed(rng: np.random.Generator):
             EmbeddingSeed(rng.standard_normal(128), weight),
             TrackSeed("nobody"),
         ],
-        p=[0.6, 0.15, 0.1, 0.13, 0.02],
+        [0.6, 0.15, 0.1, 0.13, 0.02],
     )
+
+
+def _one_of(rng: np.random.Generator, choices: list, shares: list[float] | None = None) -> Any:
+    """One of some values of any kind, which `rng.choice` would turn into an array."""
+    return choices[int(rng.choice(len(choices), p=shares))]
 
 
 def _filters(rng: np.random.Generator) -> list[dict]:

@@ -150,7 +150,8 @@ def test_several_that_want_a_folder_at_once_wait_for_one(local: Path):
 def test_folders_that_nobody_uses_are_deleted(local: Path):
     unused, used = cached_folder("unused", made), cached_folder("used", made)
     for folder in (unused, used):
-        os.utime(folder, (time.time() - KEPT_FOR - 60,) * 2)
+        long_ago = time.time() - KEPT_FOR - 60
+        os.utime(folder, (long_ago, long_ago))
     cached_folder("used", must_not)
     cached_folder("new", made)
     assert sorted(path.name for path in local.iterdir()) == ["new", "used"]

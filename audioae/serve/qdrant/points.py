@@ -90,7 +90,7 @@ async def point(request: Request, collection: str, point_id: str) -> Response:
     """One point. An ID of digits is an integer; if there is no such point, it is a track_id."""
     check_collection(request, collection)
     is_number = point_id.isdecimal() and len(point_id) <= 20 and int(point_id) < 2**64
-    forms = [int(point_id), point_id] if is_number else [point_id]
+    forms: list[int | str] = [int(point_id), point_id] if is_number else [point_id]
     found = await call(
         request, "search", lambda library: _retrieve(library, PointsRequest(ids=forms, with_vector=True))
     )

@@ -15,6 +15,10 @@ def ask(server: Server, queries: list, status: int = 200) -> dict:
         return answer.json()
 
 
+FILTERS: list[dict] = [{"label": "style 1"}, {"year": {"gte": 1990}}, {"year": {"gte": 3000}}]
+OPTIONS: list[dict] = [{"diversity": 0.5}, {"max_per_artist": 1}, {"keep_duplicates": True}, {"diversity": 3}]
+
+
 def random_query(rng: np.random.Generator) -> dict:
     """A query; about one in four has no answer."""
     seeds = [{"track_id": f"t{n:02d}", "weight": 2.0} for n in rng.integers(62, size=rng.integers(1, 3))]
@@ -24,9 +28,9 @@ def random_query(rng: np.random.Generator) -> dict:
     if rng.random() < 0.2:
         query["minus"] = [{"track_id": "t20"}]
     if rng.random() < 0.3:
-        query["filters"] = rng.choice([{"label": "style 1"}, {"year": {"gte": 1990}}, {"year": {"gte": 3000}}])
+        query["filters"] = FILTERS[rng.integers(len(FILTERS))]
     if rng.random() < 0.3:
-        query |= rng.choice([{"diversity": 0.5}, {"max_per_artist": 1}, {"keep_duplicates": True}, {"diversity": 3}])
+        query |= OPTIONS[rng.integers(len(OPTIONS))]
     return query
 
 
