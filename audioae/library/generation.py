@@ -86,7 +86,7 @@ class Generation:
         """The catalog as queries read it."""
         return open_columns(self.store, self.tracks_ref)
 
-    @cached_property
+    @property
     def tracks(self) -> pa.Table:
         """The catalog as a table."""
         return self.columns.tracks

@@ -9,6 +9,7 @@ import torch
 
 from audioae.api import Library
 from audioae.errors import ModelError
+from audioae.library.catalog_columns import CatalogColumns
 from audioae.pipeline.config import Workers
 from audioae.screening.generated.artifacts import ARTIFACT_NAMES
 from audioae.screening.generated.catalog_artifacts import measure_artifacts
@@ -119,7 +120,7 @@ def test_a_missing_file_is_tried_again(library: Library, screened: Screened):
 
 def test_cannot_tell_for_three_tracks(library: Library):
     few = Library(library.store)
-    few.tracks = library.tracks.slice(0, 3)
+    few.columns = CatalogColumns.of(library.tracks.slice(0, 3))
     few_screened = screen_generated(few, GeneratedConfig(max_sections=1), WORKERS, quiet)
     assert len(few_screened.score) == 3
     assert np.isnan(few_screened.score).all()

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from audioae.api import Library
+from audioae.library.catalog_columns import CatalogColumns
 from audioae.pipeline.config import Workers
 from audioae.screening.mislabeled.config import MislabeledConfig
 from audioae.screening.mislabeled.labels import TrackLabels, find_neighbors, read_labels
@@ -158,7 +159,7 @@ def test_tracks_without_a_label_or_an_embedding_are_counted(chain):
     rows[0]["label"], rows[1]["label"] = None, "  "
     rows.append({**rows[5], "track_id": "pending"})
     rows.append({**rows[5], "track_id": "copy", "duplicate_of": rows[5]["track_id"], "label": "Polka"})
-    library.tracks = pa.Table.from_pylist(rows, schema=library.tracks.schema)
+    library.columns = CatalogColumns.of(pa.Table.from_pylist(rows, schema=library.tracks.schema))
     labels, omitted = read_labels(library)
     assert omitted == [
         f"2 of {len(rows)} tracks without a label",
@@ -168,7 +169,7 @@ def test_tracks_without_a_label_or_an_embedding_are_counted(chain):
     assert labels.labels[-1] == "Polka"
     assert labels.recording[-1] == labels.recording[3]
     unlabeled = [{**row, "label": None} for row in rows]
-    library.tracks = pa.Table.from_pylist(unlabeled, schema=library.tracks.schema)
+    library.columns = CatalogColumns.of(pa.Table.from_pylist(unlabeled, schema=library.tracks.schema))
     screened = screen_mislabeled(library, CONFIG, Workers(), quiet)
     assert len(screened.score) == 0
     assert screened.omitted == [f"{len(rows)} of {len(rows)} tracks without a label"]
