@@ -13,6 +13,7 @@ import httpx
 import numpy as np
 import pytest
 
+from audioae.audio import workers
 from audioae.library.filters import Filters
 from audioae.serve.v1 import files
 from audioae.similarity.search import Options
@@ -256,3 +257,15 @@ def test_a_server_with_keys_reads_no_file_of_a_stranger(locked: Server, song: Pa
 def test_a_model_that_cannot_be_loaded_is_no_fault_of_the_client(served: Server, song: Path):
     answer = upload(served, "/v1/embed", song.read_bytes())
     assert (answer.status_code, answer.json()["type"]) == (503, "urn:audioae:model"), answer.text
+
+
+def test_a_decoder_that_died_while_it_was_idle_costs_nothing(embedding: Server, song: Path):
+    before = upload(embedding, "/v1/embed", song.read_bytes())
+    idle = list(workers._idle)
+    assert idle
+    for worker in idle:
+        worker.process.kill()
+        worker.process.wait()
+    after = upload(embedding, "/v1/embed", song.read_bytes())
+    assert (before.status_code, after.status_code) == (200, 200)
+    assert after.json()["embedding"] == before.json()["embedding"]
