@@ -25,10 +25,10 @@ TEXT = 'external_id,unused,title,artist,duration_s\n1,x,"A, ""b""\nc", é ,180.5
         ("a.csv", b"\xef\xbb\xbf" + TEXT.encode()),
         ("a.csv", TEXT.replace(', ""b', "\x00").replace(",", ";").replace("\x00", ', ""b').encode()),
         ("a.CSV", TEXT.replace("\n2", "\r\n2").encode()),
-        ("a.csv.gz", gzip.compress(TEXT.encode())),
+        ("a.csv.gz", gzip.compress(TEXT.encode(), mtime=0)),
         ("a.tsv", TEXT.replace(', ""b', "\x00").replace(",", "\t").replace("\x00", ', ""b').encode()),
         ("a.jsonl", "\n".join(map(json.dumps, ROWS)).encode()),
-        ("a.jsonl.gz", gzip.compress("\n".join(map(json.dumps, ROWS)).encode())),
+        ("a.jsonl.gz", gzip.compress("\n".join(map(json.dumps, ROWS)).encode(), mtime=0)),
     ],
 )
 def test_formats(tmp_path: Path, name: str, content: bytes):
