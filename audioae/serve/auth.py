@@ -10,7 +10,7 @@ Conventions
   comment. One name may have several keys: that is how a key is replaced without an interruption.
 - A request sends its key as `X-API-Key: KEY`, `Authorization: Bearer KEY` or, as Qdrant's clients do, `api-key: KEY`.
 - Without any key, whoever reaches the server may read, and nobody is an admin; `server` then listens on the loopback
-  only.
+  only, and answers only requests that name this machine.
 - No message contains a key or a hash.
 
 Why a plain SHA-256: `make_key` draws 256 random bits, so there is nothing to guess and nothing for a slow hash to slow
@@ -19,6 +19,7 @@ down; argon2 and its like protect passwords that people make up. A slow hash wou
 
 import hashlib
 import hmac
+import ipaddress
 import re
 import secrets
 from collections.abc import Callable, Iterable
@@ -168,7 +169,30 @@ class Authentication:
             if found is None and not path.startswith(OWN_AUTH):
                 await _refusal(was_sent=key is not None, request_id=state.get("request_id"))(scope, receive, send)
                 return
+        if not keys and not _is_local(scope["headers"]):
+            await _elsewhere(state.get("request_id"))(scope, receive, send)
+            return
         await self._app(scope, receive, send)
+
+
+def _is_local(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether a request names this machine, or any address, in its header Host; or has none.
+
+    Why: without keys, the server is for this machine only. A web page whose name was made to point to 127.0.0.1 (DNS
+    rebinding) reaches it through the browser of somebody who sits there, but cannot hide its name.
+
+    >>> [_is_local([(b"host", host)]) for host in (b"localhost:8000", b"127.0.0.1", b"[::1]:8000", b"evil.example")]
+    [True, True, True, False]
+    """
+    host = next((value for name, value in headers if name == b"host"), b"localhost").decode("latin-1").lower()
+    name = host.rpartition("]")[0].lstrip("[") if host.startswith("[") else host.partition(":")[0]
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def sent_key(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
@@ -179,6 +203,16 @@ def sent_key(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
         if name == b"authorization" and value[:7].lower() == b"bearer ":
             return value[7:].strip()
     return None
+
+
+def _elsewhere(request_id: str | None):
+    from audioae.serve.problems import Problem
+
+    return Problem(
+        421,
+        "without keys this server answers only to localhost or an address in the header Host",
+        action="send Host: localhost, or start the server with keys",
+    ).response(request_id)
 
 
 def _refusal(*, was_sent: bool, request_id: str | None):

@@ -36,6 +36,7 @@ TITLES = {
     409: "conflict",
     413: "request too large",
     415: "wrong media type",
+    421: "not this server",
     422: "cannot be answered",
     429: "too many requests",
     500: "internal error",

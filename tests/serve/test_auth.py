@@ -5,6 +5,7 @@ import pytest
 from audioae.errors import ConfigError
 from audioae.serve.auth import Keys, hash_key, make_key, sent_key
 from tests.serve.conftest import ADMIN_KEY, READ_KEY
+from tests.serve.serving import Server
 
 A, B = hash_key("key a"), hash_key("key b")
 
@@ -132,3 +133,15 @@ def test_pages_of_other_origins_are_let_in_only_if_named(served, serve):
         )
         asked = {**origin, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-api-key"}
         assert client.options("/v1/similar", headers=asked).status_code == 200
+
+
+def test_without_keys_a_page_of_another_name_is_refused(served: Server, locked: Server):
+    names = {"evil.example": 421, "127.0.0.1.evil.example:80": 421, "": 421, "[::1]:8000": 200, "music.localhost": 200}
+    with served.client() as client:
+        for name, status in names.items():
+            answer = client.get("/livez", headers={"Host": name})
+            assert answer.status_code == status, name
+        refused = client.get("/v1/index", headers={"Host": "evil.example"}).json()
+        assert refused["action"] == "send Host: localhost, or start the server with keys"
+    with locked.client(READ_KEY) as client:
+        assert client.get("/v1/index", headers={"Host": "music.example"}).status_code == 200

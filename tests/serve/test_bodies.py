@@ -82,7 +82,9 @@ def raw(port: int, *parts: bytes | float, wait_s: float = 10.0) -> tuple[bytes, 
 
 
 def head(path: str, *lines: str) -> bytes:
-    return "\r\n".join([f"POST {path} HTTP/1.1", "Host: x", "Content-Type: application/json", *lines, "", ""]).encode()
+    return "\r\n".join(
+        [f"POST {path} HTTP/1.1", "Host: localhost", "Content-Type: application/json", *lines, "", ""]
+    ).encode()
 
 
 def chunk(data: bytes) -> bytes:
