@@ -56,7 +56,15 @@ def _why_short(n: int, k: int, n_matching: int, options: Options) -> str:
     if options.max_per_artist is not None:
         left_out.append(f"tracks beyond {options.max_per_artist} per artist")
     passing = f"{n_matching} recordings pass the filters" if options.filters else f"{n_matching} recordings are indexed"
-    return f"{n} instead of {k}: {passing}; {' and '.join(left_out)} are left out"
+    return f"{n} instead of {k}: {passing}; {_and(left_out)} are left out"
+
+
+def _and(words: list[str]) -> str:
+    """
+    >>> _and(["a", "b", "c"])
+    'a, b and c'
+    """
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
 def _by_filters(results: Iterable[Query | AudioaeError]) -> Iterable[list[int]]:

@@ -13,6 +13,7 @@ from audioae.audio.perturbations import PERTURBATIONS
 from audioae.audio.workers import imap_killable
 from audioae.errors import EvaluationError, SearchError
 from audioae.evaluation.robustness import OWN, Clips, EmbeddingSpace, Robustness, embed_clips, measure_robustness
+from audioae.library.catalog_columns import CatalogColumns
 from audioae.metrics.metric import difference
 from audioae.pipeline.config import Workers
 from audioae.pipeline.embed import commit_embeddings, compute_embeddings, pending_embeddings
@@ -66,7 +67,7 @@ def changed(library: Library, row: int, **values) -> Library:
     """Replace values in one row of the library's catalog."""
     rows = library.tracks.to_pylist()
     rows[row].update(values)
-    library.__dict__["tracks"] = pa.Table.from_pylist(rows, schema=library.tracks.schema)
+    library.columns = CatalogColumns.of(pa.Table.from_pylist(rows, schema=library.tracks.schema))
     return library
 
 
@@ -144,7 +145,7 @@ def test_omits_and_counts_missing_and_changed_files(chain, ids):
 def test_no_files_at_all_give_an_empty_result(chain):
     library = Library(chain[0])
     rows = [{**row, "uri": "/nowhere/" + row["track_id"]} for row in library.tracks.to_pylist()]
-    library.__dict__["tracks"] = pa.Table.from_pylist(rows, schema=library.tracks.schema)
+    library.columns = CatalogColumns.of(pa.Table.from_pylist(rows, schema=library.tracks.schema))
     measured = measure_robustness(library, n_tracks=3)
     assert measured.rows == []
     assert measured.same_track == {}

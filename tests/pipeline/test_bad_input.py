@@ -15,14 +15,14 @@ from audioae.recommend.recommender import Recommender
 from audioae.recommend.table import publish_recommendations
 from audioae.similarity.search import Options
 from audioae.store.dataset import Store
-from tests.stores import made_store
+from tests.stores import made_store, random_weights
 
 EASY = {"artist_window": 1, "max_per_artist": None}
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    return made_store(tmp_path_factory.mktemp("plain") / "store")
+    return made_store(tmp_path_factory.mktemp("plain") / "store", model=random_weights())
 
 
 def similar(store: Store, *seeds: str, k: int = 3, **filters) -> list[str]:

@@ -9,6 +9,7 @@ import pytest
 
 from audioae.api import Library
 from audioae.errors import AudioaeError
+from audioae.library.catalog_columns import CatalogColumns
 from audioae.library.filters import Filters
 from audioae.playlists.builder import Playlists
 from audioae.playlists.options import Curve, PlaylistOptions
@@ -79,7 +80,7 @@ def test_works_on_a_store_that_cannot_be_written_to(writable: Store, ids: list[s
 def test_missing_audio_of_a_waypoint_is_an_error(writable: Store, ids: list[str]):
     library = Library(writable)
     rows = [{**row, "uri": "/nowhere/" + row["track_id"]} for row in library.tracks.to_pylist()]
-    library.__dict__["tracks"] = pa.Table.from_pylist(rows, schema=library.tracks.schema)
+    library.columns = CatalogColumns.of(pa.Table.from_pylist(rows, schema=library.tracks.schema))
     playlists = Playlists(library)
     uris = ["/nowhere/" + track_id for track_id in ids]
     playlists.__dict__["vectors"] = Playlists(Library(writable)).vectors

@@ -12,6 +12,7 @@ import pytest
 
 from audioae.api import Library
 from audioae.audio.perturbations import read_whole
+from audioae.library.catalog_columns import CatalogColumns
 from audioae.pipeline.config import Workers
 from audioae.screening.corrupt.config import CorruptConfig
 from audioae.screening.corrupt.faults import FAULTS, INTACT
@@ -104,9 +105,8 @@ def test_listens_to_the_oddest_clip(damaged):
 def test_few_tracks_are_scored_by_rules_alone(damaged):
     library, done = damaged
     few = Library(library.store)
-    few.__dict__["tracks"] = library.tracks.filter(
-        pc.invert(pc.is_in(library.tracks["uri"], value_set=pa.array(list(done))))
-    ).slice(0, 3)
+    kept = library.tracks.filter(pc.invert(pc.is_in(library.tracks["uri"], value_set=pa.array(list(done)))))
+    few.columns = CatalogColumns.of(kept.slice(0, 3))
     screened, steps = screen(few)
     assert list(screened.omitted) == ["only rules are used: 3 clean tracks to train on, wanted at least 16"]
     assert (screened.score == 1).all()
@@ -119,7 +119,7 @@ def test_missing_files_are_scored_by_rules_alone(damaged, tmp_path: Path):
     gone = Library(library.store)
     tracks = library.tracks
     uris = pa.array([f"/nowhere/{uri}" for uri in tracks["uri"].to_pylist()])
-    gone.__dict__["tracks"] = tracks.set_column(tracks.column_names.index("uri"), "uri", uris)
+    gone.columns = CatalogColumns.of(tracks.set_column(tracks.column_names.index("uri"), "uri", uris))
     screened, _ = screen(gone)
     assert "could not be read again, so only rules are used; the first: " in screened.omitted[0]
     assert not screened.settled
@@ -144,7 +144,7 @@ def test_health_of_an_older_version_and_missing_labels_are_no_problem(damaged):
     nothing = pa.nulls(len(tracks), pa.string())
     for name in ("label", "artist"):
         tracks = tracks.set_column(tracks.column_names.index(name), name, nothing)
-    old.__dict__["tracks"] = tracks
+    old.columns = CatalogColumns.of(tracks)
     screened, _ = screen(old, CorruptConfig(n_sample=2, n_faults=2, leave_out=False))
     assert "decoded by an older version; run the pipeline again" in screened.omitted[0]
     offset = next(row for row, t in enumerate(screened.track_ids) if done.get(library.find(t)["uri"]) == "offset")
@@ -156,7 +156,7 @@ def test_a_catalog_with_a_single_artist_is_scored(damaged):
     alone = Library(library.store)
     tracks = library.tracks
     artist = pa.array(["Various Artists"] * len(tracks), pa.string())
-    alone.__dict__["tracks"] = tracks.set_column(tracks.column_names.index("artist"), "artist", artist)
+    alone.columns = CatalogColumns.of(tracks.set_column(tracks.column_names.index("artist"), "artist", artist))
     screened, _ = screen(alone, CorruptConfig(n_sample=2, n_faults=2, leave_out=True))
     assert len(screened.measured["types"]) == 4
     assert np.isfinite(screened.score).all()
