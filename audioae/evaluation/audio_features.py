@@ -7,7 +7,7 @@ import numpy as np
 from audioae.audio.workers import imap_killable
 from audioae.catalog.paths import displayed
 from audioae.errors import AudioError
-from audioae.evaluation.track_audio import TrackAudio, analyze_track
+from audioae.evaluation.track_audio import TrackAudio, analyze_track, warm_up
 from audioae.library.generation import Generation
 from audioae.library.track_metadata import Target
 from audioae.library.track_vectors import TrackVectors
@@ -50,7 +50,7 @@ def analyze_tracks(
     )
     audio: dict[int, TrackAudio] = {}
     failures = []
-    results = imap_killable(analyze_track, items, workers=workers.n, timeout_s=workers.timeout_s)
+    results = imap_killable(analyze_track, items, workers=workers.n, timeout_s=workers.timeout_s, prepare=warm_up)
     for row, (_, result) in enumerate(results):
         if isinstance(result, AudioError):
             failures.append(f"{displayed(tracks.paths[row])}: {result}")

@@ -4,6 +4,7 @@ Convention: like `extract`, a plain function of picklable arguments, since it ru
 """
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from audioae.audio.config import ClipConfig, DecodeConfig
 from audioae.audio.decode import decode_track
 from audioae.audio.features import clip_features, estimate_targets
 from audioae.audio.preview import clip_audio
-from audioae.constants import SAMPLE_RATE
+from audioae.constants import CLIP_SAMPLES, SAMPLE_RATE
 from audioae.spacing import evenly_spaced
 
 MAX_FEATURE_CLIPS = 8  # 15 ms per clip
@@ -28,6 +29,24 @@ class TrackAudio:
     targets: dict[str, float]
     clip: int
     audio: bytes
+
+
+def warm_up(
+    path: str | Path, clip_config: ClipConfig, decode_config: DecodeConfig, estimate: bool, preview: bool
+) -> None:
+    """Let librosa compile what it compiles when it is first called; takes the arguments of `analyze_track`.
+
+    Why: that takes a worker process ten seconds, and a minute where the machine is busy, which is no track's fault.
+    """
+    _compile(estimate)
+
+
+@cache
+def _compile(estimate: bool) -> None:
+    noise = np.random.default_rng(0).standard_normal(CLIP_SAMPLES).astype(np.float32) / 10
+    clip_features(noise)
+    if estimate:
+        estimate_targets(noise, SAMPLE_RATE)
 
 
 @blame_file

@@ -19,7 +19,7 @@ from audioae.search.index import SearchIndex
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 
-KIND = "alignment-1"  # another number when other files are written
+KIND = "alignment-2"  # another number when other files are written
 
 
 class RowAlignment:
@@ -31,6 +31,8 @@ class RowAlignment:
         Index row of each catalog row; -1 where the track has no embedding.
     by_index : np.ndarray, shape (n_embedded,), int32
         Catalog rows with an embedding, ordered by index row; of exact duplicates the embedded one comes first.
+    place : np.ndarray, shape (n_tracks,), int32
+        Where each catalog row is in `by_index`; -1 where the track has no embedding.
     sorted_index_row : np.ndarray, shape (n_embedded,), int32
         The index rows of `by_index`, ascending.
     catalog_row : np.ndarray, shape (n_index,), int32
@@ -44,6 +46,7 @@ class RowAlignment:
     def __init__(self, files: ArrayFiles, columns: CatalogColumns, ref: DatasetRef):
         self._ref = ref
         self.index_row, self.by_index = files.array("index_row"), files.array("by_index")
+        self.place = files.array("place")
         self.sorted_index_row, self.catalog_row = files.array("sorted_index_row"), files.array("catalog_row")
         self.group, self.artist = files.array("group"), columns.codes["artist"]
         self._mean_knn_cosine = files.array("mean_knn_cosine") if "mean_knn_cosine" in files else None
@@ -101,6 +104,9 @@ def _write_rows(files: ArrayFiles, columns: CatalogColumns, ids: TrackIds) -> in
     sorted_index_row = index_row[by_index]
     files.write("index_row", index_row)
     files.write("by_index", by_index)
+    place = np.full(len(index_row), -1, np.int32)
+    place[by_index] = np.arange(len(by_index), dtype=np.int32)
+    files.write("place", place)
     files.write("sorted_index_row", sorted_index_row)
     files.write("catalog_row", by_index[np.diff(sorted_index_row, prepend=-1) > 0])
     return 0

@@ -130,6 +130,8 @@ def in_memory(library: Library) -> dict[str, np.ndarray]:
     index_row = pc.fill_null(index_row, -1).to_numpy()
     embedded = pc.is_null(tracks["duplicate_of"]).to_numpy()
     by_index = np.lexsort((~embedded, index_row))[(index_row < 0).sum() :]
+    place = np.full(tracks.num_rows, -1)
+    place[by_index] = np.arange(len(by_index))
     group = np.arange(len(ids))
     if (neighbors := read_index_neighbors(library.store, library.index_ref)) is not None:
         neighbors = neighbors.take(pc.index_in(ids, value_set=neighbors["track_id"]))
@@ -137,6 +139,7 @@ def in_memory(library: Library) -> dict[str, np.ndarray]:
     return {
         "index_row": index_row,
         "by_index": by_index,
+        "place": place,
         "sorted_index_row": index_row[by_index],
         "catalog_row": pc.index_in(ids, value_set=tracks["track_id"]).to_numpy(),
         "group": group,
