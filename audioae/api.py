@@ -78,7 +78,7 @@ class Library(Generation):
         return similar(self, seeds, k, minus=minus, options=options or DEFAULT)
 
     def similar_batch(self, queries: Sequence[SimilarQuery]) -> list[Answer | AudioaeError]:
-        """What `similar` answers to each query, in their order, in about half the time per query.
+        """What `similar` answers to each query, in their order, faster than one by one.
 
         Parameters
         ----------

@@ -76,7 +76,7 @@ _ABOUT_BODIES = {*_BODY, b"expect"}
 class _Body:
     """One request's body on its way to the application, and the answer on its way back.
 
-    `problem` is what is wrong with the body. The application is told by an exception; what it answers then is dropped.
+    `problem` is what is wrong with the body. An exception tells the application; its answer is then dropped.
     """
 
     def __init__(self, receive: Receive, send: Send, most: int, total_s: float, idle_s: float):

@@ -91,9 +91,9 @@ class Generations:
     ----------
     current : Served
     swapped : callable (str, bool)
-        Is told each new index, and whether it is pinned, unless the news came from outside (`announce=False`).
+        Called with each new index, and whether it is pinned, unless the news came from outside (`announce=False`).
     counted : callable (str)
-        Is told the result of each attempt: "ok" or "failed".
+        Called with the result of each attempt: "ok" or "failed".
     """
 
     def __init__(self, first: Served, store: str, *, pinned: bool = False):

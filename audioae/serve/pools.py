@@ -42,7 +42,7 @@ class Pool:
     Attributes
     ----------
     waits : callable (int), optional
-        Is told how many wait, whenever that may have changed.
+        Called with the number of waiting requests, whenever that may have changed.
     """
 
     def __init__(self, name: str, threads: int, queue: int):

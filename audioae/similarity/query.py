@@ -1,4 +1,4 @@
-"""What is asked for, and the query that it becomes: seeds are resolved, combined and checked.
+"""Questions, and the queries that they become: seeds are resolved, combined and checked.
 
 Conventions
 -----------

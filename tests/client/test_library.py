@@ -165,7 +165,7 @@ def test_a_service_that_is_away_refuses_or_is_none_is_said(served: Server, locke
         audioae.connect("http://[::1")
 
 
-def test_a_text_costs_one_request_more_only_if_it_is_no_track_id(served: Server):
+def test_only_a_text_that_is_no_track_id_is_looked_up(served: Server):
     asked = []
     with audioae.connect(served.url) as client:
         client._service._http.event_hooks = {"request": [lambda request: asked.append(request.url.path)]}
