@@ -36,6 +36,10 @@ class StoreError(AudioaeError):
     """The store cannot be read or written, or its datasets do not match each other."""
 
 
+class IncompleteError(StoreError):
+    """Some shards of a stage are not computed yet, so it cannot be published."""
+
+
 class DamageError(StoreError):
     """An object of the store is gone, or is not what its manifest says. `audioae fsck` finds all of these."""
 

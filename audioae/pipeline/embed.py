@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from audioae.config import fingerprint
-from audioae.errors import StoreError
+from audioae.errors import IncompleteError, StoreError
 from audioae.model.embedder import Embedder, pool_track
 from audioae.model.weights import model_from_bytes
 from audioae.pipeline.accounting import EMBEDDED_COLUMNS, TRACK_COLUMNS, account, commit_evidence
@@ -83,6 +83,8 @@ def commit_embeddings(
 
     Raises
     ------
+    IncompleteError
+        If a shard is not embedded.
     StoreError
         If too many tracks were rejected, or if any track is still pending.
     """
@@ -91,7 +93,7 @@ def commit_embeddings(
     embedded = (next((name for name in names if _name(name, model) in existing), None) for names in shards)
     extractions = [name for name in embedded if name]
     if missing := len(shards) - len(extractions):
-        raise StoreError(
+        raise IncompleteError(
             f"{missing} of {len(shards)} shards of {tracks} are not embedded; nothing was published, run the pipeline "
             "again"
         )

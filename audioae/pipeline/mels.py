@@ -7,7 +7,7 @@ shard number: the sample covers the whole catalog, and a catalog that grows keep
 from collections.abc import Sequence
 
 from audioae.config import fingerprint
-from audioae.errors import StoreError
+from audioae.errors import IncompleteError
 from audioae.pipeline.accounting import commit_evidence
 from audioae.pipeline.clips import iter_clips
 from audioae.pipeline.config import MelsConfig, Retry, Workers
@@ -62,14 +62,16 @@ def commit_mels(store: Store, config: MelsConfig, tracks: DatasetRef, *, max_rej
 
     Raises
     ------
+    IncompleteError
+        If a planned shard is not stored.
     StoreError
-        If a planned shard is not stored, or too many tracks were rejected.
+        If too many tracks were rejected.
     """
     extractions = existing_extractions(store, "mels", "health", "rejects")
     wholes = _wholes(store, config, tracks)
     names = [name for whole in wholes.values() if (name := extractions.best(whole))]
     if missing := len(wholes) - len(names):
-        raise StoreError(
+        raise IncompleteError(
             f"the mels of {missing} of {len(wholes)} shards of {tracks} are missing; nothing was published, run the "
             "pipeline again"
         )
