@@ -12,15 +12,19 @@ Conventions
 - A dataset that was renamed is written under its new name. What exists only under a former name is read from there.
 """
 
+import contextlib
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from audioae.errors import DamageError
+from audioae.store.cache import cache_folder
 from audioae.store.manifest import DatasetRef, Manifest, Part
-from audioae.store.parquet import MIN_BYTES, count_rows, decode, encode
+from audioae.store.parquet import MIN_BYTES, count_rows, decode, decode_blocks, encode
+from audioae.store.part_writer import PartWriter
 from audioae.store.schemas import check_schema, schema_of
 from audioae.store.versions import Versions
 
@@ -64,14 +68,43 @@ class Store(Versions):
         if self.has_part(dataset, fingerprint):
             return
         content = encode(dataset, table)
-        if name in self.published_parts(dataset):
-            self._give_up_others(dataset, name, hashlib.sha256(content).hexdigest())
+        self._give_up_others(dataset, name, lambda: hashlib.sha256(content).hexdigest())
         self.storage.write(key, content)
+
+    @contextlib.contextmanager
+    def part_writer(self, dataset: str) -> Iterator[PartWriter]:
+        """Write one part block by block: the same part as `write_part` makes of all rows at once.
+
+        It appears when `finish` is called with its fingerprint; without that call, nothing is stored.
+        """
+
+        def store_file(fingerprint: str, path: Path, sha256: str) -> None:
+            name = f"{fingerprint}.parquet"
+            if not self.has_part(dataset, fingerprint):
+                self._give_up_others(dataset, name, lambda: sha256)
+                self.storage.move_file(self.part_key(dataset, name), path)
+
+        with self.storage.staging(f"{dataset}/parts", cache_folder()) as folder:
+            yield PartWriter(dataset, folder / "part.parquet", store_file)
 
     def read_part(self, dataset: str, fingerprint: str, columns: Sequence[str] | None = None) -> pa.Table:
         """Read one part by fingerprint, whether or not it is published."""
         name = f"{fingerprint}.parquet"
         return self._read(dataset, name, columns, self.published_parts(dataset).get(name, {}).values())
+
+    def part_blocks(
+        self, dataset: str, fingerprint: str, columns: Sequence[str] | None = None, *, rows: int = 1024
+    ) -> Iterator[pa.Table]:
+        """Read one part in blocks of at most `rows` rows; it is hashed before the first, if it is published."""
+        name = f"{fingerprint}.parquet"
+        key = self.part_key(dataset, name)
+        where, published = self.storage.locate(key), self.published_parts(dataset).get(name, {})
+        if published and self.verify_reads and key not in self._verified:
+            if self.storage.sha256(key) not in published:
+                raise _changed(where, f"a version of {dataset}")
+            self._verified.add(key)
+        with self.storage.open(key) as stream:
+            yield from decode_blocks(dataset, stream, columns, where, rows)
 
     def published_parts(self, dataset: str) -> dict[str, dict[str, Part]]:
         """What the manifests of `dataset` record about each part, by name and SHA-256; read once per publication."""
@@ -199,8 +232,11 @@ class Store(Versions):
         latest = self.latest(dataset)
         return {part.name: part for part in self.manifest(latest).parts} if latest else {}
 
-    def _give_up_others(self, dataset: str, name: str, sha256: str) -> None:
+    def _give_up_others(self, dataset: str, name: str, hash_of: Callable[[], str]) -> None:
         """Give up the versions that name a part which was lost, if it comes out with other bytes now."""
+        if name not in self.published_parts(dataset):
+            return
+        sha256 = hash_of()
         for ref, manifest, _ in self._sound(dataset):
             if any(part.name == name and part.sha256 != sha256 for part in manifest.parts):
                 self.give_up(ref)

@@ -90,9 +90,13 @@ class Storage:
             if self.is_local:
                 _move_local(Path(self.path(key)), source)
                 return
-            with source.open("rb") as stream, self.filesystem.open_output_stream(self.path(key)) as target:
-                while block := stream.read(BLOCK):
-                    target.write(block)
+            try:
+                with source.open("rb") as stream, self.filesystem.open_output_stream(self.path(key)) as target:
+                    while block := stream.read(BLOCK):
+                        target.write(block)
+            except BaseException:  # closing the stream has completed the upload of what was written until then
+                self.delete(key)
+                raise
             source.unlink()
 
     @contextlib.contextmanager
