@@ -141,6 +141,8 @@ def _write_mels(store: Store, name: str, ids: list[str], original: list[int]) ->
         pa.array([*STARTS_S] * len(ids), pa.float32()),
         pa.array([-3.0] * n * len(ids), pa.float32()),
         pa.array([False] * n * len(ids)),
-        pa.FixedSizeListArray.from_arrays(pa.array(np.concatenate(codes).ravel()), type=schema.field("mel").type),
+        pa.FixedSizeBinaryArray.from_buffers(
+            schema.field("mel").type, n * len(ids), [None, pa.py_buffer(np.concatenate(codes))]
+        ),
     ]
     store.write_part("mels", name, pa.Table.from_arrays(columns, schema=schema))

@@ -169,8 +169,7 @@ def _mels_table(good: "list[tuple[str, Extracted]]") -> pa.Table:
         np.concatenate([result.peak_db for _, result in good]).astype(np.float32),
         np.repeat(np.array([result.padded for _, result in good]), counts),
     ]
-    mel_type = MELS.field("mel").type
-    mels = pa.FixedSizeListArray.from_arrays(pa.array(codes.reshape(-1)), type=mel_type)
+    mels = pa.FixedSizeBinaryArray.from_buffers(MELS.field("mel").type, len(codes), [None, pa.py_buffer(codes)])
     arrays = [pa.array(column, field.type) for column, field in zip(columns, list(MELS)[:-1], strict=True)]
     return pa.Table.from_arrays([*arrays, mels], schema=MELS)
 
@@ -187,7 +186,8 @@ def mel_codes(mels: pa.Table) -> np.ndarray:
     -------
     codes : np.ndarray, shape (n_clips, 128, 130), uint8
     """
-    column = mels["mel"].combine_chunks()
-    if isinstance(column, pa.ChunkedArray):  # an empty table has no chunk to combine
+    if not mels.num_rows:
         return np.empty((0, N_MELS, N_FRAMES), np.uint8)
-    return column.flatten().to_numpy(zero_copy_only=True).reshape(-1, N_MELS, N_FRAMES)
+    column = mels["mel"].combine_chunks()
+    codes = np.frombuffer(column.buffers()[1], np.uint8).reshape(-1, N_MELS, N_FRAMES)
+    return codes[column.offset : column.offset + len(column)]

@@ -180,6 +180,9 @@ class Store(Versions):
     def dataset(self, dataset: str | DatasetRef) -> "pyarrow.dataset.Dataset":
         """A version as a `pyarrow.dataset.Dataset`: exactly the parts of its manifest, in their order, read lazily.
 
+        Its columns have the types of the version's schema. Mels that an older audioae stored, and a newer version took
+        over, keep the type that they had: `part_blocks` reads both.
+
         Parameters
         ----------
         dataset : str or DatasetRef
@@ -188,10 +191,11 @@ class Store(Versions):
         import pyarrow.dataset
 
         ref = self._resolve(dataset)
-        paths = [self.storage.path(self.part_key(ref.dataset, part.name)) for part in self.manifest(ref).parts]
+        manifest = self.manifest(ref)
+        paths = [self.storage.path(self.part_key(ref.dataset, part.name)) for part in manifest.parts]
         return pyarrow.dataset.FileSystemDataset.from_paths(
             paths,
-            schema=schema_of(ref.dataset).schema,
+            schema=schema_of(ref.dataset).stored_schema(manifest.schema_version),
             format=pyarrow.dataset.ParquetFileFormat(),
             filesystem=self.storage.filesystem,
         )

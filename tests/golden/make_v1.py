@@ -59,7 +59,9 @@ def main() -> None:
     health = commit("health", [{"track_id": TRACK_IDS[0], "codec": "mp3", "sample_rate": 44100, "peak": 0.5}], tracks)
     codes = (np.arange(128 * 130) % 256).astype(np.uint8)
     clip = {"clip": 0, "start_s": 1.5, "peak_db": -3.0, "padded": False}
-    clips = [{**clip, "track_id": t, "mel": codes[::step]} for t, step in zip(TRACK_IDS[:2], (1, -1), strict=True)]
+    clips = [
+        {**clip, "track_id": t, "mel": codes[::step].tobytes()} for t, step in zip(TRACK_IDS[:2], (1, -1), strict=True)
+    ]
     mels = commit("mels", clips, tracks, health, rejects)
     config = load_config(ModelConfig, "configs/model/undercomplete.yaml", ["channels=[2, 2, 2, 2]"])
     net = build_model(config)

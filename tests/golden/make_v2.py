@@ -35,6 +35,8 @@ def main() -> None:
     failed = {"track_id": "00000000000000aa", "stage": "mels", "reason": "timeout", "detail": "no answer within 60 s"}
     silent = {"track_id": "00000000000000ab", "stage": "mels", "reason": "silent", "detail": "peak -inf dBFS"}
     commit("rejects", [{**failed, "attempts": 2, "retry_at": added_at}, silent])
+    mel = {"track_id": "00000000000000aa", "clip": 0, "start_s": 1.5, "peak_db": -3.0, "padded": False}
+    commit("mels", [{**mel, "mel": bytes(i % 256 for i in range(128 * 130))}])
     commit("health", [damaged, {"track_id": "00000000000000ab", "codec": "flac"}])
 
 

@@ -14,6 +14,7 @@ from audioae.model.weights import model_from_bytes
 from audioae.pipeline.clips import mel_codes
 from audioae.pipeline.embed import embed_tracks, load_embedder
 from audioae.pipeline.index import load_index
+from audioae.pipeline.run_log import list_runs
 from audioae.screening.findings import open_findings
 from audioae.store.dataset import Store
 from audioae.store.schemas import DATASETS, names_of
@@ -41,8 +42,12 @@ def test_v1_loads():
     assert health["sample_rate"].to_pylist() == [44100]
     assert health["fall_db"].to_pylist() == store.read(refs["health"], ["fall_db"])["fall_db"].to_pylist() == [None]
     assert [health[name].to_pylist() for name in ("resyncs", "missing_s")] == [[None], [None]]
-    codes = mel_codes(store.read(refs["mels"]))
-    assert np.array_equal(codes[0].reshape(-1), np.arange(128 * 130) % 256)
+    mels = store.read(refs["mels"])
+    assert np.array_equal(mel_codes(mels)[0].reshape(-1), np.arange(128 * 130) % 256)
+    assert np.array_equal(mel_codes(mels.slice(1))[0], mel_codes(mels)[1])
+    assert mels.schema.equals(DATASETS["mels"].schema), "lists of numbers are read as bytes"
+    for kept in (store.read(refs["mels"], ["mel"]), store.read_part("mels", "000000-golden", ["clip", "mel"])):
+        assert kept["mel"].equals(mels["mel"])
     stored = store.read(refs["embeddings"])
     again = embed_tracks(store.read(refs["mels"]), load_embedder(store, refs["model"]))
     vectors = [np.array(table["embedding"].to_pylist()) for table in (stored, again)]
@@ -116,6 +121,22 @@ def test_v2_loads():
     assert final == {"reason": "silent", "attempts": None, "retry_at": None}
 
 
+def test_v2_of_mels_loads():
+    store = Store(str(V2))
+    ref = store.require("mels")
+    store.verify(ref)
+    assert store.manifest(ref).schema_version == 2
+    (codes,) = mel_codes(store.read(ref))
+    assert np.array_equal(codes.reshape(-1), np.arange(128 * 130) % 256)
+
+
+def test_mels_of_both_versions_are_one_table():
+    tables = [store.read(store.require("mels")) for store in (Store(str(V1)), Store(str(V2)))]
+    codes = mel_codes(pa.concat_tables(tables))
+    assert codes.shape == (3, 128, 130)
+    assert np.array_equal(codes[0], codes[2])
+
+
 def test_v3_loads():
     store = Store(str(V3))
     refs = {dataset: store.require(dataset) for dataset in ("tracks", "aliases")}
@@ -129,6 +150,17 @@ def test_v3_loads():
     assert (alias["namespace"], alias["external_id"]) == ("navidrome", "2wk6GnfjBXkjNbd7")
     assert (alias["track_id"], alias["matched_by"]) == ("00000000000000ab", "isrc")
     assert list(store.manifest(refs["aliases"]).config["namespaces"]) == ["navidrome"]
+
+
+def test_v3_of_runs_loads():
+    store = Store(str(V3))
+    store.verify(store.require("runs"))
+    bad, good = list_runs(store)
+    assert (bad["flow"], bad["state"], bad["error"]) == ("embed", "failed", "StoreError: no space left")
+    assert (bad["warnings"], bad["rejects"], bad["drift"]) == (["skipped a.mp3"], None, None)
+    assert (good["seconds"], good["rejects"], good["drift"]) == ({"mels": 1.5}, {"silent": 1}, {"alarm": False})
+    assert (good["counts"], good["config"]["store"], good["user"]) == ({"mels": {"clips": 72}}, "data", "anna")
+    assert good["started_at"].isoformat() == "2026-01-02T03:00:00+00:00"
 
 
 def test_v3_of_health_loads():

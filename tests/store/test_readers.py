@@ -70,3 +70,10 @@ def test_unknown_datasets_are_named(tmp_path: Path):
     for read in (store.files, store.dataset):
         with pytest.raises(StoreError, match="the store has no embeddings yet"):
             read("embeddings")
+
+
+def test_mels_of_an_older_schema_can_be_scanned():
+    mels = Store(str(GOLDEN)).dataset("mels")
+    assert mels.to_table(columns=["mel"])["mel"][0].as_py()[:3] == [0, 1, 2]
+    newer = Store(str(GOLDEN.with_name("v2"))).dataset("mels")
+    assert newer.to_table(columns=["mel"])["mel"][0].as_py()[:3] == b"\0\1\2"
