@@ -155,7 +155,7 @@ def test_v3_loads():
 def test_v3_of_runs_loads():
     store = Store(str(V3))
     store.verify(store.require("runs"))
-    bad, good = list_runs(store)
+    good, bad = list_runs(store)
     assert (bad["flow"], bad["state"], bad["error"]) == ("embed", "failed", "StoreError: no space left")
     assert (bad["warnings"], bad["rejects"], bad["drift"]) == (["skipped a.mp3"], None, None)
     assert (good["seconds"], good["rejects"], good["drift"]) == ({"mels": 1.5}, {"silent": 1}, {"alarm": False})
