@@ -5,44 +5,29 @@ Conventions
 - An item is `(key, arguments)`; its answer is `(key, result)`, in the order of the items. A result is the function's
   return value, or an `AudioError`: the one it raised, "timeout", "crashed", or "out_of_memory".
 - Any other exception is a bug: it is raised in the caller, with the worker's traceback as a note.
-- A worker is a new Python process with one thread per library. It is started when it is first needed and kept for the
-  next call from this process; calls from several threads never share a worker. Its output is discarded.
+- Workers go on while the caller is busy with results: up to `LOOKAHEAD` items per worker, and while the results that
+  wait for the caller have fewer than `HELD_BYTES`.
+- The processes are those of `worker_pool`. Calls from several threads never share a worker.
 
-Why not multiprocessing: its pools cannot kill a single worker that hangs; fork is unsafe with torch's threads; and
-spawn imports the caller's `__main__`, which for a flow means Prefect and torch in each worker. A worker of this module
-imports the module of the function and nothing else.
-
-Why a spawner thread: Linux kills a worker with its parent (PR_SET_PDEATHSIG), but counts the thread that started it as
-the parent, and Prefect's task threads end long before the process does.
+Why a thread per worker: it hands over the next item the moment a result is there, whatever the caller does. When the
+caller itself did that, between two results, decoding and embedding took the sum of both times.
 """
 
-import atexit
-import contextlib
-import json
-import os
 import pickle
-import signal
-import subprocess
-import sys
-import tempfile
 import threading
-import time
+from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from concurrent.futures import Future
-from functools import cache
 from itertools import islice
-from multiprocessing.connection import Pipe, wait
-from queue import SimpleQueue
 from typing import Any
 
+from audioae.audio.worker_pool import Worker, close_workers, lease, release
 from audioae.errors import AudioError
 
-_START_TIMEOUT_S = 300.0
-_LOOKAHEAD = 32
-_LIBRARIES = ("OMP", "OPENBLAS", "MKL", "NUMBA")
-_COMMAND = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from audioae.audio.worker_process import serve; serve()"
-)
+__all__ = ["call_killable", "close_workers", "imap_killable"]
+
+LOOKAHEAD = 32  # items per worker
+HELD_BYTES = 256 << 20
+_LEAVE_S = 10.0  # for the threads of workers that were killed to end
 
 
 def imap_killable(
@@ -61,7 +46,8 @@ def imap_killable(
     function : callable
         Defined at the top of a module other than `__main__`. Its arguments and results are pickled.
     items : iterable of (key, arguments)
-        Read lazily: at most 32 items per worker ahead of the result that the caller fetched last.
+        Read lazily, in the caller's thread, while it waits for a result: at most 32 items per worker ahead of the
+        result that it fetched last. A caller that collects results before it works on them should collect fewer.
     workers : int
         Number of processes, at least 1.
     timeout_s : float
@@ -111,107 +97,6 @@ def call_killable(
     return result
 
 
-def close_workers() -> None:
-    """End the idle workers of this process to free their memory; the next call starts new ones."""
-    while _idle:
-        _idle.pop().end()
-
-
-class _Worker:
-    """One process and its current call."""
-
-    def __init__(self):
-        self.connection, theirs = Pipe()
-        self.output = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the process lives
-        path = json.dumps([os.path.abspath(folder) for folder in sys.path])
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", _COMMAND, path, str(os.getpid()), str(theirs.fileno())],
-            env={**os.environ, **{f"{library}_NUM_THREADS": "1" for library in _LIBRARIES}},
-            stdin=subprocess.DEVNULL,
-            stdout=self.output,
-            stderr=self.output,
-            pass_fds=[theirs.fileno()],
-        )
-        theirs.close()
-        self.has_worked = False
-
-    def begin(self, position: int, call: bytes) -> None:
-        self.position = position
-        self.deadline = time.monotonic() + _START_TIMEOUT_S
-        with contextlib.suppress(ConnectionError):  # it has died; `receive` notices
-            self.connection.send_bytes(call)
-
-    def receive(self, timeout_s: float) -> tuple[bool, Any]:
-        """Whether the call is over, and its result. Raises the exception of a bug."""
-        if not self.connection.poll():
-            if time.monotonic() < self.deadline:
-                return False, None
-            self.process.kill()
-            return True, self._failure("timeout", f"no answer within {timeout_s:g} s; its process was killed")
-        try:
-            kind, value = pickle.loads(self.connection.recv_bytes())  # nosec B301 - from our own process
-        except (EOFError, OSError):
-            return True, self._failure("crashed", "its process died: {status}")
-        if kind == "bug":
-            raise value
-        if kind == "started":
-            self.has_worked = True
-            self.deadline = time.monotonic() + timeout_s
-        return kind == "result", value
-
-    def _failure(self, reason: str, detail: str) -> AudioError:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(10)
-        self.output.seek(0)
-        output = self.output.read().decode(errors="replace")
-        status = self.end()
-        if not self.has_worked:
-            raise RuntimeError(f"a worker process could not start ({status}); its output: {output or 'none'}")
-        return AudioError(reason, detail.format(status=status))
-
-    def end(self) -> str:
-        """Kill the process if it is alive, and return how it ended."""
-        self.process.kill()
-        status = self.process.wait()
-        self.connection.close()
-        self.output.close()
-        return f"signal {-status}, {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
-
-
-_idle: list[_Worker] = []
-_requests: SimpleQueue[Future[_Worker]] = SimpleQueue()
-
-
-def _lease() -> _Worker:
-    """Return an idle worker that is still alive, or a new one."""
-    while _idle:
-        worker = _idle.pop()
-        if worker.process.poll() is None:
-            return worker
-        worker.end()
-    request: Future[_Worker] = Future()
-    _spawner()
-    _requests.put(request)
-    return request.result()
-
-
-@cache
-def _spawner() -> threading.Thread:
-    """Start the thread that starts the workers; a daemon, as no worker outlives it."""
-    thread = threading.Thread(target=_spawn, name="audioae-spawner", daemon=True)
-    thread.start()
-    return thread
-
-
-def _spawn() -> None:
-    while True:
-        request = _requests.get()
-        try:
-            request.set_result(_Worker())
-        except Exception as error:  # noqa: BLE001 - `_lease` raises it
-            request.set_exception(error)
-
-
 def _imap(
     function: Callable[..., Any],
     items: Iterable,
@@ -220,49 +105,110 @@ def _imap(
     memory_mb: int | None,
     prepare: Callable[..., Any] | None,
 ) -> Iterator[tuple]:
-    upcoming = enumerate(items)
-    busy: list[_Worker] = []
-    keys: dict[int, Hashable] = {}
-    results: dict[int, Any] = {}
-    fetched = 0
+    upcoming = iter(items)
+    keys: deque[Hashable] = deque()
+    crew = _Crew(workers, timeout_s)
     try:
         while True:
-            if busy and fetched not in results:
-                _wait(busy)
-            for worker in list(busy):
-                is_over, result = worker.receive(timeout_s)
-                if is_over:
-                    results[worker.position] = result
-                    busy.remove(worker)
-                    if worker.process.returncode is None:
-                        _idle.append(worker)
-            room = min(workers - len(busy), _LOOKAHEAD * workers - len(keys))
-            for position, (key, arguments) in islice(upcoming, room):
-                call = pickle.dumps((function, arguments, memory_mb, prepare))
-                keys[position] = key
-                busy.append(_lease())
-                busy[-1].begin(position, call)
-            if fetched in results:
-                yield keys.pop(fetched), results.pop(fetched)
-                fetched += 1
-            elif not keys:
+            room = min(LOOKAHEAD * workers - len(keys), workers + 1)
+            drawn = len(keys)
+            for key, arguments in islice(upcoming, room):
+                crew.add(pickle.dumps((function, arguments, memory_mb, prepare)))
+                keys.append(key)
+            if not keys:
                 return
+            if crew.is_ready() or len(keys) == drawn:  # or else there may be more to do meanwhile
+                yield keys.popleft(), crew.fetch()
     finally:
+        crew.leave()
+
+
+class _Crew:
+    """Threads that have calls answered, each by a worker of its own.
+
+    Calls are answered in the order in which they were added, so the one whose result is fetched next never waits for
+    room: nothing after it has been begun.
+    """
+
+    def __init__(self, n: int, timeout_s: float):
+        self._n, self._timeout_s = n, timeout_s
+        self._changed = threading.Condition()
+        self._calls: deque[bytes] = deque()  # not begun
+        self._begun = self._fetched = self._held_bytes = self._threads = 0
+        self._results: dict[int, tuple[Any, int]] = {}
+        self._busy: set[Worker] = set()
+        self._bug: BaseException | None = None
+        self._has_left = False
+
+    def add(self, call: bytes) -> None:
+        with self._changed:
+            self._calls.append(call)
+            if self._threads < self._n:
+                self._threads += 1
+                threading.Thread(target=self._run, name="audioae-worker", daemon=True).start()
+            self._changed.notify_all()
+
+    def is_ready(self) -> bool:
+        """Whether `fetch` returns, or raises, at once."""
+        return self._bug is not None or self._fetched in self._results
+
+    def fetch(self) -> Any:
+        """The next result. Raises whatever went wrong in any call, if it is a bug."""
+        with self._changed:
+            self._changed.wait_for(self.is_ready)
+            if self._bug:
+                raise self._bug
+            result, n_bytes = self._results.pop(self._fetched)
+            self._fetched += 1
+            self._held_bytes -= n_bytes
+            self._changed.notify_all()
+        return result
+
+    def leave(self) -> None:
+        """Kill the workers that are busy, release the others, and wait until all threads have ended."""
+        with self._changed:
+            self._has_left = True
+            busy = list(self._busy)
+            self._changed.notify_all()
         for worker in busy:
-            worker.end()
+            worker.kill()
+        with self._changed:
+            self._changed.wait_for(lambda: not self._threads, _LEAVE_S)
 
+    def _run(self) -> None:
+        try:
+            while begun := self._begin():
+                position, call, worker = begun
+                result, n_bytes = worker.call(call, self._timeout_s)
+                self._end(position, worker, result, n_bytes)
+        except Exception as error:  # noqa: BLE001 - the caller raises it
+            with self._changed:
+                self._bug = self._bug or error
+        finally:
+            with self._changed:
+                self._threads -= 1
+                self._changed.notify_all()
 
-def _wait(busy: list[_Worker]) -> None:
-    """Wait until a worker has sent a message or is overdue."""
-    first_deadline = min(worker.deadline for worker in busy)
-    wait([worker.connection for worker in busy], max(first_deadline - time.monotonic(), 0))
+    def _begin(self) -> tuple[int, bytes, Worker] | None:
+        """Wait for a call and for room; None once the caller has left."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._has_left or (self._calls and self._held_bytes < HELD_BYTES))
+            if self._has_left:
+                return None
+            position, call = self._begun, self._calls.popleft()
+            self._begun += 1
+        worker = lease()  # it may have to start
+        with self._changed:
+            if not self._has_left:
+                self._busy.add(worker)
+                return position, call, worker
+        release(worker)
+        return None
 
-
-def _forget_workers() -> None:
-    """In a forked child, drop the workers and the spawner: they are the parent's."""
-    _idle.clear()
-    _spawner.cache_clear()
-
-
-atexit.register(close_workers)
-os.register_at_fork(after_in_child=_forget_workers)
+    def _end(self, position: int, worker: Worker, result: Any, n_bytes: int) -> None:
+        release(worker)
+        with self._changed:
+            self._busy.discard(worker)
+            self._results[position] = result, n_bytes
+            self._held_bytes += n_bytes
+            self._changed.notify_all()

@@ -90,6 +90,36 @@ def test_workers_continue_while_the_caller_is_busy():
     assert time.monotonic() - start < 0.3
 
 
+@pytest.mark.parametrize("block", [1, 16], ids=["one by one", "in blocks"])
+def test_workers_and_their_caller_work_at_once(block: int):
+    """Decoding and what is done with its results take as long as the longer of both, not their sum."""
+    call(["a"] * 2)
+    items = [(0.05, i) for i in range(64)]
+    begin = time.monotonic()
+    assert len(call_after(items)) == 64
+    alone = time.monotonic() - begin
+    begin = time.monotonic()
+    for i, _ in imap_killable(functions.after, enumerate(items), workers=2, timeout_s=60):
+        if i % block == block - 1:
+            time.sleep(alone / 64 * block)
+    assert time.monotonic() - begin <= 1.15 * alone + 0.05 * block / 2  # the caller waits for its first block
+
+
+def call_after(items):
+    return list(imap_killable(functions.after, enumerate(items), workers=2, timeout_s=60))
+
+
+def test_results_that_the_caller_has_not_fetched_are_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("audioae.audio.workers.HELD_BYTES", 5 << 20)
+    answers = imap_killable(functions.big_at, ((i, (i, 1 << 20)) for i in range(40)), workers=2, timeout_s=60)
+    assert len(next(answers)[1][0]) == 1 << 20
+    time.sleep(1)
+    begun = time.monotonic()
+    late = [position for position, (_, at) in answers if at > begun]
+    assert late == list(range(late[0], 40)), "the rest was computed when there was room for it"
+    assert 5 <= late[0] <= 9
+
+
 def test_workers_are_kept_between_calls_and_threads():
     def pids():
         return {pid for _, (pid, *_) in call(["X"] * 4, function=functions.environment, workers=1)}

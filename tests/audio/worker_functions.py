@@ -71,6 +71,11 @@ def big(n_bytes):
     return bytes(n_bytes)
 
 
+def big_at(position, n_bytes):
+    """`n_bytes`, and when they were made, seconds of the monotonic clock that all processes share."""
+    return bytes(n_bytes), time.monotonic()
+
+
 def allocate(megabytes):
     return len(bytearray(megabytes << 20))
 

@@ -13,7 +13,7 @@ import httpx
 import numpy as np
 import pytest
 
-from audioae.audio import workers
+from audioae.audio import worker_pool
 from audioae.library.filters import Filters
 from audioae.serve.v1 import files
 from audioae.similarity.search import Options
@@ -261,7 +261,7 @@ def test_a_model_that_cannot_be_loaded_is_no_fault_of_the_client(served: Server,
 
 def test_a_decoder_that_died_while_it_was_idle_costs_nothing(embedding: Server, song: Path):
     before = upload(embedding, "/v1/embed", song.read_bytes())
-    idle = list(workers._idle)
+    idle = list(worker_pool.idle)
     assert idle
     for worker in idle:
         worker.process.kill()
