@@ -8,9 +8,11 @@ Conventions
 - A batch is p pairs: rows [0, p) and rows [p, 2 p) are two clips of the same p tracks. A track with a single clip gives
   that clip twice.
 - A batch repeats a track only if there are fewer tracks than pairs.
-- A track's number alone decides whether it is held out, so the track stays on its side when the catalog grows.
+- A track's number alone decides whether it is held out: the same number is always on the same side.
 """
 
+import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,6 +61,45 @@ class ClipSet:
         held = np.isin(self.track, held_out_tracks(self.track, held_out))
         return np.flatnonzero(~held), np.flatnonzero(held)
 
+    @property
+    def n_clips(self) -> int:
+        return len(self.codes)
+
+    @property
+    def digest(self) -> str:
+        """Identifies the clips by a hash of their tracks and levels."""
+        content = hashlib.sha256(np.ascontiguousarray(self.track, dtype=np.int64).tobytes())
+        content.update(np.ascontiguousarray(self.peak_db, dtype=np.float32).tobytes())
+        return content.hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class ClipStream:
+    """Clips that do not fit into memory: they are loaded window by window.
+
+    A window holds clips from places all over the data, so that its batches are a fair sample; the windows of an epoch
+    together hold every clip once. What a window holds is a function of its number alone.
+
+    Parameters
+    ----------
+    n_clips : int
+        Of one epoch.
+    sample : ClipSet
+        Clips of a sample of the tracks, training and held-out ones, under the same track numbers.
+    window_clips : int
+        Clips of a window, over all processes.
+    load : callable
+        `load(number, rank, world)` gives the share of the process `rank` of `world` in a window. It must pickle.
+    digest : str
+        Identifies the data and their order.
+    """
+
+    n_clips: int
+    sample: ClipSet
+    window_clips: int
+    load: Callable[[int, int, int], ClipSet]
+    digest: str
+
 
 class PairSampler:
     """Draws batches of rows, in pairs of the same track (see the module).
@@ -89,7 +130,7 @@ class PairSampler:
 def held_out_tracks(track: np.ndarray, held_out: float) -> np.ndarray:
     """Return the held-out track numbers among those in `track`, ascending."""
     tracks = np.unique(track)
-    draw = _hash(tracks.astype(np.uint64)).astype(np.float64) / 2.0**64
+    draw = _draw(tracks)
     held = draw < held_out
     if held_out > 0 and len(tracks) > 1:
         held[np.argmin(draw)] = True
@@ -102,7 +143,20 @@ def spread(rows: np.ndarray, n_max: int) -> np.ndarray:
     return rows[evenly_spaced(len(rows), n_max)]
 
 
-def _hash(numbers: np.ndarray) -> np.ndarray:
+def is_held_out(track: np.ndarray, held_out: float) -> np.ndarray:
+    """Whether each track number is held out from a stream, of which nobody knows all tracks; shape (n,), bool.
+
+    The same tracks as `held_out_tracks` gives, but for its promise to leave no side empty.
+    """
+    return _draw(track) < held_out
+
+
+def _draw(track: np.ndarray) -> np.ndarray:
+    """A number in [0, 1) for each track number."""
+    return mix64(track.astype(np.uint64)).astype(np.float64) / 2.0**64
+
+
+def mix64(numbers: np.ndarray) -> np.ndarray:
     """Hash uint64 numbers with splitmix64: neighboring numbers become unrelated."""
     x = numbers + np.uint64(0x9E3779B97F4A7C15)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

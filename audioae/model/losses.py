@@ -5,6 +5,7 @@ InfoNCE: Chen et al. 2020 (SimCLR); VICReg: Bardes et al. 2022.
 """
 
 import torch
+import torch.distributed as dist
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -48,6 +49,24 @@ def info_nce(embedding: Tensor, tracks: Tensor, temperature: float) -> Tensor:
     same[rows, partner] = False
     same[rows, rows] = True
     return F.cross_entropy(logits.masked_fill(same, float("-inf")), partner)
+
+
+def gather_pairs(embedding: Tensor, tracks: Tensor) -> tuple[Tensor, Tensor]:
+    """The pairs of all processes, first clips first, so that clips of one process are negatives of those of another.
+
+    Each process computes the whole loss, and an embedding gets its gradient from every process: the mean over processes
+    that DDP takes is the gradient of that loss. A single process gets its own pairs back.
+    """
+    if not (dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1):
+        return embedding, tracks
+    from torch.distributed.nn.functional import all_gather
+
+    everywhere = all_gather(embedding.contiguous())
+    numbers = [torch.empty_like(tracks) for _ in everywhere]
+    dist.all_gather(numbers, tracks.contiguous())
+    firsts, seconds = zip(*(part.chunk(2) for part in everywhere), strict=True)
+    first_numbers, second_numbers = zip(*(part.chunk(2) for part in numbers), strict=True)
+    return torch.cat([*firsts, *seconds]), torch.cat([*first_numbers, *second_numbers])
 
 
 def variance_term(embedding: Tensor) -> Tensor:

@@ -140,7 +140,7 @@ class Commitment(Term):
 
 
 class InfoNce(Term):
-    """Consistency: find the other clip of the same track in the batch, by cosine / `temperature`."""
+    """Consistency: find the other clip of the same track in the batch of all processes, by cosine / `temperature`."""
 
     NEEDS = frozenset({"pairs"})
     kind: Literal["info_nce"]
@@ -149,7 +149,8 @@ class InfoNce(Term):
     def compute(self, outputs: Outputs, generator: torch.Generator | None) -> Tensor:
         from audioae.model import losses
 
-        return losses.info_nce(outputs.latent.embedding, outputs.tracks, self.temperature)
+        embedding, tracks = losses.gather_pairs(outputs.latent.embedding, outputs.tracks)
+        return losses.info_nce(embedding, tracks, self.temperature)
 
 
 class VicReg(Term):
@@ -164,7 +165,8 @@ class VicReg(Term):
     def compute(self, outputs: Outputs, generator: torch.Generator | None) -> Tensor:
         from audioae.model import losses
 
-        first, second = outputs.latent.embedding.chunk(2)
+        embedding, _ = losses.gather_pairs(outputs.latent.embedding, outputs.tracks)
+        first, second = embedding.chunk(2)
         invariance, variance, covariance = losses.vicreg(first, second)
         weighted = self.invariance * invariance + self.variance * variance + self.covariance * covariance
         return weighted / (self.invariance + self.variance + self.covariance)

@@ -8,9 +8,9 @@ passes still helped (docs/embeddings.md).
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_serializer, model_validator
 
 from audioae.config import Config
 
@@ -22,11 +22,16 @@ FEWEST_STEPS, MOST_STEPS = 300, 1400
 
 
 class TrainConfig(Config):
-    """How to train; `ModelConfig` describes the model. `batch_size` counts clips over all devices.
+    """How to train; `ModelConfig` describes the model. `batch_size` counts clips over all devices of all nodes.
 
     `steps: auto` is 14 passes over the clips, but 300 to 1,400 steps. `threads` is the number of CPU threads (null: all
-    cores but one).
+    cores but one). With `num_nodes` above 1, the same command runs once on every node (see `model/devices.py`).
+
+    Settings in `ADDED` are newer than stores and checkpoints that exist. At their default they are left out wherever a
+    config is written, so that they make no recipe of an older version look like another one.
     """
+
+    ADDED: ClassVar[dict[str, Any]] = {"num_nodes": 1}
 
     steps: int | Literal["auto"] = "auto"
     batch_size: int = Field(default=128, ge=2, multiple_of=2)
@@ -38,6 +43,7 @@ class TrainConfig(Config):
     seed: int = Field(default=0, ge=0)
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     devices: int = Field(default=1, ge=1)
+    num_nodes: int = Field(default=1, ge=1)
     threads: int | None = Field(default=None, ge=1)
     precision: Literal["auto", "bf16-mixed", "32-true"] = "auto"
     compile: Literal["auto"] | bool = "auto"
@@ -54,6 +60,25 @@ class TrainConfig(Config):
         if steps == "auto" or (isinstance(steps, int) and steps >= 1):
             return steps
         raise ValueError("wanted a number above 0, or auto")
+
+    @model_validator(mode="after")
+    def _batch_is_shared_evenly(self) -> TrainConfig:
+        if self.batch_size % (2 * self.n_processes):
+            raise ValueError(
+                f"batch_size {self.batch_size}: wanted a multiple of {2 * self.n_processes}, a pair for each of "
+                f"{self.devices} devices on {self.num_nodes} nodes"
+            )
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_new_defaults(self, dump: Any) -> dict[str, Any]:
+        values = dump(self).items()
+        return {name: value for name, value in values if name not in self.ADDED or value != self.ADDED[name]}
+
+    @property
+    def n_processes(self) -> int:
+        """Processes that train together: one per device of every node."""
+        return self.devices * self.num_nodes
 
 
 def n_steps(config: TrainConfig, n_clips: int) -> int:

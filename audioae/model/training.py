@@ -1,4 +1,4 @@
-"""Training: one loop, to be read from top to bottom, on a CPU, a GPU or several GPUs.
+"""Training: one loop, to be read from top to bottom, on a CPU, a GPU, several GPUs or several nodes.
 
 Conventions
 -----------
@@ -9,12 +9,10 @@ Conventions
 - Whole tracks are held out, never single clips. The held-out loss uses the term weights of the last step, so schedules
   do not change it.
 - The result is the last model, or the best one after an early stop.
-- With several devices, processes are spawned, and each takes its share of every batch. All arguments must pickle.
+- Every process takes its share of every batch; the consistency terms compare clips across all of them. What decides
+  about the run (time, held-out loss) is decided by process 0.
 """
 
-import hashlib
-import pickle
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,23 +27,21 @@ from torch import Tensor
 from audioae.errors import ModelError
 from audioae.model.alarms import Patience, check_codebook, check_finite
 from audioae.model.autoencoder import ConvAutoencoder, build_model
-from audioae.model.blocks import mel_db
+from audioae.model.batches import Share, open_batches
 from audioae.model.checkpoints import Checkpoints, pack, unpack
 from audioae.model.config import ModelConfig
-from audioae.model.data import ClipSet, PairSampler, spread
+from audioae.model.data import ClipSet, ClipStream, PairSampler
+from audioae.model.devices import launch
+from audioae.model.fitting import examples, fit_embedding, fit_pca, pca_error, prepare
 from audioae.model.logs import Logs
 from audioae.model.pace import Pace
 from audioae.model.pca import PcaModel
-from audioae.model.threads import cpu_threads
-from audioae.model.train_config import TrainConfig, compiles, learning_rate, n_steps, precision
+from audioae.model.train_config import TrainConfig, compiles, learning_rate, n_steps
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
-FIT_CLIPS = 4096
-START_CLIPS = 512
 VALIDATION_BATCHES = 4
-EXAMPLES = 6
 
 
 @dataclass(frozen=True)
@@ -67,7 +63,7 @@ OnRow = Callable[[dict[str, Any]], None]
 def fit(
     model_config: ModelConfig,
     train_config: TrainConfig,
-    clips: ClipSet,
+    clips: ClipSet | ClipStream,
     *,
     checkpoints: Checkpoints | None = None,
     log_dir: Path | None = None,
@@ -79,7 +75,8 @@ def fit(
     Parameters
     ----------
     model_config, train_config : ModelConfig, TrainConfig
-    clips : ClipSet
+    clips : ClipSet or ClipStream
+        The PCA baseline is fitted to the sample of a stream.
     checkpoints : Checkpoints, optional
         Read at the start, and written every `checkpoint_every` steps.
     log_dir : Path, optional
@@ -94,62 +91,47 @@ def fit(
     ModelError
         If there are no clips, a loss is not finite, a codebook collapses, or the checkpoint belongs to another run.
     """
-    if len(clips.codes) == 0:
+    in_memory = clips.sample if isinstance(clips, ClipStream) else clips
+    if len(in_memory.codes) == 0:
         raise ModelError("training: got 0 clips, wanted at least 1; were all tracks rejected? See `audioae coverage`")
     if model_config.kind == "pca":
-        return _fit_pca(train_config, clips, on_progress)
-    from lightning.fabric import Fabric  # takes five seconds to import
-
-    fabric = Fabric(
-        accelerator=train_config.accelerator,
-        devices=train_config.devices,
-        precision=precision(train_config),
-        strategy="ddp_spawn" if train_config.devices > 1 else "auto",
-    )
+        return _fit_pca(train_config, in_memory, on_progress)
     run = partial(
         _train,
         model_config=model_config,
         config=train_config,
         clips=clips,
+        in_memory=in_memory,
         checkpoints=checkpoints,
         log_dir=log_dir,
         on_progress=on_progress,
         say=say,
     )
-    if train_config.devices == 1:
-        with cpu_threads(train_config.threads):
-            return run(fabric)
-    with tempfile.TemporaryDirectory() as folder:
-        fabric.launch(partial(_train_into, run=run, path=Path(folder) / "result"))
-        return pickle.loads((Path(folder) / "result").read_bytes())  # nosec B301 - written by _train_into
-
-
-def _train_into(fabric: "Fabric", run: Callable[["Fabric"], TrainResult], path: Path) -> None:
-    """Write the result to a file, because the queue from a spawned process blocks on anything above 64 KB."""
-    result = run(fabric)
-    if fabric.is_global_zero:
-        path.write_bytes(pickle.dumps(result))
+    return launch(train_config, run)
 
 
 def _train(
     fabric: "Fabric",
     model_config: ModelConfig,
     config: TrainConfig,
-    clips: ClipSet,
+    clips: ClipSet | ClipStream,
+    in_memory: ClipSet,
     checkpoints: Checkpoints | None,
     log_dir: Path | None,
     on_progress: OnRow | None,
     say: Callable[[str], None] | None,
-) -> TrainResult:
+) -> TrainResult | None:
+    """Train in this process; only process 0 returns the result."""
     started = time.monotonic()
-    steps = n_steps(config, len(clips.codes))
-    train_rows, held_rows = clips.split(config.held_out)
-    sampler = PairSampler(clips.track, train_rows, config.seed)
-    run = {"model": model_config.model_dump_json(), "train": config.model_dump_json(), "clips": _digest(clips)}
+    steps = n_steps(config, clips.n_clips)
+    train_rows, held_rows = in_memory.split(config.held_out)
+    share = Share(fabric.global_rank, fabric.world_size, fabric.device)
+    options = {"batch_size": config.batch_size, "held_out": config.held_out, "seed": config.seed}
+    run = {"model": model_config.model_dump_json(), "train": config.model_dump_json(), "clips": clips.digest}
 
     model = build_model(model_config, config.seed)
     assert isinstance(model, ConvAutoencoder)
-    _start(model, clips, train_rows, config.seed)
+    prepare(model, in_memory, train_rows, config.seed)
     model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     decayed = [p for p in model.parameters() if p.ndim > 1]
     others = [p for p in model.parameters() if p.ndim <= 1]
@@ -173,6 +155,7 @@ def _train(
         step, spent, metrics, best_weights = state["step"], state["spent"], state["metrics"], state["best_weights"]
         patience = Patience(config.patience, **state["patience"])
 
+    batches = open_batches(clips, train_rows, share=share, **options)
     logs = Logs(metrics, log_dir, on_progress, first_step=step, active=fabric.is_global_zero)
     pace = Pace(say if fabric.is_global_zero else None, step, steps, config.max_minutes)
     stopped_because: Literal["steps", "patience", "max_minutes"] = "steps"
@@ -189,7 +172,7 @@ def _train(
             group["lr"] = rate
 
         net.train()
-        mels, tracks = _batch(fabric, clips, sampler.rows(step, config.batch_size // 2))
+        mels, tracks = batches.at(step)
         losses, stats = net(mels, tracks, _generator(fabric, config.seed, step))
         loss = model.total(losses, step)
         optimizer.zero_grad()
@@ -208,7 +191,7 @@ def _train(
                 check_codebook(row["perplexity"], model.codebook_size, step, config.collapse_grace)
             logs.train(step, {**row, "learning_rate": rate}, config.batch_size)
         if len(held_rows) and (last or step % config.validate_every == 0):
-            row = _validate(fabric, model, clips, held_rows, config, steps)
+            row = _validate(fabric, model, in_memory, held_rows, config, steps)
             logs.held_out(step, row)
             if patience.update(row["loss"], step):
                 best_weights = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
@@ -224,31 +207,18 @@ def _train(
             }
             checkpoints.save(pack(run, state))
     if stopped_because == "max_minutes" and len(held_rows) and step % config.validate_every:
-        logs.held_out(step, _validate(fabric, model, clips, held_rows, config, steps))
+        logs.held_out(step, _validate(fabric, model, in_memory, held_rows, config, steps))
     logs.close()
+    batches.close()
 
+    if not fabric.is_global_zero:
+        return None
     trained = build_model(model_config)
     trained.load_state_dict(best_weights if stopped_because == "patience" and best_weights else model.state_dict())
     trained.eval()
-    _fit_embedding(trained, clips, spread(train_rows, FIT_CLIPS))
-    originals, reconstructions = _examples(trained, clips, held_rows if len(held_rows) else train_rows)
-    return TrainResult(trained, logs.rows, step, stopped_because, originals, reconstructions)
-
-
-def _start(model: ConvAutoencoder, clips: ClipSet, rows: np.ndarray, seed: int) -> None:
-    """Fit what gradients do not learn: the statistics of the mels, and initial codebooks by k-means."""
-    model.mel_norm.fit(torch.from_numpy(clips.codes[spread(rows, FIT_CLIPS // 4)]))
-    mels = mel_db(torch.from_numpy(clips.codes[spread(rows, START_CLIPS)]))
-    if len(mels) > 1:
-        with torch.no_grad():
-            model.train().encode(model.mel_norm(mels), torch.Generator().manual_seed(seed))
-
-
-def _batch(fabric: "Fabric", clips: ClipSet, rows: np.ndarray) -> tuple[Tensor, Tensor]:
-    """Load this process's share of the pairs onto its device."""
-    pairs = rows.reshape(2, -1)[:, fabric.global_rank :: fabric.world_size].reshape(-1)
-    mels, tracks = torch.from_numpy(clips.codes[pairs]), torch.from_numpy(clips.track[pairs].astype(np.int64))
-    return mels.to(fabric.device, non_blocking=True), tracks.to(fabric.device, non_blocking=True)
+    fit_embedding(trained, in_memory, train_rows)
+    shown = examples(trained, in_memory, held_rows if len(held_rows) else train_rows)
+    return TrainResult(trained, logs.rows, step, stopped_because, *shown)
 
 
 def _generator(fabric: "Fabric", seed: int, step: int) -> torch.Generator:
@@ -277,41 +247,17 @@ def _validate(
             losses, _ = model(mels.to(fabric.device), tracks.to(fabric.device), generator)
         for key, value in _numbers({**losses, "loss": model.total(losses, steps)}).items():
             totals[key] = totals.get(key, 0.0) + value / VALIDATION_BATCHES
-    return totals
-
-
-@torch.no_grad()
-def _fit_embedding(model: ConvAutoencoder | PcaModel, clips: ClipSet, rows: np.ndarray) -> None:
-    """Fit the center and the scale of the embeddings to training clips."""
-    raw = [model.embed(torch.from_numpy(clips.codes[rows[i : i + 64]])) for i in range(0, len(rows), 64)]
-    model.embedding_norm.fit(torch.cat(raw))
-
-
-@torch.no_grad()
-def _examples(model: ConvAutoencoder | PcaModel, clips: ClipSet, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    mels = torch.from_numpy(clips.codes[spread(rows, EXAMPLES)])
-    return mel_db(mels).numpy(), model.reconstruct(mels).numpy()
+    return fabric.broadcast(totals)
 
 
 def _fit_pca(config: TrainConfig, clips: ClipSet, on_progress: OnRow | None) -> TrainResult:
-    """Fit the PCA baseline, which needs no loop, and log its error on training and held-out tracks."""
+    """Fit the PCA baseline, and log its error on training and held-out tracks."""
     train_rows, held_rows = clips.split(config.held_out)
-    model = PcaModel().eval()
-    model.mel_norm.fit(torch.from_numpy(clips.codes[spread(train_rows, FIT_CLIPS // 4)]))
-    model.fit(clips.codes, spread(train_rows, FIT_CLIPS), config.seed)
-    _fit_embedding(model, clips, spread(train_rows, FIT_CLIPS))
+    model = fit_pca(clips, train_rows, config.seed)
     logs = Logs([], None, on_progress, first_step=0)
     for split, rows in (("train", train_rows), ("held_out", held_rows)):
         if len(rows):
-            with torch.no_grad():
-                _, error = model.embed_and_score(torch.from_numpy(clips.codes[spread(rows, FIT_CLIPS // 4)]))
-            logs.add({"step": 1, "split": split, "mse": float(error.mean()), "loss": float(error.mean())})
-    originals, reconstructions = _examples(model, clips, held_rows if len(held_rows) else train_rows)
-    return TrainResult(model, logs.rows, 1, "steps", originals, reconstructions)
-
-
-def _digest(clips: ClipSet) -> str:
-    """Identify the training clips by a hash of their tracks and levels."""
-    content = hashlib.sha256(np.ascontiguousarray(clips.track, dtype=np.int64).tobytes())
-    content.update(np.ascontiguousarray(clips.peak_db, dtype=np.float32).tobytes())
-    return content.hexdigest()[:16]
+            error = pca_error(model, clips, rows)
+            logs.add({"step": 1, "split": split, "mse": error, "loss": error})
+    shown = examples(model, clips, held_rows if len(held_rows) else train_rows)
+    return TrainResult(model, logs.rows, 1, "steps", *shown)
