@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from audioae.catalog.sources import CatalogConfig
 from audioae.config import Config
@@ -26,22 +26,36 @@ class RunConfig(Config):
     """How to run the stages; nothing here changes a result.
 
     `workers` is the number of decoding processes per machine (null: one per core). `runner: dask` distributes groups of
-    shards over the cluster at `dask_address`, or over a local cluster of `workers` processes. A file that takes longer
-    than `decode_timeout_s` to decode has failed. A track that failed for a reason that may pass (unreadable, timeout,
+    shards over a local cluster of `workers` processes, or over the cluster at `dask_address`, where each Dask worker
+    has `workers` decoding processes (null: one). `dask_resources` says which of its workers compute a stage, such as
+    `{mels: {CPU: 1}, embed: {GPU: 1}}`: those that were started with `--resources`. A file that takes longer than
+    `decode_timeout_s` to decode has failed. A track that failed for a reason that may pass (unreadable, timeout,
     crashed, out of memory) is tried again by later runs: `decode_attempts` times in all, and not within
     `retry_pause_s` of the last time (`--set run.retry_pause_s=0` tries it at once). Without PREFECT_API_URL, a private
-    Prefect server may take `server_start_s` to come up.
+    Prefect server may take `server_start_s` to come up. With `log_json`, each line on stderr is a JSON object. Runs in
+    Prefect's page link to `report_url`, where you serve the report of the store.
     """
 
     runner: Literal["local", "dask"] = "local"
     workers: int | None = Field(default=None, ge=1)
     dask_address: str | None = None
+    dask_resources: dict[Literal["mels", "embed"], dict[str, float]] = Field(default_factory=dict)
     decode_timeout_s: float = Field(default=60.0, gt=0)
     decode_attempts: int = Field(default=3, ge=1)
     retry_pause_s: float = Field(default=3600.0, ge=0)
     server_start_s: float = Field(default=120.0, gt=0)
     max_tasks: int = Field(default=900, ge=1, le=1000)
     tensorboard: str | None = None
+    log_json: bool = False
+    report_url: str | None = None
+
+    @model_validator(mode="after")
+    def _resources_are_of_a_cluster(self) -> "RunConfig":
+        if self.dask_resources and not (self.runner == "dask" and self.dask_address):
+            raise ValueError(
+                "dask_resources chooses among the workers of a Dask cluster; wanted runner: dask and a dask_address too"
+            )
+        return self
 
     @property
     def n_workers(self) -> int:
@@ -49,8 +63,13 @@ class RunConfig(Config):
 
     @property
     def decode_workers(self) -> Workers:
-        """Workers of a stage that may run on a cluster: on Dask, each worker decodes one file at a time."""
-        return replace(self.local_workers, n=1) if self.runner == "dask" else self.local_workers
+        """Decoding processes of a stage that may run on a cluster: on Dask, those of one Dask worker.
+
+        >>> RunConfig(runner="dask", workers=3).decode_workers.n
+        1
+        """
+        on_dask = (self.dask_address and self.workers) or 1
+        return replace(self.local_workers, n=on_dask) if self.runner == "dask" else self.local_workers
 
     @property
     def local_workers(self) -> Workers:

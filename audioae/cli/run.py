@@ -12,7 +12,7 @@ from audioae.cli.show import JsonOption, rows_table, show
 from audioae.config_files import find_config, list_configs
 from audioae.display import shown
 from audioae.errors import ConfigError
-from audioae.flows.stages import FLOWS, PIPELINE, STAGES
+from audioae.flows.stages import FLOWS, PIPELINE, SHARDS_HELP, STAGES
 
 if TYPE_CHECKING:
     from audioae.settings import PipelineConfig
@@ -32,6 +32,7 @@ RUN_HELP = (
     "  audioae run pipeline --set catalog.source=~/music --set store=~/store\n"
     "  audioae run mine.yaml --set train.steps=500\n"
     "  audioae run similar mine.yaml\n"
+    "  audioae run embed mine.yaml --shards 2/8     one of eight jobs that share the work; see docs/scale.md\n"
 )
 
 
@@ -71,6 +72,13 @@ def run(
         ),
     ] = None,
     overrides: SetOption = None,
+    shards: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N",
+            help=SHARDS_HELP,
+        ),
+    ] = None,
 ) -> None:
     """Parse `[STAGE] CONFIG`: with one argument, it is the config."""
     if config is None and stage_or_config in STAGES:
@@ -78,7 +86,7 @@ def run(
     if config is not None and stage_or_config not in FLOWS:
         raise ConfigError(f"audioae run {stage_or_config}: no such stage; wanted one of {', '.join(STAGES)}")
     flow = "pipeline" if config is None else stage_or_config
-    _run_flow(flow, find_config(config or stage_or_config), overrides or [])
+    _run_flow(flow, find_config(config or stage_or_config), overrides or [], shards=shards)
 
 
 def demo(overrides: SetOption = None) -> None:
@@ -119,11 +127,14 @@ def configs(
     show(as_json, rows, [rows_table(rows, ("name", "description"), "packaged configs")])
 
 
-def _run_flow(flow: str, path: str, overrides: list[str], duration: str = "") -> str:
+def _run_flow(flow: str, path: str, overrides: list[str], duration: str = "", shards: str | None = None) -> str:
     """Check the config, announce the run, run it; returns the store's root."""
-    from audioae.flows.launch import read_settings, start
+    from audioae.flows.launch import read_settings, start, start_share
 
     config = read_settings(flow, path, overrides)
+    if shards is not None:
+        start_share(flow, path, overrides, shards)
+        return config.store
     print(_plan(flow, config, duration), file=sys.stderr, flush=True)
     start(flow, path, overrides)
     return config.store

@@ -4,48 +4,67 @@ Flows hold no logic. Only strings and small pydantic models cross a task boundar
 own caching and result storage stay off.
 """
 
-import re
-import time
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
-from prefect import Task, get_run_logger
-from prefect.artifacts import create_markdown_artifact
-from prefect.futures import wait
+from prefect import Task, get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.futures import PrefectFuture, wait
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from audioae.errors import AudioaeError, ConfigError
 from audioae.flows.position import POSITION
+from audioae.flows.rates import LoggedProgress, log_rate
+from audioae.flows.reporting import current
+from audioae.flows.sharded import ShardedStage, sharded_stage
 from audioae.pipeline.shards import group_shards
 from audioae.progress import Progress
-from audioae.settings import RunConfig
+from audioae.settings import PipelineConfig, RunConfig
 
 # A stage's groups on one machine: a failed group is retried alone, and its pool of decoders drains only this often.
 LOCAL_GROUPS = 8
-SECONDS_BETWEEN_LOGS = 5.0
 
 
-class LoggedProgress(Protocol):
-    """A callback that logs `done` of `total`, and a note where there is one."""
+def retry_unless_ours(_task: Task, _run: Any, state: Any) -> bool:
+    """Retry what may pass (a lost worker, a network error), not what audioae itself says is wrong."""
+    return not isinstance(state.result(raise_on_failure=False), AudioaeError)
 
-    def __call__(self, done: int, total: int, note: str = "") -> None: ...
+
+@task(retries=2, retry_delay_seconds=2, retry_condition_fn=retry_unless_ours, cache_policy=NO_CACHE)
+def compute_shards(stage: str, config: PipelineConfig, refs: dict[str, str], shards: list[int]) -> int:
+    """Compute a group of shards of a stage; a shard whose part exists is only read."""
+    work = sharded_stage(stage, config, **refs)
+    return work.compute(shards, log_progress(work.UNIT))
 
 
-def map_groups(run: RunConfig, task: Task, pending: Callable[[], Sequence[int]], **parameters: Any) -> int:
-    """Run `task(shards=group, **parameters)` for groups of the shards that `pending` gives; returns their number.
+def map_groups(stage: ShardedStage) -> int:
+    """Compute the pending shards of a stage, in groups; returns their number.
 
-    Raises the first error after all groups have ended. A run that is stopped asks `pending` again, to say what is done.
+    Raises the first error after all groups have ended. A run that is stopped asks again what is pending, to say what
+    is done.
     """
-    shards = list(pending())
-    POSITION.count(lambda: f"{len(shards) - len(pending()):,} of {len(shards):,} shards done")
+    run, shards = stage.config.run, stage.pending()
+    POSITION.count(lambda: f"{len(shards) - len(stage.pending()):,} of {len(shards):,} shards done")
     groups = group_shards(shards, min(LOCAL_GROUPS, run.max_tasks) if run.runner == "local" else run.max_tasks)
     if groups:
-        with task_runner(run) as runner:
-            futures = [runner.submit(task, parameters={"shards": group, **parameters}) for group in groups]
+        named = compute_shards.with_options(name=f"{stage.NAME}-shards")
+        inputs = {"stage": stage.NAME, "config": stage.config, "refs": {k: str(ref) for k, ref in stage.refs.items()}}
+        with task_runner(run) as runner, on_workers(runner, run, stage.NAME):
+            futures = [runner.submit(named, parameters={**inputs, "shards": group}) for group in groups]
+            show_progress(futures)
             wait(list(futures))
         for future in futures:
             future.result()
     return len(shards)
+
+
+def show_progress(futures: Sequence[PrefectFuture[Any]]) -> None:
+    """Show in Prefect's page how many of these groups have ended."""
+    if report := current():
+        report.progress.begin(len(futures))
+        for future in futures:
+            future.add_done_callback(report.progress.end_group)
 
 
 def task_runner(run: RunConfig) -> TaskRunner:
@@ -61,28 +80,35 @@ def task_runner(run: RunConfig) -> TaskRunner:
     return DaskTaskRunner(cluster_kwargs={"n_workers": run.n_workers, "threads_per_worker": 1})
 
 
-def retry_unless_ours(_task: Task, _run: Any, state: Any) -> bool:
-    """Retry what may pass (a lost worker, a network error), not what audioae itself says is wrong."""
-    return not isinstance(state.result(raise_on_failure=False), AudioaeError)
+def on_workers(runner: TaskRunner, run: RunConfig, stage: str) -> AbstractContextManager[object]:
+    """Within this context, tasks go to the Dask workers that offer what `run.dask_resources` says for the stage."""
+    resources = {
+        name: value for key, wanted in run.dask_resources.items() if key == stage for name, value in wanted.items()
+    }
+    if not resources:
+        return nullcontext()
+    from dask.base import annotate
+
+    workers: Any = runner.client.scheduler_info(n_workers=-1)["workers"].values()  # type: ignore[attr-defined]
+    if not any(resources.items() <= worker["resources"].items() for worker in workers):
+        offer = " ".join(f"{name}={value:g}" for name, value in resources.items())
+        get_run_logger().warning(
+            f"{stage} waits: none of {len(workers)} Dask workers at {run.dask_address} offers {offer}; start one: "
+            f"dask worker {run.dask_address} --nthreads 1 --resources '{offer}'"
+        )
+    return annotate(resources=resources)
 
 
 def log_progress(unit: str) -> LoggedProgress:
     """A callback `(done, total, note="")` that logs rate and ETA, at most every few seconds and at the end."""
-    logger = get_run_logger()
-    start = time.monotonic()
-    last = [start, -1]
+    log, report = log_rate(get_run_logger().info, unit), current()
 
-    def log(done: int, total: int, note: str = "") -> None:
-        POSITION.advance(done, total, unit)
-        now = time.monotonic()
-        if done == last[1] or (now - last[0] < SECONDS_BETWEEN_LOGS and done < total):
-            return
-        last[:] = [now, done]
-        rate = done / max(now - start, 1e-9)
-        eta = f", ETA {(total - done) / rate:.0f} s" if 0 < done < total else ""
-        logger.info(f"{done}/{total} {unit}, {rate:.1f}/s{eta}{'; ' + note if note else ''}")
+    def advance(done: int, total: int, note: str = "") -> None:
+        log(done, total, note)
+        if report:
+            report.progress.advance(done, total)
 
-    return log
+    return advance
 
 
 def log_steps() -> Progress:
@@ -96,10 +122,3 @@ def log_steps() -> Progress:
         meters[step](done, total)
 
     return log
-
-
-def publish_artifact(stage: str, ref: str, lines: dict[str, Any]) -> None:
-    """Leave a stage's result in Prefect's UI."""
-    rows = "\n".join(f"| {name} | {value} |" for name, value in lines.items())
-    key = re.sub(r"[^a-z0-9]+", "-", stage.lower())
-    create_markdown_artifact(f"## {ref}\n\n| | |\n|---|---|\n{rows}\n", key=key, description=f"stage {stage}: {ref}")

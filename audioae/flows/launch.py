@@ -21,7 +21,9 @@ from audioae.config_files import find_config
 from audioae.errors import AudioaeError, ConfigError
 from audioae.extras import explain_missing
 from audioae.flows.position import POSITION
-from audioae.flows.stages import FLOWS
+from audioae.flows.sharded import SHARDED, sharded_stage
+from audioae.flows.shares import run_share, share_of_stage
+from audioae.flows.stages import FLOWS, SHARDS_HELP
 from audioae.flows.stopping import ends_at_a_signal, in_a_thread
 from audioae.settings import PipelineConfig
 
@@ -92,8 +94,30 @@ def start(flow: str, config_path: str, overrides: Sequence[str] = ()) -> str:
             return in_a_thread(run, config_path, list(overrides))
 
 
+def start_share(flow: str, config_path: str, overrides: Sequence[str], shards: str) -> str | None:
+    """Compute one share of a stage without Prefect; returns the version if this published it (`flows.shares`).
+
+    SIGINT and SIGTERM end the process (`flows.stopping`).
+
+    Raises
+    ------
+    ConfigError
+        If the config is wrong (`read_settings`), or `shards` is (`shares.share_of_stage`).
+    StoreError
+        If an input of the stage was never published.
+    """
+    config = read_settings(flow, config_path, overrides)
+    share = share_of_stage(flow, config, shards)
+    POSITION.begin(flow)
+    logging.basicConfig(format="%(asctime)s | %(levelname)-7s | %(message)s", datefmt="%H:%M:%S")
+    logging.getLogger("audioae").setLevel(logging.INFO)
+    with ends_at_a_signal():
+        ref = in_a_thread(run_share, sharded_stage(flow, config), share)
+    return str(ref) if ref else None
+
+
 def main(flow: str) -> None:
-    """Run `flow` as a command: `python -m flows.<flow> CONFIG [--set key.path=value ...]`."""
+    """Run `flow` as a command: `python -m flows.<flow> CONFIG [--set key.path=value ...] [--shards i/n]`."""
     parser = argparse.ArgumentParser(
         prog=f"python -m flows.{flow}",
         description=FLOWS[flow],
@@ -109,9 +133,14 @@ def main(flow: str) -> None:
         metavar="KEY.PATH=VALUE",
         help="override any config key, for example --set store=/data/store --set train.steps=500; repeatable",
     )
+    if flow in SHARDED:
+        parser.add_argument("--shards", metavar="I/N", help=SHARDS_HELP)
     arguments = parser.parse_args()
     try:
-        start(flow, arguments.config, arguments.set)
+        if flow in SHARDED and arguments.shards:
+            start_share(flow, arguments.config, arguments.set, arguments.shards)
+        else:
+            start(flow, arguments.config, arguments.set)
     except AudioaeError as error:
         sys.exit(f"{type(error).__name__}: {error}")
     except ModuleNotFoundError as error:

@@ -1,37 +1,18 @@
 """Flow mels: decode the catalog once into clips, evidence and rejects."""
 
-from functools import partial
-
-from prefect import flow, task
-from prefect.cache_policies import NO_CACHE
-
-from audioae.flows.common import log_progress, map_groups, publish_artifact, retry_unless_ours
+from audioae.flows.artifacts import publish_artifact, publish_rejects
+from audioae.flows.common import map_groups
 from audioae.flows.launch import read_settings
-from audioae.settings import PipelineConfig
-from audioae.store.dataset import Store
-from audioae.store.manifest import DatasetRef
+from audioae.flows.reporting import reported_flow
+from audioae.flows.sharded import sharded_stage
 
 
-@task(retries=2, retry_delay_seconds=2, retry_condition_fn=retry_unless_ours, cache_policy=NO_CACHE)
-def decode_shards(config: PipelineConfig, tracks: str, shards: list[int]) -> int:
-    """Decode a group of shards; a shard whose part exists is only read."""
-    from audioae.pipeline.mels import compute_mels
-
-    store, workers = Store(config.store), config.run.decode_workers
-    return compute_mels(store, config.mels, DatasetRef.parse(tracks), shards, workers, log_progress("tracks decoded"))
-
-
-@flow(name="mels", persist_result=False)
+@reported_flow
 def mels(config_path: str, overrides: list[str] | None = None, tracks: str | None = None) -> str:
     """Decode the tracks of the current catalog (or of `tracks`) and publish `mels`, `health` and `rejects`."""
-    from audioae.pipeline.mels import commit_mels, pending_mels
-
-    config = read_settings("mels", config_path, overrides)
-    store = Store(config.store)
-    tracks_ref = DatasetRef.parse(tracks) if tracks else store.require("tracks")
-    pending = partial(pending_mels, store, config.mels, tracks_ref, config.run.decode_workers.retry)
-    computed = map_groups(config.run, decode_shards, pending, config=config, tracks=str(tracks_ref))
-    ref = commit_mels(store, config.mels, tracks_ref, max_reject_rate=config.max_reject_rate)
+    stage = sharded_stage("mels", read_settings("mels", config_path, overrides), tracks=tracks)
+    computed = map_groups(stage)
+    ref, store = stage.commit(), stage.store
     manifest = store.manifest(ref)
     rejected = store.manifest(manifest.parent("rejects")).rows
     sums = {
@@ -41,4 +22,5 @@ def mels(config_path: str, overrides: list[str] | None = None, tracks: str | Non
         "computed": computed,
     }
     publish_artifact("mels", str(ref), sums)
+    publish_rejects(store, manifest.parent("rejects"))
     return str(ref)
