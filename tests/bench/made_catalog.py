@@ -1,6 +1,6 @@
 """A store of any number of made tracks, built by blocks within minutes: the catalog that benchmarks of 1,000,000 ask.
 
-`python -m tests.bench.made_catalog FOLDER [N]` builds it, or does nothing if the folder holds one of this size.
+`python -m tests.bench.made_catalog FOLDER [N] [--health]` builds it, or does nothing if the folder holds one of this size.
 
 Conventions
 -----------
@@ -33,6 +33,7 @@ from audioae.store.artifacts import commit_artifact, staging
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 from audioae.store.schemas import DATASETS
+from tests.screening.corrupt.made import evidence
 from tests.search.made import clustered
 
 SHARD = 10_000  # embedded tracks per part
@@ -45,17 +46,21 @@ FIRST_DAY = int(datetime(2020, 1, 1, tzinfo=UTC).timestamp() * 1e6)  # microseco
 DAY = 86_400_000_000
 
 
-def million(root: Path, n: int = 1_000_000) -> Store:
-    """The store in `root`, built first if it is not there: `n` embedded tracks and n / 100 byte-identical ones."""
-    store, recipe = Store(str(root), verify=False), f"million-{n}"
+def million(root: Path, n: int = 1_000_000, *, health: bool = False) -> Store:
+    """The store in `root`, built first if it is not there: `n` embedded tracks and n / 100 byte-identical ones.
+
+    With `health`, each embedded track has made evidence of faults; without, the dataset is empty.
+    """
+    store, recipe = Store(str(root), verify=False), f"million-{n}{'-health' * health}"
     if not store.find("index", recipe):
-        config, refs = {"mels": MelsConfig().model_dump(mode="json")}, _publish_tables(store, n, recipe)
+        config = {"mels": MelsConfig().model_dump(mode="json")}
+        refs = _publish_tables(store, n, recipe, health=health)
         embeddings = store.commit("embeddings", refs.pop("names"), recipe=recipe, config=config, parents=refs.values())
         _publish_index(store, embeddings, recipe)
     return store
 
 
-def _publish_tables(store: Store, n: int, recipe: str) -> dict[str, Any]:
+def _publish_tables(store: Store, n: int, recipe: str, *, health: bool) -> dict[str, Any]:
     """Write the parts of `tracks` and `embeddings`; publish all parents of the embeddings."""
     names = []
     for shard, size in enumerate(_sizes(n)):
@@ -63,11 +68,16 @@ def _publish_tables(store: Store, n: int, recipe: str) -> dict[str, Any]:
         tracks = _tracks(shard, size, n)
         store.write_part("tracks", names[-1], tracks)
         store.write_part("embeddings", names[-1], _embeddings(tracks, shard, n))
+        if health:
+            store.write_part("health", names[-1], _health(tracks, shard))
     tracks_ref = store.commit("tracks", names, recipe=recipe, config={})
     refs: dict[str, Any] = {"names": names, "tracks": tracks_ref}
+    parts = {"health": names} if health else {}
     for dataset in ("health", "rejects"):
-        store.write_part(dataset, f"000000-{recipe}", DATASETS[dataset].schema.empty_table())
-        refs[dataset] = store.commit(dataset, [f"000000-{recipe}"], recipe=recipe, config={}, parents=[tracks_ref])
+        if dataset not in parts:
+            store.write_part(dataset, f"000000-{recipe}", DATASETS[dataset].schema.empty_table())
+        of_dataset = parts.get(dataset, [f"000000-{recipe}"])
+        refs[dataset] = store.commit(dataset, of_dataset, recipe=recipe, config={}, parents=[tracks_ref])
     files, config = {"model.safetensors": b""}, {}
     refs["model"] = commit_artifact(
         store, "model", files, derived={}, recipe=recipe, config=config, parents=[tracks_ref]
@@ -146,6 +156,20 @@ def _embeddings(tracks: pa.Table, shard: int, n: int) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
+def _health(tracks: pa.Table, shard: int) -> pa.Table:
+    """Evidence of stereo mp3 files at 128 kb/s; one in a hundred has an offset."""
+    kept = tracks.filter(tracks["duplicate_of"].is_null())["track_id"].combine_chunks()
+    values: dict[str, np.ndarray] = evidence(len(kept), shard)
+    values["dc_offset"] = np.where(np.arange(len(kept)) % 100 == 7, 0.1, values["dc_offset"])
+    arrays: list[pa.Array] = []
+    for field in DATASETS["health"].schema:
+        if field.name in values:
+            arrays.append(pa.array(np.round(values[field.name], 4)).cast(field.type, safe=False))
+        else:
+            arrays.append({"track_id": kept}.get(field.name, pa.array(["mpeg_layer_iii"] * len(kept), field.type)))
+    return pa.Table.from_arrays(arrays, schema=DATASETS["health"].schema)
+
+
 def _neighbors(track_ids: pa.StringArray) -> pa.Table:
     n = len(track_ids)
     second = np.arange(n) % 200 == 1
@@ -162,5 +186,5 @@ def _neighbors(track_ids: pa.StringArray) -> pa.Table:
 
 if __name__ == "__main__":
     began, cpu = time.monotonic(), time.process_time()
-    made = million(Path(sys.argv[1]), *map(int, sys.argv[2:3]))
+    made = million(Path(sys.argv[1]), *map(int, sys.argv[2:3]), health="--health" in sys.argv)
     print(f"{made.root}: {time.monotonic() - began:.0f} s, {time.process_time() - cpu:.0f} s of CPU")
