@@ -19,6 +19,7 @@ from audioae.cli import (
     files,
     findings,
     fsck,
+    plan,
     playlist,
     recommend,
     report,
@@ -59,6 +60,7 @@ def _options(
 app.command("run", help=run.RUN_HELP, no_args_is_help=True)(run.run)
 app.command("demo")(run.demo)
 app.command("configs")(run.configs)
+app.command("plan")(plan.plan)
 app.command("similar")(similar.similar)
 app.command("playlist")(playlist.playlist)
 app.add_typer(recommend.app, name="recommend")

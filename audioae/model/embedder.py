@@ -32,16 +32,22 @@ class Embedder:
         The embedder works on a copy of it.
     device : str
         "cpu", "cuda", "mps", or "auto" (a CUDA GPU if available, else the CPU).
+    threads : int, optional
+        CPU threads of one call of `embed`; default: all cores but one.
     """
 
-    def __init__(self, model: ConvAutoencoder | PcaModel, device: str = "auto"):
+    def __init__(self, model: ConvAutoencoder | PcaModel, device: str = "auto", *, threads: int | None = None):
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.device = torch.device(device)
+        self.device, self.threads = torch.device(device), threads
         self.model = fold(model).to(self.device)
 
+    @property
+    def device_name(self) -> str:
+        """What runs the model: `cpu`, `mps`, or what a GPU calls itself."""
+        return torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else self.device.type
+
     @torch.inference_mode()
-    @cpu_threads()
     def embed(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Compute embeddings (n, 128) and reconstruction errors (n,) of clips, both float32.
 
@@ -56,13 +62,14 @@ class Embedder:
             raise ModelError(f"embed: got {codes.shape} {codes.dtype}, wanted (n, {N_MELS}, {N_FRAMES}) uint8 codes")
         embeddings = np.empty((len(codes), EMBEDDING_DIM), np.float32)
         errors = np.empty(len(codes), np.float32)
-        for start in range(0, len(codes), BLOCK):
-            block = codes[start : start + BLOCK]
-            padded = np.zeros((BLOCK, N_MELS, N_FRAMES), np.uint8)
-            padded[: len(block)] = block
-            vectors, error = self.model.embed_and_score(torch.from_numpy(padded).to(self.device))
-            embeddings[start : start + BLOCK] = vectors[: len(block)].cpu().numpy()
-            errors[start : start + BLOCK] = error[: len(block)].cpu().numpy()
+        with cpu_threads(self.threads):
+            for start in range(0, len(codes), BLOCK):
+                block = codes[start : start + BLOCK]
+                padded = np.zeros((BLOCK, N_MELS, N_FRAMES), np.uint8)
+                padded[: len(block)] = block
+                vectors, error = self.model.embed_and_score(torch.from_numpy(padded).to(self.device))
+                embeddings[start : start + BLOCK] = vectors[: len(block)].cpu().numpy()
+                errors[start : start + BLOCK] = error[: len(block)].cpu().numpy()
         return embeddings, errors
 
     @torch.inference_mode()
