@@ -3,13 +3,13 @@
 import logging
 from pathlib import Path
 
-from prefect import flow
-
-from audioae.flows.common import log_progress, publish_artifact
+from audioae.flows.artifacts import publish_artifact
+from audioae.flows.common import log_progress
 from audioae.flows.launch import read_settings
+from audioae.flows.reporting import reported_flow
 
 
-@flow(name="catalog", persist_result=False)
+@reported_flow
 def catalog(config_path: str, overrides: list[str] | None = None) -> str:
     """Scan catalog.source (a folder, a CSV or a Parquet manifest) and publish the dataset `tracks`.
 

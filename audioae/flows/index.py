@@ -1,14 +1,13 @@
 """Flow index: a FAISS index over the embeddings, published through its gate."""
 
-from prefect import flow
-
-from audioae.flows.common import publish_artifact
+from audioae.flows.artifacts import publish_artifact
 from audioae.flows.launch import read_settings
+from audioae.flows.reporting import reported_flow
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 
 
-@flow(name="index", persist_result=False)
+@reported_flow
 def index(config_path: str, overrides: list[str] | None = None, embeddings: str | None = None) -> str:
     """Build an index over the current embeddings (or `embeddings`) and publish it if it passes its gate."""
     from audioae.pipeline.index import build_index, read_gate

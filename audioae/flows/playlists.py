@@ -1,14 +1,14 @@
 """Flow playlists: the playlists of a config, as a table."""
 
-from prefect import flow
-
-from audioae.flows.common import log_steps, publish_artifact
+from audioae.flows.artifacts import publish_artifact
+from audioae.flows.common import log_steps
 from audioae.flows.launch import read_settings
+from audioae.flows.reporting import reported_flow
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 
 
-@flow(name="playlists", persist_result=False)
+@reported_flow
 def playlists(config_path: str, overrides: list[str] | None = None, index: str | None = None) -> str:
     """Build every playlist of the section `playlists` on the current index (or `index`) and publish them together."""
     from audioae.playlists.table import publish_playlists

@@ -1,14 +1,13 @@
 """Flow recommend: new tracks for every listener of a play log."""
 
-from prefect import flow
-
-from audioae.flows.common import publish_artifact
+from audioae.flows.artifacts import publish_artifact
 from audioae.flows.launch import read_settings, require_section
+from audioae.flows.reporting import reported_flow
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 
 
-@flow(name="recommend", persist_result=False)
+@reported_flow
 def recommend(config_path: str, overrides: list[str] | None = None, embeddings: str | None = None) -> str:
     """Recommend new tracks to every listener of `recommend.plays`, by the current embeddings (or `embeddings`)."""
     from audioae.recommend.table import publish_recommendations

@@ -1,14 +1,14 @@
 """Flow screen: find the tracks that are mislabeled, corrupt, generated or duplicates."""
 
-from prefect import flow
-
-from audioae.flows.common import log_steps, publish_artifact
+from audioae.flows.artifacts import publish_artifact
+from audioae.flows.common import log_steps
 from audioae.flows.launch import read_settings, require_section
+from audioae.flows.reporting import reported_flow
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 
 
-@flow(name="screen", persist_result=False)
+@reported_flow
 def screen(config_path: str, overrides: list[str] | None = None, index: str | None = None) -> str:
     """Run every check of `screen` on the catalog of the current index (or of `index`) and publish `findings`.
 

@@ -1,14 +1,13 @@
 """Flow similar: the nearest tracks of every track, as a table."""
 
-from prefect import flow
-
-from audioae.flows.common import publish_artifact
+from audioae.flows.artifacts import publish_artifact
 from audioae.flows.launch import read_settings
+from audioae.flows.reporting import reported_flow
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 
 
-@flow(name="similar", persist_result=False)
+@reported_flow
 def similar(config_path: str, overrides: list[str] | None = None, index: str | None = None) -> str:
     """Publish the `similar.k` nearest tracks of every track of the current index (or of `index`)."""
     from audioae.similarity.table import publish_similar

@@ -18,7 +18,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import Any, TypeVar
 
 from audioae.flows.position import POSITION
@@ -26,7 +26,7 @@ from audioae.flows.position import POSITION
 Value = TypeVar("Value")
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-LIMIT_S = 2.0  # for counting what is done, and for telling Prefect
+LIMIT_S = 2.0  # for counting what is done, and for telling Prefect and the store
 
 
 @contextlib.contextmanager
@@ -76,7 +76,7 @@ def _stop(number: int, _frame: object) -> None:
     line = f"stopped in {stage}{f', {done}' if done else ''}; run the same command to go on\n"
     os.write(2, line.encode())
     if POSITION.flow_runs:
-        _within_limit(_tell_prefect, line.strip())
+        wait([_start(tell, line.strip()) for tell in (_tell_prefect, _tell_store)], LIMIT_S)
     _exit(number)
 
 
@@ -89,6 +89,13 @@ def _within_limit(function: Callable[..., Value], *arguments: Any) -> Value | No
     with contextlib.suppress(Exception):
         return _start(function, *arguments).result(LIMIT_S)
     return None
+
+
+def _tell_store(message: str) -> None:
+    """Record the run as stopped in its store."""
+    from audioae.flows.reporting import record_stopped
+
+    record_stopped(message)
 
 
 def _tell_prefect(message: str) -> None:

@@ -1,14 +1,16 @@
 """Flow train: train the model on the stored mels."""
 
-from prefect import flow, get_run_logger
+from prefect import get_run_logger
 
-from audioae.flows.common import log_progress, publish_artifact
+from audioae.flows.artifacts import publish_artifact
+from audioae.flows.common import log_progress
 from audioae.flows.launch import read_settings
+from audioae.flows.reporting import reported_flow
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 
 
-@flow(name="train", persist_result=False)
+@reported_flow
 def train(config_path: str, overrides: list[str] | None = None, mels: str | None = None) -> str:
     """Train the configured model on the current mels (or on `mels`) and publish `model`.
 

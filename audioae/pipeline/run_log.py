@@ -13,16 +13,19 @@ Conventions
 import contextlib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from audioae.config import fingerprint
 from audioae.errors import DamageError, SearchError
 from audioae.store.dataset import Store
+from audioae.store.manifest import DatasetRef
 from audioae.store.schemas import RUNS
 
 KEPT = 10_000
@@ -105,6 +108,15 @@ def find_run(store: Store, run_id: str) -> dict[str, Any]:
         problem = f"{len(found)} runs begin with {run_id!r}" if found else f"no run {run_id!r} among {len(rows)}"
         raise SearchError(f"{problem}; `audioae runs` lists them")
     return found[0]
+
+
+def reject_reasons(store: Store, rejects: DatasetRef) -> dict[str, int]:
+    """The number of rejected tracks by reason, most frequent first; those that are tried again do not count."""
+    counts: Counter[str] = Counter()
+    for part in store.iter_parts(rejects, ["reason", "retry_at"]):
+        final = part["reason"].filter(pc.is_null(part["retry_at"]))
+        counts.update({row["values"]: row["counts"] for row in final.value_counts().to_pylist()})
+    return dict(counts.most_common())
 
 
 def without_passwords(text: str) -> str:

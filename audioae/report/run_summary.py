@@ -101,12 +101,17 @@ def label_agreement(embeddings: np.ndarray, labels: np.ndarray, k: int = K) -> t
 def write_pictures(store: Store, index: DatasetRef) -> dict[str, str]:
     """Draw the map of the embeddings into the store, and return the locations of all pictures of this run by name."""
     embeddings = store.manifest(index).parent("embeddings")
-    key = f"pictures/map-{embeddings.version}.png"
+    key = map_key(store, index)
     if not store.storage.exists(key):
         store.storage.write(key, embedding_map(*_embeddings_and_labels(store, embeddings)))
     model = store.manifest(embeddings).parent("model")
     parts = {name: f"model/parts/{artifact_part(store, model, name).name}" for name in MODEL_PICTURES}
     return {name: store.storage.locate(part) for name, part in {"map": key, **parts}.items()}
+
+
+def map_key(store: Store, index: DatasetRef) -> str:
+    """The key of the map in the store."""
+    return f"pictures/map-{store.manifest(index).parent('embeddings').version}.png"
 
 
 def embedding_map(embeddings: np.ndarray, labels: np.ndarray) -> bytes:
