@@ -7,8 +7,8 @@ from that file.
 import json
 
 from audioae.config import fingerprint
+from audioae.pipeline.embeddings import read_embeddings
 from audioae.pipeline.index_neighbors import FILE, index_neighbors_bytes, measure_index_neighbors
-from audioae.search.embeddings import EmbeddingTable
 from audioae.search.factory import IndexConfig
 from audioae.search.gate import check_gate, measure_gate
 from audioae.search.index import SearchIndex
@@ -17,13 +17,6 @@ from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 
 CODE = 2  # increment when the same embeddings and settings would give an index with other answers
-
-
-def read_embeddings(store: Store, ref: DatasetRef) -> EmbeddingTable:
-    """All embeddings of a version, with the model that made them."""
-    return EmbeddingTable.from_arrow(
-        store.read(ref, ["track_id", "embedding"]), str(store.manifest(ref).parent("model"))
-    )
 
 
 def build_index(store: Store, config: IndexConfig, embeddings: DatasetRef) -> DatasetRef:
