@@ -15,18 +15,22 @@ Conventions
 import contextlib
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from audioae.errors import DamageError
+from audioae.errors import DamageError, StoreError
 from audioae.store.cache import cache_folder
 from audioae.store.manifest import DatasetRef, Manifest, Part
+from audioae.store.parallel import map_parallel
 from audioae.store.parquet import MIN_BYTES, count_rows, decode, decode_blocks, encode
 from audioae.store.part_writer import PartWriter
 from audioae.store.schemas import check_schema, schema_of
-from audioae.store.versions import Versions
+from audioae.store.snapshot import FamiliarParts
+from audioae.store.storage import Entry
+from audioae.store.versions import Versions, missing_parts
 
 if TYPE_CHECKING:
     import pyarrow.dataset
@@ -46,13 +50,24 @@ class Store(Versions):
         super().__init__(root)
         self.verify_reads = verify
         self._published: dict[str, dict[str, dict[str, Part]]] = {}
+        self._familiar: dict[str, FamiliarParts] = {}
         self._verified: set[str] = set()
+
+    def refresh(self, dataset: str) -> None:
+        """Forget what is known of a dataset: its listing, its manifests, and what these say of parts."""
+        super().refresh(dataset)
+        self._published.pop(dataset, None)
+        self._familiar.pop(dataset, None)
 
     # Parts
 
     def has_part(self, dataset: str, fingerprint: str) -> bool:
         name = f"{fingerprint}.parquet"
-        size = self.storage.size(self.part_key(dataset, name))
+        if self._snapshot is None:
+            size = self.storage.size(self.part_key(dataset, name))
+        else:
+            entry = self.list_parts(dataset).get(name)
+            size = entry.size if entry else None
         return size is not None and self._counts(dataset, name, size)
 
     def part_fingerprints(self, dataset: str) -> set[str]:
@@ -70,6 +85,7 @@ class Store(Versions):
         content = encode(dataset, table)
         self._give_up_others(dataset, name, lambda: hashlib.sha256(content).hexdigest())
         self.storage.write(key, content)
+        self._written(dataset, name, content.size)
 
     @contextlib.contextmanager
     def part_writer(self, dataset: str) -> Iterator[PartWriter]:
@@ -82,7 +98,9 @@ class Store(Versions):
             name = f"{fingerprint}.parquet"
             if not self.has_part(dataset, fingerprint):
                 self._give_up_others(dataset, name, lambda: sha256)
+                n_bytes = path.stat().st_size
                 self.storage.move_file(self.part_key(dataset, name), path)
+                self._written(dataset, name, n_bytes)
 
         with self.storage.staging(f"{dataset}/parts", cache_folder()) as folder:
             yield PartWriter(dataset, folder / "part.parquet", store_file)
@@ -90,7 +108,16 @@ class Store(Versions):
     def read_part(self, dataset: str, fingerprint: str, columns: Sequence[str] | None = None) -> pa.Table:
         """Read one part by fingerprint, whether or not it is published."""
         name = f"{fingerprint}.parquet"
+        if part := self._familiar_parts(dataset).get(name):
+            with contextlib.suppress(DamageError):  # another version may say otherwise
+                return self._read(dataset, name, columns, [part])
         return self._read(dataset, name, columns, self.published_parts(dataset).get(name, {}).values())
+
+    def read_parts(
+        self, dataset: str, parts: Iterable[Part], columns: Sequence[str] | None = None
+    ) -> Iterator[pa.Table]:
+        """Read published parts, several at a time; the tables come in their order, and few wait in memory."""
+        return map_parallel(lambda part: self._read(dataset, part.name, columns, [part]), parts)
 
     def part_blocks(
         self, dataset: str, fingerprint: str, columns: Sequence[str] | None = None, *, rows: int = 1024
@@ -98,13 +125,19 @@ class Store(Versions):
         """Read one part in blocks of at most `rows` rows; it is hashed before the first, if it is published."""
         name = f"{fingerprint}.parquet"
         key = self.part_key(dataset, name)
-        where, published = self.storage.locate(key), self.published_parts(dataset).get(name, {})
+        where, part = self.storage.locate(key), self._familiar_parts(dataset).get(name)
+        published = {part.sha256: part} if part else self.published_parts(dataset).get(name, {})
         if published and self.verify_reads and key not in self._verified:
             if self.storage.sha256(key) not in published:
                 raise _changed(where, f"a version of {dataset}")
             self._verified.add(key)
         with self.storage.open(key) as stream:
             yield from decode_blocks(dataset, stream, columns, where, rows)
+
+    def is_published(self, dataset: str, fingerprint: str) -> bool:
+        """Whether a manifest of `dataset` names this part."""
+        name = f"{fingerprint}.parquet"
+        return name in self._familiar_parts(dataset) or name in self.published_parts(dataset)
 
     def published_parts(self, dataset: str) -> dict[str, dict[str, Part]]:
         """What the manifests of `dataset` record about each part, by name and SHA-256; read once per publication."""
@@ -128,8 +161,6 @@ class Store(Versions):
         parents: Iterable[DatasetRef] = (),
     ) -> DatasetRef:
         """Publish existing parts as one version, and make it the current one."""
-        known = self._known_parts(dataset)
-        parts = [known.get(f"{f}.parquet") or self._describe(dataset, f"{f}.parquet") for f in fingerprints]
         return self.publish(
             Manifest(
                 dataset=dataset,
@@ -137,14 +168,22 @@ class Store(Versions):
                 recipe=recipe,
                 config=dict(config),
                 parents={ref.dataset: ref.version for ref in parents},
-                parts=parts,
+                parts=self.describe(dataset, fingerprints),
             )
         )
 
-    def publish(self, manifest: Manifest, *, replace: bool = False) -> DatasetRef:
-        """Write the manifest, unless the version exists and is whole, and make it current unless a pin forbids it."""
-        self._published.pop(manifest.dataset, None)
-        return super().publish(manifest, replace=replace)
+    def describe(self, dataset: str, fingerprints: Iterable[str]) -> list[Part]:
+        """What a manifest says of existing parts.
+
+        What another manifest says is taken from there, if the part has that size; other parts are read and hashed.
+        """
+        names = [f"{fingerprint}.parquet" for fingerprint in fingerprints]
+        with self.snapshot():
+            known, stored = self._familiar_parts(dataset), self.list_parts(dataset)
+            parts = {name: part for name in names if (part := known.get(name)) and not missing_parts([part], stored)}
+            others = [name for name in names if name not in parts]
+            parts |= zip(others, map_parallel(lambda name: self._describe(dataset, name), others), strict=True)
+        return [parts[name] for name in names]
 
     def verify(self, ref: DatasetRef) -> None:
         """Hash every part of `ref`, in blocks. Raises `DamageError` naming the first that its manifest contradicts."""
@@ -222,6 +261,8 @@ class Store(Versions):
             return decode(dataset, content, columns, where)
 
     def _counts(self, dataset: str, name: str, size: int) -> bool:
+        if (part := self._familiar_parts(dataset).get(name)) and part.bytes == size:
+            return True
         published = self.published_parts(dataset).get(name)
         return size in {part.bytes for part in published.values()} if published else size >= MIN_BYTES
 
@@ -231,10 +272,23 @@ class Store(Versions):
             size, rows = stream.size(), count_rows(stream, self.storage.locate(key))
         return Part(name=name, sha256=self.storage.sha256(key), bytes=size, rows=rows)
 
-    def _known_parts(self, dataset: str) -> dict[str, Part]:
-        """Parts of the current version: their hashes are in its manifest and need not be computed again."""
-        latest = self.latest(dataset)
-        return {part.name: part for part in self.manifest(latest).parts} if latest else {}
+    def _familiar_parts(self, dataset: str) -> FamiliarParts:
+        """What the current version, and versions that were read in this snapshot, say of their parts."""
+        if dataset not in self._familiar:
+            self._familiar[dataset] = FamiliarParts()
+            if pointer := self.pointer(dataset):
+                ref = DatasetRef(dataset, pointer.version)
+                with contextlib.suppress(StoreError):
+                    self._familiar[dataset].add(ref, self._published_manifest(ref))
+        for ref, manifest in list(self._snapshot.manifests.items()) if self._snapshot else ():
+            if ref.dataset == dataset:
+                self._familiar[dataset].add(ref, manifest)
+        return self._familiar[dataset]
+
+    def _written(self, dataset: str, name: str, n_bytes: int) -> None:
+        """Add a part that was written to the listing of the snapshot."""
+        if self._snapshot is not None and dataset in self._snapshot.parts:
+            self._snapshot.parts[dataset][name] = Entry(datetime.now(UTC), n_bytes)
 
     def _give_up_others(self, dataset: str, name: str, hash_of: Callable[[], str]) -> None:
         """Give up the versions that name a part which was lost, if it comes out with other bytes now."""
@@ -244,7 +298,6 @@ class Store(Versions):
         for ref, manifest, _ in self._sound(dataset):
             if any(part.name == name and part.sha256 != sha256 for part in manifest.parts):
                 self.give_up(ref)
-        self._published.pop(dataset, None)
 
     def _resolve(self, dataset: str | DatasetRef) -> DatasetRef:
         return dataset if isinstance(dataset, DatasetRef) else self.require(dataset)

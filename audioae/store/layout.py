@@ -6,8 +6,12 @@
 <root>/<dataset>/quarantine/...              damaged objects, moved here by `audioae fsck --repair`
 """
 
+import contextlib
+from collections.abc import Iterator
+
 from audioae.store.manifest import DatasetRef
 from audioae.store.schemas import names_of
+from audioae.store.snapshot import Snapshot
 from audioae.store.storage import Entry, Storage
 
 
@@ -17,6 +21,26 @@ class Layout:
     def __init__(self, root: str):
         self.storage = Storage(root)
         self.root = root
+        self._snapshot: Snapshot | None = None
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """List and parse only once while this lasts; see `snapshot.py`. One within another changes nothing."""
+        if self._snapshot is not None:
+            yield
+            return
+        self._snapshot = Snapshot()
+        try:
+            yield
+        finally:
+            self._snapshot = None
+
+    def refresh(self, dataset: str) -> None:
+        """Forget what the snapshot, if there is one, knows of a dataset."""
+        if self._snapshot is not None:
+            self._snapshot.parts.pop(dataset, None)
+            for ref in [ref for ref in self._snapshot.manifests if ref.dataset == dataset]:
+                del self._snapshot.manifests[ref]
 
     def part_key(self, dataset: str, name: str) -> str:
         """The key of a part, by its name in a manifest."""
@@ -45,7 +69,11 @@ class Layout:
 
     def list_parts(self, dataset: str) -> dict[str, Entry]:
         """All parts of `dataset`, published or not, by their names in manifests."""
-        return self._list(dataset, "parts")
+        if self._snapshot is None:
+            return self._list(dataset, "parts")
+        if dataset not in self._snapshot.parts:
+            self._snapshot.parts[dataset] = self._list(dataset, "parts")
+        return self._snapshot.parts[dataset]
 
     def list_manifests(self, dataset: str) -> dict[DatasetRef, Entry]:
         """The manifests of `dataset`, readable or not, by version."""

@@ -38,11 +38,13 @@ class Versions(Layout):
         StoreError
             If a newer audioae wrote it.
         """
+        if self._snapshot is not None and ref in self._snapshot.manifests:
+            return self._snapshot.manifests[ref]
         found = next((key for key in (self.version_key(ref), self.lost_key(ref)) if self.storage.exists(key)), None)
         if found is None:
             where = self.storage.locate(self.version_key(ref))
             raise DamageError(f"{where}: no version {ref}; `audioae versions` lists all versions")
-        return self.parse(ref, found)
+        return self._published_manifest(ref) if found == self.version_key(ref) else self.parse(ref, found)
 
     def parse(self, ref: DatasetRef, key: str) -> Manifest:
         """The manifest under `key`, as that of `ref`; see `manifest`."""
@@ -120,9 +122,14 @@ class Versions(Layout):
             If parts of the version are gone, as when `prune` deletes them at this moment.
         """
         ref = manifest.ref
+        pointer = self.pointer(ref.dataset)
+        if not replace and pointer and pointer.version == ref.version and self.has_version(ref):
+            return ref
+        self.refresh(ref.dataset)
         if replace or not self.has_version(ref):
             self._write(manifest)
         self.make_current(ref)
+        self.refresh(ref.dataset)
         if not self.has_version(ref):  # `prune` deleted an old manifest just before it became current
             self._write(manifest)
             if not self.has_version(ref):
@@ -136,6 +143,7 @@ class Versions(Layout):
     def give_up(self, ref: DatasetRef) -> None:
         """No longer count `ref` as a version, because parts of it are gone; its manifest remains as a record."""
         key = self.version_key(ref)
+        self.refresh(ref.dataset)
         with contextlib.suppress(DamageError):  # a manifest that is damaged or missing records nothing
             self.parse(ref, key)
             self.storage.move(key, self.lost_key(ref))
@@ -203,17 +211,47 @@ class Versions(Layout):
 
         Parts are listed after the manifests were read, so that what is published meanwhile is complete here.
         """
+        was_listed = bool(refs and self._snapshot and refs[0].dataset in self._snapshot.parts)
         sound = []
         for ref in refs:
             with contextlib.suppress(DamageError):
-                sound.append((ref, self.parse(ref, self.version_key(ref)).parts))
+                sound.append((ref, self._published_manifest(ref).parts))
         stored = self.list_parts(refs[0].dataset) if sound else {}
-        return [ref for ref, parts in sound if not missing_parts(parts, stored)]
+        whole = [ref for ref, parts in sound if not missing_parts(parts, stored)]
+        if was_listed and len(whole) < len(sound):  # what is missing may have been written since
+            self.refresh(refs[0].dataset)
+            return self._whole(refs)
+        return whole
+
+    def _published_manifest(self, ref: DatasetRef) -> Manifest:
+        """The manifest of `ref`, unless its parts are gone."""
+        if self._snapshot is None:
+            return self.parse(ref, self.version_key(ref))
+        if ref not in self._snapshot.manifests:
+            self._snapshot.manifests[ref] = self.parse(ref, self.version_key(ref))
+        return self._snapshot.manifests[ref]
 
     def _now(self, dataset: str) -> datetime:
-        """The present, or just after the newest version if the clock was set back."""
-        times = [manifest.published_at for _, manifest, _ in self._sound(dataset) if manifest.published_at]
-        return max([datetime.now(UTC), *(time + timedelta(microseconds=1) for time in times)])
+        """The present, or just after the newest version if the clock was set back.
+
+        The newest version is the one that was written last, or the current one; where a file is younger than the
+        present, it may be any.
+        """
+        now, entries, pointer = datetime.now(UTC), self.list_manifests(dataset), self.pointer(dataset)
+        last = max((entry.time for entry in entries.values()), default=now)
+        newest = [
+            ref
+            for ref, entry in entries.items()
+            if last > now or entry.time >= last - timedelta(seconds=2) or (pointer and ref.version == pointer.version)
+        ]
+        times = [time for ref in newest for time in self._time_of(ref)]
+        return max([now, *(time + timedelta(microseconds=1) for time in times)])
+
+    def _time_of(self, ref: DatasetRef) -> list[datetime]:
+        with contextlib.suppress(DamageError):
+            time = self._published_manifest(ref).published_at
+            return [time] if time else []
+        return []
 
 
 def missing_parts(parts: Iterable[Part], stored: Mapping[str, Entry]) -> list[Part]:
