@@ -35,6 +35,7 @@ from audioae.audio.health import HEALTH_COLUMNS, HealthMeter
 from audioae.audio.integrity import Container
 from audioae.audio.reader import SLACK_S, Reader
 from audioae.audio.readers import read_file
+from audioae.audio.remote import local_file
 from audioae.constants import CLIP_S, CLIP_SAMPLES, SAMPLE_RATE
 from audioae.errors import AudioError
 
@@ -98,8 +99,8 @@ def decode_track(
     Parameters
     ----------
     path : str or Path
-        A wav, flac, mp3, ogg, opus, m4a, aac or aiff file, or any other that libsndfile or FFmpeg reads. The format is
-        recognized by content, not by extension.
+        A path, or the URI of a remote file (`audio.remote`): wav, flac, mp3, ogg, opus, m4a, aac, aiff, or any other
+        format that libsndfile or FFmpeg reads. The format is recognized by content, not by extension.
     clip_config : ClipConfig
         Number and spacing of the clips.
     decode_config : DecodeConfig
@@ -117,9 +118,10 @@ def decode_track(
     AudioError
         With one of `REASONS`, and a detail: what was found, what was wanted.
     """
-    n_bytes = Path(path).stat().st_size if Path(path).is_file() else 0
     settings = {"clip_config": clip_config, "decode_config": decode_config, "limits": limits}
-    return read_file(path, partial(_decode, n_bytes=n_bytes, **settings))
+    with local_file(path) as local:
+        n_bytes = local.stat().st_size if local.is_file() else 0
+        return read_file(local, partial(_decode, n_bytes=n_bytes, **settings))
 
 
 def _decode(

@@ -21,6 +21,7 @@ from audioae.audio.av_reader import AvReader
 from audioae.audio.blame import blame_file
 from audioae.audio.integrity import Container, inspect
 from audioae.audio.reader import END, SLACK_S, GaveUpError, Reader
+from audioae.audio.remote import local_file
 from audioae.audio.soundfile_reader import SoundFileReader
 from audioae.errors import AudioError
 
@@ -36,6 +37,7 @@ def read_file(path: str | Path, use: Callable[[Reader, Container], T]) -> T:
     Parameters
     ----------
     path : str or Path
+        A path, or the URI of a remote file (`audio.remote`).
     use : callable
         Called with an open reader and the result of `integrity.inspect`. Called again, with another reader, if the
         first one gave up in the middle of the file.
@@ -46,19 +48,20 @@ def read_file(path: str | Path, use: Callable[[Reader, Container], T]) -> T:
         "unreadable" or "empty"; "not_audio", or "corrupt" if the format is known but no decoder opens the file; what
         `integrity.inspect` and `use` raise; any other exception as "corrupt" (`audio.blame`).
     """
-    container = inspect_file(Path(path))
-    reader = open_reader(Path(path), container)
-    try:
-        return use(reader, container)
-    except GaveUpError:
-        pass
-    finally:
-        reader.close()
-    reader = longest_reader(Path(path), container)
-    try:
-        return use(reader, container)
-    finally:
-        reader.close()
+    with local_file(path) as local:
+        container = inspect_file(local)
+        reader = open_reader(local, container)
+        try:
+            return use(reader, container)
+        except GaveUpError:
+            pass
+        finally:
+            reader.close()
+        reader = longest_reader(local, container)
+        try:
+            return use(reader, container)
+        finally:
+            reader.close()
 
 
 def inspect_file(path: Path) -> Container:
