@@ -1,5 +1,8 @@
 """Arrays and tables that are written once and then mapped into memory, or kept there if no disk can be written.
 
+Why a folder of its own for a store that verifies what it reads: what is derived must come from the verified parts, not
+from the cache; and at 10,000,000 tracks it would take 9 GB of memory.
+
 Conventions
 -----------
 - An array is a `.npy` file, a table an uncompressed Arrow file. What is read is mapped: pages that no query touches
@@ -7,6 +10,9 @@ Conventions
 """
 
 import logging
+import shutil
+import tempfile
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -102,13 +108,21 @@ def derived_files(kind: str, sources: list[str], write: Callable[[ArrayFiles], N
         Hashes of all that `write` reads.
     write : function of ArrayFiles
     cache : bool
-        False: derive it now, in memory. So it is too where the cache folder cannot be written, with a warning.
+        False: derive it now, in a folder that is deleted with the result; what is mapped stays. Where no folder can be
+        written, it is kept in memory, with a warning.
     """
-    if cache:
-        try:
+    try:
+        if cache:
             return MappedFiles(cached_folder(f"{kind}-{fingerprint(sources)}", lambda path: _write(path, write)))
-        except OSError as error:
-            _log.warning(f"{kind}: kept in memory, because the cache folder cannot be written ({error})")
+        folder = Path(tempfile.mkdtemp(prefix="audioae-"))
+        files = MappedFiles(folder)
+        weakref.finalize(files, shutil.rmtree, folder, ignore_errors=True)
+        _write(folder, write)
+        return files
+    except OSError as error:
+        _log.warning(
+            f"{kind}: kept in memory, because the {'cache' if cache else 'temporary'} folder cannot be written ({error})"
+        )
     files = FilesInMemory()
     write(files)
     return files

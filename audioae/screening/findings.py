@@ -6,28 +6,28 @@ Conventions
 - A finding that people judged fine, and that is no issue otherwise, is not listed again. One judged an issue is.
 """
 
-# pyright: reportAttributeAccessIssue=false
-
 import csv
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc  # its functions are made at import
 
 from audioae.display import csv_cell
 from audioae.errors import NotScreenedError, SearchError, StoreError
+from audioae.library.catalog_columns import CatalogColumns, open_columns
 from audioae.output import whole_file
 from audioae.screening.accuracy import accuracy_sentences
+from audioae.screening.ranking import CheckRows, Ranked
 from audioae.screening.registry import CHECKS
-from audioae.screening.result import Grouped, common_value, group_findings
+from audioae.screening.result import common_value
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
+from audioae.store.schemas import FINDINGS
 
 METADATA = ("title", "artist", "album", "label", "uri")
 CSV_COLUMNS = (
@@ -53,10 +53,6 @@ class Findings:
     @cached_property
     def index_ref(self) -> DatasetRef:
         return self.store.manifest(self.ref).parent("index")
-
-    @cached_property
-    def table(self) -> pa.Table:
-        return self.store.read(self.ref).combine_chunks()
 
     @cached_property
     def screenings(self) -> dict[str, dict[str, Any]]:
@@ -87,16 +83,15 @@ class Findings:
         """
         rows = []
         for check, screening in self.screenings.items():
-            tracks = self.table.filter(pc.equal(self.table["check"], check))
-            issues = tracks.filter(tracks["is_issue"])
+            counts = self._rows(check).count()
             rows.append(
                 {
                     "check": check,
                     "title": CHECKS[check].title if check in CHECKS else check,
-                    "screened": tracks.num_rows,
-                    "issues": issues.num_rows,
-                    "findings": len(_grouped(issues).starts),
-                    "cannot tell": tracks["score"].null_count,
+                    "screened": counts.screened,
+                    "issues": counts.issues,
+                    "findings": counts.findings,
+                    "cannot tell": counts.unknown,
                     **{name: screening[name] for name in ("threshold", "measured", "omitted")},
                     "accuracy": accuracy_sentences(check, screening["measured"]),
                 }
@@ -134,7 +129,7 @@ class Findings:
         ranked = self._ranked(check)
         listed = ranked.listed(issues_only)[offset : offset + budget]
         members = [ranked.grouped.members(finding) for finding in listed]
-        rows = ranked.rows.take(pa.array(np.concatenate([*members, np.empty(0, np.int64)])))
+        rows = self._rows(check).take(np.concatenate([*members, np.empty(0, np.int64)]))
         tracks = iter(self._with_metadata(rows))
         findings = [
             _finding([{"rank": rank, **row} for row in islice(tracks, len(own_rows))])
@@ -146,27 +141,31 @@ class Findings:
         """How many findings of a check `worst` can list. Raises `SearchError` if there is no such check."""
         return len(self._ranked(check).listed(issues_only))
 
-    def _ranked(self, check: str) -> "_Ranked":
+    def _ranked(self, check: str) -> Ranked:
         if check not in self.screenings:
             raise SearchError(
                 f"{self.ref} has no findings of check {check!r}; it has findings of: {', '.join(self.screenings)}"
             )
         if check not in self._rankings:
-            self._rankings[check] = _rank(self.table.filter(pc.equal(self.table["check"], check)))
+            self._rankings[check] = self._rows(check).ranked()
         return self._rankings[check]
 
+    def _rows(self, check: str) -> CheckRows:
+        return CheckRows(self.store, self.ref, check, list(self.screenings))
+
     @cached_property
-    def _rankings(self) -> dict[str, "_Ranked"]:
+    def _rankings(self) -> dict[str, Ranked]:
         return {}
 
     def of_track(self, track_id: str) -> list[dict[str, Any]]:
         """A row per check that looked at the track."""
-        return self._with_metadata(self.table.filter(pc.equal(self.table["track_id"], track_id)))
+        rows = [self._rows(check).of_track(track_id) for check in self.screenings]
+        return self._with_metadata(pa.concat_tables([FINDINGS.empty_table(), *rows]))
 
     def _with_metadata(self, rows: pa.Table) -> list[dict[str, Any]]:
         """Rows with the catalog's columns on their tracks, and their evidence parsed."""
-        position = pc.index_in(rows["track_id"], value_set=self._tracks["track_id"].combine_chunks())
-        metadata = self._tracks.select(METADATA).take(position).to_pylist()
+        position = self._tracks.ids.rows_of(rows["track_id"].combine_chunks())
+        metadata = self._tracks.tracks.select(METADATA).take(pa.array(position, mask=position < 0)).to_pylist()
         described = []
         for row, track in zip(rows.to_pylist(), metadata, strict=True):
             evidence = json.loads(row.pop("evidence") or "{}")
@@ -175,42 +174,8 @@ class Findings:
         return described
 
     @cached_property
-    def _tracks(self) -> pa.Table:
-        return self.store.read(self.store.manifest(self.ref).parent("tracks"), ["track_id", *METADATA])
-
-
-class _Ranked(NamedTuple):
-    """The rows of one check, its findings from the worst to the best, and per finding what it takes to list it.
-
-    Attributes
-    ----------
-    rows : pa.Table
-    grouped : Grouped
-    n_issues : np.ndarray, shape (n_findings,), int
-    is_done : np.ndarray, shape (n_findings,), bool
-        Judged fine, and no issue.
-    n_fine : int
-        Tracks judged fine that are not listed.
-    """
-
-    rows: pa.Table
-    grouped: Grouped
-    n_issues: np.ndarray
-    is_done: np.ndarray
-    n_fine: int
-
-    def listed(self, issues_only: bool) -> np.ndarray:
-        """The findings that are listed, the worst first."""
-        return np.flatnonzero(self.n_issues if issues_only else ~self.is_done)
-
-
-def _rank(rows: pa.Table) -> _Ranked:
-    grouped = _grouped(rows)
-    n_issues, n_fine = (
-        _sums(values, grouped) for values in (rows["is_issue"].to_numpy(), _judged_fine(rows["evidence"]))
-    )
-    is_done = (n_issues == 0) & (n_fine > 0)
-    return _Ranked(rows, grouped, n_issues, is_done, int(n_fine[is_done].sum()))
+    def _tracks(self) -> CatalogColumns:
+        return open_columns(self.store, self.store.manifest(self.ref).parent("tracks"))
 
 
 def open_findings(store: Store) -> Findings:
@@ -245,15 +210,6 @@ def write_list(findings: Sequence[Mapping[str, Any]], path: str) -> int:
     return len(rows)
 
 
-def _grouped(rows: pa.Table) -> Grouped:
-    return group_findings(
-        rows["check"].to_numpy(),
-        pc.fill_null(rows["group"], "").to_numpy(),
-        rows["score"].to_numpy(),
-        rows["is_issue"].to_numpy(),
-    )
-
-
 def _finding(members: list[dict[str, Any]]) -> dict[str, Any]:
     """One finding from its tracks: the columns of the worst track, and the suggestion that all issues share."""
     issues = [row for row in members if row["is_issue"]] or members
@@ -264,20 +220,6 @@ def _finding(members: list[dict[str, Any]]) -> dict[str, Any]:
         "issues": sum(row["is_issue"] for row in members),
         "members": members,
     }
-
-
-def _sums(values: np.ndarray, grouped: Grouped) -> np.ndarray:
-    """Sums over the rows of each finding."""
-    return np.add.reduceat(values[grouped.rows].astype(int), grouped.starts) if len(values) else np.empty(0, int)
-
-
-def _judged_fine(evidence: pa.ChunkedArray) -> np.ndarray:
-    """Which rows a person judged fine; only evidence with the word verdict is parsed."""
-    texts = evidence.to_numpy()
-    candidates = np.flatnonzero(pc.fill_null(pc.match_substring(evidence, '"verdict"'), False).to_numpy())
-    fine = np.zeros(len(texts), bool)
-    fine[candidates] = [json.loads(texts[row]).get("verdict") == "fine" for row in candidates]
-    return fine
 
 
 def _cell(name: str, value: Any) -> Any:

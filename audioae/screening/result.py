@@ -11,13 +11,45 @@ Conventions
   (a person's decision: issue or fine).
 - Scoring, deciding and reporting are separate: a check scores, `verdicts` adjusts the decision, the command and the
   page report.
+- A result holds arrays: a few bytes per track. Evidence is made when it is written (`EvidenceOf`), block by block: as
+  dicts, that of a catalog of millions would not fit in memory.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
+
+
+class EvidenceOf(Mapping[int, Mapping[str, Any]]):
+    """The evidence of some rows, made each time it is asked for.
+
+    Parameters
+    ----------
+    rows : np.ndarray, shape (n,), int
+    explain : function of int to mapping
+        The evidence of one of these rows.
+
+    >>> EvidenceOf(np.array([4, 7]), lambda row: {"why": f"row {row}"})[7]
+    {'why': 'row 7'}
+    """
+
+    def __init__(self, rows: np.ndarray, explain: Callable[[int], Mapping[str, Any]]):
+        self._rows, self._explain = np.unique(np.asarray(rows, np.int64)), explain
+
+    def __getitem__(self, row: int) -> Mapping[str, Any]:
+        place = int(np.searchsorted(self._rows, row))
+        if place == len(self._rows) or self._rows[place] != row:
+            raise KeyError(row)
+        return self._explain(int(row))
+
+    def __iter__(self) -> Iterator[int]:
+        return map(int, self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,15 +60,15 @@ class Screened:
     ----------
     check : str
         Name of the check.
-    track_ids : np.ndarray, shape (n,), str
-        The tracks that it looked at, in the order of the catalog.
+    track_ids : pa.StringArray or sequence of str, length n
+        The tracks that it looked at, in the order of the catalog; kept as an Arrow array.
     score : np.ndarray, shape (n,), float32 in [0, 1]
         Low = bad, NaN = cannot tell.
     threshold : float
         Scores below it are issues.
     evidence : mapping of row to mapping
-        For all issues, and for as many of the next-lowest scores as a person may want to see.
-    group : np.ndarray, shape (n,), str, optional
+        For all issues, and for as many of the next-lowest scores as a person may want to see; `EvidenceOf` for many.
+    group : np.ndarray, shape (n,), str (object, where n may be large), optional
         Rows with the same group form one finding ("album: Kind of Blue"); a row with "" is a finding by itself.
     suggestion : np.ndarray, shape (n,), str, optional
         The value that would be right ("": none), with `confidence`, shape (n,), in [0, 1] or NaN.
@@ -54,7 +86,7 @@ class Screened:
     """
 
     check: str
-    track_ids: np.ndarray
+    track_ids: pa.StringArray
     score: np.ndarray
     threshold: float
     evidence: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
@@ -66,6 +98,8 @@ class Screened:
     settled: bool = True
 
     def __post_init__(self):
+        if not isinstance(self.track_ids, pa.StringArray):
+            object.__setattr__(self, "track_ids", pa.array(self.track_ids, pa.string()))
         n = len(self.track_ids)
         for name in ("score", "group", "suggestion", "confidence"):
             values = getattr(self, name)
@@ -75,8 +109,14 @@ class Screened:
             if ((self.score < 0) | (self.score > 1)).any():
                 low, high = np.nanmin(self.score), np.nanmax(self.score)
                 raise ValueError(f"{self.check}: got scores from {low} to {high}, wanted 0 to 1")
-        if unknown := [row for row in self.evidence if not 0 <= row < n]:
-            raise ValueError(f"{self.check}: got evidence for rows {unknown[:3]}, but there are {n} tracks")
+        rows = self.evidence_rows
+        if len(unknown := rows[(rows < 0) | (rows >= n)]):
+            raise ValueError(f"{self.check}: got evidence for rows {unknown[:3].tolist()}, but there are {n} tracks")
+
+    @property
+    def evidence_rows(self) -> np.ndarray:
+        """The rows with evidence, ascending, int64."""
+        return np.sort(np.fromiter(self.evidence, np.int64, len(self.evidence)))
 
     @property
     def is_issue(self) -> np.ndarray:

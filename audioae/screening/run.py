@@ -11,10 +11,13 @@ Conventions
 """
 
 import hashlib
+import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from audioae.config import Config, fingerprint
 from audioae.errors import ConfigError, EvaluationError, SearchError
@@ -26,7 +29,7 @@ from audioae.screening.config import ScreenConfig
 from audioae.screening.registry import CHECKS
 from audioae.screening.result import Screened
 from audioae.screening.steps import Steps
-from audioae.screening.tables import from_tables, to_tables
+from audioae.screening.tables import BLOCK, decided_blocks, findings_blocks, numbers, screening_table
 from audioae.screening.text import count
 from audioae.screening.verdict_files import load_verdicts
 from audioae.screening.verdicts import decide
@@ -78,7 +81,7 @@ def _screen(library: Generation, check: Check, settings: Config, workers: Worker
     screened = _run(library, check, settings, workers, progress, Steps(library.store, name))
     if not screened.settled:
         name = _part_name(check.name, [name, list(screened.omitted)])
-    _write(library.store, name, screened, {})
+    _write_result(library.store, name, screened)
     return name
 
 
@@ -88,9 +91,8 @@ def _run(
     try:
         screened = check.run(library, settings, workers, progress, steps)
     except (SearchError, EvaluationError) as error:  # a property of this catalog; any other error stops the run
-        no_scores = np.empty(0, np.float32)
         omitted = [f"the check could not run: {error}"]
-        return Screened(check.name, np.empty(0, dtype=object), no_scores, 0.0, omitted=omitted)
+        return Screened(check.name, pa.array([], pa.string()), np.empty(0, np.float32), 0.0, omitted=omitted)
     if screened.check != check.name:
         raise ValueError(f"check {check.name}: got a result of check {screened.check!r}")
     return screened
@@ -100,8 +102,14 @@ def _apply_verdicts(store: Store, check: str, name: str, verdicts: dict[str, boo
     """The name of the part that verdicts make of part `name`."""
     decided = _part_name(check, [name, DECISION_CODE, sorted(verdicts.items())])
     if not _exists(store, decided):
-        screened = from_tables(store.read_part("findings", name), store.read_part("screenings", name))
-        _write(store, decided, screened, verdicts)
+        rows = store.read_part("findings", name, ["track_id", "score", "confidence"])
+        (screening,) = store.read_part("screenings", name).to_pylist()
+        score, confidence = numbers(rows["score"]), numbers(rows["confidence"])
+        ids = rows["track_id"].combine_chunks()
+        decision = decide(ids, score, screening["threshold"], confidence, verdicts)
+        blocks = store.part_blocks("findings", name, rows=BLOCK)
+        row = screening_table(check, decision, json.loads(screening["measured"]), screening["omitted"])
+        _write(store, decided, decided_blocks(blocks, decision), row)
     return decided
 
 
@@ -119,11 +127,18 @@ def _exists(store: Store, name: str) -> bool:
     return store.has_part("screenings", name) and store.has_part("findings", name)
 
 
-def _write(store: Store, name: str, screened: Screened, verdicts: dict[str, bool]) -> None:
-    decision = decide(screened.track_ids, screened.score, screened.threshold, screened.confidence, verdicts)
-    findings, screenings = to_tables(screened, decision)
-    store.write_part("findings", name, findings)
-    store.write_part("screenings", name, screenings)
+def _write_result(store: Store, name: str, screened: Screened) -> None:
+    decision = decide(screened.track_ids, screened.score, screened.threshold, screened.confidence, {})
+    row = screening_table(screened.check, decision, screened.measured, screened.omitted)
+    _write(store, name, findings_blocks(screened, decision), row)
+
+
+def _write(store: Store, name: str, findings: Iterable[pa.Table], screening: pa.Table) -> None:
+    with store.part_writer("findings") as writer:
+        for block in findings:
+            writer.write(block)
+        writer.finish(name)
+    store.write_part("screenings", name, screening)
 
 
 def _no_progress(what: str, done: int, total: int) -> None:

@@ -1,75 +1,111 @@
-"""The rows of `findings` and `screenings` that a check's result becomes, and back."""
+"""The rows of `findings` and `screenings` that a check's result becomes, block by block, and new decisions on them."""
+
+# pyright: reportAttributeAccessIssue=false
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc  # its functions are made at import
 
 from audioae.screening.result import Screened
 from audioae.screening.text import count
 from audioae.screening.verdicts import Decision
 from audioae.store.schemas import FINDINGS, SCREENINGS
 
+BLOCK = 1 << 16  # rows in memory with their evidence
 
-def to_tables(screened: Screened, decision: Decision) -> tuple[pa.Table, pa.Table]:
-    """A row of `findings` per track, and one row of `screenings`."""
-    n = len(screened.track_ids)
-    evidence = dict(screened.evidence)
-    for row, verdict in decision.verdicts.items():
-        evidence[row] = {**evidence.get(row, {}), "verdict": verdict}
-    columns = {
-        "track_id": pa.array([str(track_id) for track_id in screened.track_ids], pa.string()),
-        "check": pa.array([screened.check] * n, pa.string()),
-        "score": _numbers(screened.score, n),
-        "is_issue": pa.array(np.asarray(decision.is_issue, bool)),
-        "group": _texts(screened.group, n),
-        "suggestion": _texts(screened.suggestion, n),
-        "confidence": _numbers(decision.confidence, n),
-        "evidence": pa.array([_json(evidence[i]) if i in evidence else None for i in range(n)], pa.string()),
-    }
-    measured = {**screened.measured, **({"verdicts": decision.measured} if decision.measured else {})}
-    omitted = [*screened.omitted]
+
+def findings_blocks(screened: Screened, decision: Decision) -> Iterator[pa.Table]:
+    """A row of `findings` per track, in the order of the result, in blocks of at most `BLOCK`; one block at least."""
+    n, evidence_rows = len(screened.track_ids), screened.evidence_rows
+    for start in range(0, max(n, 1), BLOCK):
+        block = slice(start, min(start + BLOCK, n))
+        size = block.stop - start
+        texts: list[str | None] = [None] * size
+        for row in evidence_rows[slice(*np.searchsorted(evidence_rows, (block.start, block.stop)))].tolist():
+            texts[row - start] = _json(screened.evidence[row])
+        columns = {
+            "track_id": screened.track_ids[block],
+            "check": pa.array([screened.check], pa.string()).take(pa.array(np.zeros(size, np.int64))),
+            "score": _numbers(screened.score[block]),
+            "is_issue": pa.array(np.asarray(decision.is_issue[block], bool)),
+            "group": _texts(screened.group, block, size),
+            "suggestion": _texts(screened.suggestion, block, size),
+            "confidence": _confidence(decision, block, size),
+            "evidence": _with_verdicts(pa.array(texts, pa.string()), decision, start),
+        }
+        yield pa.table(columns, schema=FINDINGS)
+
+
+def decided_blocks(blocks: Iterable[pa.Table], decision: Decision) -> Iterator[pa.Table]:
+    """The same rows of `findings` with another decision.
+
+    Parameters
+    ----------
+    blocks : iterable of pa.Table
+        Rows that were written without verdicts, in their order.
+    decision : Decision
+        On all of these rows.
+    """
+    start = 0
+    for block in blocks:
+        rows = slice(start, start + block.num_rows)
+        changed = {
+            "is_issue": pa.array(np.asarray(decision.is_issue[rows], bool)),
+            "confidence": _confidence(decision, rows, block.num_rows),
+            "evidence": _with_verdicts(block["evidence"].combine_chunks(), decision, start),
+        }
+        yield pa.table({name: changed.get(name, block[name]) for name in FINDINGS.names}, schema=FINDINGS)
+        start = rows.stop
+
+
+def screening_table(check: str, decision: Decision, measured: Mapping[str, Any], omitted: Iterable[str]) -> pa.Table:
+    """The row of `screenings` of a check."""
+    omitted = [*omitted]
     if n_unknown := decision.measured.get("unknown tracks", 0):
         omitted.append(f"{count(n_unknown, 'verdict')} on tracks that this check did not look at")
     screening = {
-        "check": screened.check,
+        "check": check,
         "threshold": decision.threshold,
-        "measured": _json(measured),
+        "measured": _json({**measured, **({"verdicts": decision.measured} if decision.measured else {})}),
         "omitted": omitted,
     }
-    return pa.table(columns, schema=FINDINGS), pa.Table.from_pylist([screening], schema=SCREENINGS)
+    return pa.Table.from_pylist([screening], schema=SCREENINGS)
 
 
-def from_tables(findings: pa.Table, screenings: pa.Table) -> Screened:
-    """The inverse of `to_tables` for a result without verdicts."""
-    (screening,) = screenings.to_pylist()
-    texts = {
-        name: np.array([text or "" for text in findings[name].to_pylist()], dtype=object)
-        for name in ("group", "suggestion")
-    }
-    return Screened(
-        check=screening["check"],
-        track_ids=np.array(findings["track_id"].to_pylist(), dtype=object),
-        score=findings["score"].to_numpy().astype(np.float32),
-        threshold=screening["threshold"],
-        evidence={i: json.loads(text) for i, text in enumerate(findings["evidence"].to_pylist()) if text},
-        group=texts["group"],
-        suggestion=texts["suggestion"],
-        confidence=findings["confidence"].to_numpy().astype(np.float32),
-        measured=json.loads(screening["measured"]),
-        omitted=screening["omitted"],
-    )
+def numbers(column: pa.ChunkedArray) -> np.ndarray:
+    """A column of numbers, float32, NaN where it is null."""
+    return column.to_numpy().astype(np.float32)
 
 
-def _numbers(values: np.ndarray | None, n: int) -> pa.Array:
-    numbers = np.full(n, np.nan, np.float32) if values is None else np.asarray(values, np.float32)
-    return pa.array(numbers, pa.float32(), mask=~np.isfinite(numbers))
+def _with_verdicts(texts: pa.Array, decision: Decision, start: int) -> pa.Array:
+    """Evidence, as JSON, with people's verdicts on the rows from `start` on."""
+    judged = {row - start: word for row, word in decision.verdicts.items() if 0 <= row - start < len(texts)}
+    if not judged:
+        return texts
+    values = texts.to_pylist()
+    for row, word in judged.items():
+        values[row] = _json({**json.loads(values[row] or "{}"), "verdict": word})
+    return pa.array(values, pa.string())
 
 
-def _texts(values: np.ndarray | None, n: int) -> pa.Array:
-    return pa.array([str(value) or None for value in values] if values is not None else [None] * n, pa.string())
+def _confidence(decision: Decision, block: slice, size: int) -> pa.Array:
+    return pa.nulls(size, pa.float32()) if decision.confidence is None else _numbers(decision.confidence[block])
+
+
+def _numbers(values: np.ndarray) -> pa.Array:
+    values = np.asarray(values, np.float32)
+    return pa.array(values, pa.float32(), mask=~np.isfinite(values))
+
+
+def _texts(values: np.ndarray | None, block: slice, size: int) -> pa.Array:
+    if values is None:
+        return pa.nulls(size, pa.string())
+    texts = pa.array(values[block], pa.string())
+    return pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
 
 
 def _json(content: Mapping[str, Any]) -> str:

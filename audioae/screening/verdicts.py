@@ -14,11 +14,15 @@ Source: isotonic calibration as in Zadrozny and Elkan 2002, "Transforming classi
 probability estimates".
 """
 
+# pyright: reportAttributeAccessIssue=false
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc  # its functions are made at import
 
 from audioae.screening.verdict_files import WORDS
 
@@ -52,13 +56,13 @@ class Decision:
 
 
 def decide(
-    track_ids: np.ndarray, score: np.ndarray, threshold: float, confidence: np.ndarray | None, verdicts: Verdicts
+    track_ids: pa.StringArray, score: np.ndarray, threshold: float, confidence: np.ndarray | None, verdicts: Verdicts
 ) -> Decision:
     """Decide which scores are issues, by the check's threshold or by the verdicts of people.
 
     Parameters
     ----------
-    track_ids : np.ndarray, shape (n,), str
+    track_ids : pa.StringArray, length n
     score : np.ndarray, shape (n,), float32
         NaN where the check cannot tell.
     threshold : float
@@ -72,14 +76,14 @@ def decide(
     by_check = _below(score, threshold)
     if not verdicts:
         return Decision(by_check, confidence, threshold)
-    row_verdicts = {row: verdicts[str(t)] for row, t in enumerate(track_ids) if str(t) in verdicts}
-    rows = np.fromiter(row_verdicts, np.int64, len(row_verdicts))
-    truth = np.fromiter(row_verdicts.values(), bool, len(row_verdicts))
+    judged = pc.is_in(track_ids, value_set=pa.array(list(verdicts), pa.string()))
+    rows = np.flatnonzero(judged.to_numpy(zero_copy_only=False))
+    truth = np.array([verdicts[track_id] for track_id in track_ids.filter(judged).to_pylist()], bool)
     scored = np.isfinite(score[rows])
     measured: dict[str, Any] = {
         "issue": int(truth.sum()),
         "fine": int((~truth).sum()),
-        "unknown tracks": len(verdicts) - len(row_verdicts),
+        "unknown tracks": len(verdicts) - len(rows),
         "the check's own threshold": {"threshold": threshold, **_precision_recall(by_check[rows], truth)},
     }
     learned = threshold
@@ -99,7 +103,7 @@ def decide(
     if confidence is not None:
         confidence = np.array(confidence, np.float32)
         confidence[rows] = truth
-    words = {row: WORDS[verdict] for row, verdict in row_verdicts.items()}
+    words = {row: WORDS[verdict] for row, verdict in zip(rows.tolist(), truth.tolist(), strict=True)}
     return Decision(is_issue, confidence, learned, words, measured)
 
 

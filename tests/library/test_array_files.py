@@ -52,6 +52,18 @@ def test_what_was_written_is_read(cache: Path):
     assert len(list(cache.iterdir())) == 3
 
 
+def test_what_is_not_cached_is_mapped_and_leaves_no_folder(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    files = derived_files("kind-1", ["a"], write, cache=False)
+    assert isinstance(files, MappedFiles), "not in memory"
+    array = files.array("long")
+    del files
+    assert not list(tmp_path.iterdir())
+    assert array[-1] == 9_999
+
+
 def test_a_mapped_file_outlives_its_folder(cache: Path):
     files = derived_files("kind-1", ["a"], write, cache=True)
     assert isinstance(files, MappedFiles)

@@ -1,6 +1,7 @@
 """Verdicts on findings: applied as given, and generalized only as far as they reach."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from audioae.screening.verdicts import calibrate, decide
@@ -8,13 +9,13 @@ from audioae.screening.verdicts import calibrate, decide
 
 def test_the_check_decides_without_verdicts():
     score = np.array([0.1, 0.6, np.nan], np.float32)
-    decision = decide(np.array(["a", "b", "c"]), score, 0.5, None, {})
+    decision = decide(pa.array(["a", "b", "c"]), score, 0.5, None, {})
     assert decision.is_issue.tolist() == [True, False, False]
     assert (decision.threshold, decision.confidence, decision.measured) == (0.5, None, {})
 
 
 def test_tracks_with_a_verdict_are_decided_by_it():
-    ids, score = np.array(["a", "b", "c", "d"]), np.array([0.1, 0.2, 0.9, np.nan], np.float32)
+    ids, score = pa.array(["a", "b", "c", "d"]), np.array([0.1, 0.2, 0.9, np.nan], np.float32)
     verdicts = {"a": False, "c": True, "d": True, "gone": True}
     decision = decide(ids, score, 0.5, np.full(4, 0.7), verdicts)
     assert decision.is_issue.tolist() == [False, True, True, True]
@@ -36,7 +37,7 @@ def noisy(n: int, edge: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 def test_enough_verdicts_move_the_threshold_to_where_issues_have_a_probability_of_one_half():
     score, truth = noisy(400, 0.3)
-    ids = np.array([str(i) for i in range(400)])
+    ids = pa.array([str(i) for i in range(400)])
     verdicts = {str(i): bool(truth[i]) for i in range(300)}
     decision = decide(ids, score, 0.6, None, verdicts)
     assert decision.threshold == pytest.approx(0.3, abs=0.05)
@@ -56,7 +57,7 @@ def test_enough_verdicts_move_the_threshold_to_where_issues_have_a_probability_o
 def test_precision_and_recall_are_cross_validated():
     """A threshold fitted without the track at 0.49 or at 0.5 decides it wrongly; fitted on all, both are right."""
     score = np.r_[np.linspace(0, 0.1, 19), 0.49, np.linspace(0.5, 0.9, 20)].astype(np.float32)
-    ids = np.array([str(i) for i in range(40)])
+    ids = pa.array([str(i) for i in range(40)])
     decision = decide(ids, score, 0.9, None, {str(i): i < 20 for i in range(40)})
     learned = decision.measured["calibrated"]
     assert decision.is_issue.tolist() == [True] * 20 + [False] * 20
