@@ -114,10 +114,10 @@ def derived_files(kind: str, sources: list[str], write: Callable[[ArrayFiles], N
     try:
         if cache:
             return MappedFiles(cached_folder(f"{kind}-{fingerprint(sources)}", lambda path: _write(path, write)))
-        folder = Path(tempfile.mkdtemp(prefix="audioae-"))
-        files = MappedFiles(folder)
-        weakref.finalize(files, shutil.rmtree, folder, ignore_errors=True)
-        _write(folder, write)
+        root = Path(tempfile.mkdtemp(prefix="audioae-"))
+        files = MappedFiles(root)
+        weakref.finalize(files, shutil.rmtree, root, ignore_errors=True)
+        _write(root, write)
         return files
     except OSError as error:
         _log.warning(
