@@ -32,7 +32,8 @@ class RangeFile(io.RawIOBase):
 
     def __init__(self, uri: str):
         super().__init__()
-        self._uri, self._position = uri, 0
+        self.name = self._uri = uri
+        self._position = 0
         self._object: Any = None
         if uri.startswith("http"):
             request = urllib.request.Request(uri, method="HEAD")

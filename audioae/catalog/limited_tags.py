@@ -11,6 +11,8 @@ import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from audioae.audio.remote import is_remote
+from audioae.audio.remote_ranges import BUFFER, RangeFile
 from audioae.catalog.tags import Tags, read_tags
 
 _SMALL = 1 << 16
@@ -62,10 +64,11 @@ class LimitedFile(io.BufferedReader):
     """
 
     def __init__(self, path: str, read_mb: int, reads: int):
-        super().__init__(io.FileIO(path))
+        raw = RangeFile(path) if is_remote(path) else io.FileIO(path)
+        super().__init__(raw, BUFFER if isinstance(raw, RangeFile) else io.DEFAULT_BUFFER_SIZE)
         self._limits = read_mb, reads
         self._bytes, self._reads = read_mb << 20, reads
-        self._size = os.fstat(self.fileno()).st_size
+        self._size = raw.size if isinstance(raw, RangeFile) else os.fstat(raw.fileno()).st_size
         self.problem: str | None = None
         self.has_failed = False
 

@@ -2,16 +2,22 @@
 
 import functools
 import http.server
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from mutagen.flac import FLAC
 
 from audioae.audio import remote as remote_files
+from audioae.audio.workers import close_workers
 from audioae.catalog.remote import list_remote
 from audioae.catalog.sources import CatalogConfig
+from audioae.catalog.tag_config import TagLimits
+from audioae.catalog.tag_workers import read_all_tags
 from audioae.errors import ConfigError
+from tests.catalog.made import write
 
 FILES = {
     "b/two.flac": 2,
@@ -72,3 +78,21 @@ def test_a_page_of_links_is_listed_like_a_folder(site: str):
 def test_a_source_that_cannot_be_listed_says_what_to_check(source: str, bucket: str):
     with pytest.raises(ConfigError, match=f"catalog.source: {source} cannot be listed: .*AWS_ENDPOINT_URL"):
         list(list_remote(CatalogConfig(source=source)))
+
+
+def test_tags_of_an_object_are_those_of_the_file(bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    import boto3
+
+    file = FLAC(write(tmp_path / "a.flac"))
+    file["title"] = "Night Drive"
+    file.save()
+    boto3.client("s3", endpoint_url=os.environ["AWS_ENDPOINT_URL"]).upload_file(
+        str(tmp_path / "a.flac"), "listing", "tagged.flac"
+    )
+    close_workers()  # those of earlier tests know another endpoint
+    there, here, missing = next(
+        read_all_tags([[f"{bucket}/tagged.flac", str(tmp_path / "a.flac"), f"{bucket}/none.flac"]], TagLimits())
+    )
+    assert (there.tags, there.tags.title) == (here.tags, "Night Drive")
+    assert missing.may_pass
+    assert "none.flac" in str(missing.problem)
