@@ -37,7 +37,7 @@ from audioae.model.embedder import Embedder, pool_tracks
 from audioae.model.train_config import TrainConfig, n_steps
 from audioae.model.training import fit
 from audioae.pipeline.config import Workers
-from audioae.pipeline.train import load_clips
+from audioae.pipeline.training_clips import load_clips
 from audioae.progress import Progress
 from audioae.store.dataset import Store
 

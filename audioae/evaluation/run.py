@@ -37,7 +37,7 @@ from audioae.pages.evaluation_page import PageData
 from audioae.pages.layout import map_rows
 from audioae.pages.neighbors import choose_queries, nearest
 from audioae.pipeline.config import Workers
-from audioae.pipeline.train import held_out_ids
+from audioae.pipeline.training_clips import held_out_ids
 from audioae.progress import Progress
 from audioae.spacing import evenly_spaced
 

@@ -1,6 +1,7 @@
 """The settings of the pipeline's stages. Importing this module loads neither a decoder nor torch."""
 
 from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -53,10 +54,19 @@ class OutsideLimits(DecodeLimits):
 
 
 class TrainStageConfig(TrainConfig):
-    """How to train, and when to train again. `max_clips` limits the clips in memory (16,640 bytes each).
+    """How to train, and when to train again.
 
-    A new model is trained once the catalog has grown by a share of `retrain_growth`; before that, the old one is kept.
+    `max_clips` limits the clips in memory (16,640 bytes each): of a larger catalog, a sample of the tracks is trained
+    on. null: all clips, as a stream. A limit that would take more than half of the free memory streams them too.
+
+    `retrain: auto`: a new model is trained once the catalog has grown by a share of `retrain_growth`; before that, the
+    old one is kept. `drift`: also if the new tracks were found to differ from those of the training
+    (`pipeline/drift.py`). `never`: the old one is kept however much the catalog grows. Other settings of the model or
+    the training always train a new one.
     """
 
-    max_clips: int = Field(default=200_000, ge=2)
+    ADDED: ClassVar[dict[str, Any]] = {**TrainConfig.ADDED, "retrain": "auto"}
+
+    max_clips: int | None = Field(default=200_000, ge=2)
     retrain_growth: float = Field(default=0.5, ge=0)
+    retrain: Literal["auto", "never", "drift"] = "auto"

@@ -4,31 +4,35 @@ Conventions
 -----------
 - The same mels, model and settings are trained only once; after that, the published version is used.
 - A catalog that has grown does not need a new model at once: the current one is kept while the catalog has grown by
-  less than `retrain_growth` since it was trained. Embeddings of old tracks then stay valid, and only new shards are
-  computed. A catalog that has shrunk never needs a new model.
+  less than `retrain_growth` since it was trained (`train.retrain` has other rules). Embeddings of old tracks then stay
+  valid, and only new shards are computed. A catalog that has shrunk never needs a new model.
 - A killed run resumes from its checkpoint, and on a CPU ends with the same weights as an uninterrupted one.
+- On several nodes, node 0 publishes; the others wait until it has.
 """
 
 import io
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from audioae.config import fingerprint
 from audioae.errors import StoreError
 from audioae.model.config import ModelConfig
-from audioae.model.data import ClipSet, held_out_tracks
+from audioae.model.data import ClipSet, ClipStream
+from audioae.model.devices import node_rank
 from audioae.model.figures import reconstruction_figure, training_figure
 from audioae.model.train_config import FEWEST_STEPS, MOST_STEPS, PASSES, n_steps
 from audioae.model.training import TrainResult, fit
 from audioae.model.weights import model_to_bytes
-from audioae.pipeline.clips import mel_codes
+from audioae.pipeline.clip_stream import MelWindows
 from audioae.pipeline.config import TrainStageConfig
+from audioae.pipeline.drift import last_drift
+from audioae.pipeline.training_clips import Kind, kind_of_clips, load_clips
 from audioae.store.artifacts import CheckpointFile, commit_artifact
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
@@ -36,6 +40,7 @@ from audioae.store.manifest import DatasetRef
 OnSteps = Callable[[int, int, str], None]
 """Called with the steps that are done, the steps in all, and the logged numbers."""
 
+PUBLISHED_WITHIN_S = 600.0
 CODE = 2  # raise it when the same mels and settings would give different weights
 
 
@@ -62,16 +67,18 @@ def train_model(
         If training fails (NaN, a collapsed codebook).
     """
     settings = {"model": model.model_dump(mode="json"), "train": config.model_dump(mode="json")}
-    recipe = fingerprint([CODE, settings, str(mels)])
-    existing = store.find("model", recipe) or _still_good(store, settings, mels, config.retrain_growth)
+    kind = kind_of_clips(store, mels, config.max_clips)
+    how = {} if kind == "all" else {"clips": kind}  # older models and their checkpoints do not say how
+    recipe = fingerprint([CODE, settings, str(mels), *how.values()])
+    existing = store.find("model", recipe) or _still_good(store, settings, mels, config)
     if existing:
         return store.make_current(existing)
-    clips, _ = load_clips(store, mels, config.max_clips)
+    clips = _open_clips(store, mels, config, kind)
     checkpoints = CheckpointFile(store, recipe)
     logs = log_dir / recipe if log_dir else None
-    steps = n_steps(config, len(clips.codes))
+    steps = n_steps(config, clips.n_clips)
     if say and model.kind != "pca":
-        say(_plan(config, len(clips.codes)))
+        say(_plan(config, clips.n_clips, kind))
 
     def on_row(row: dict[str, Any]) -> None:
         if on_progress:
@@ -79,76 +86,80 @@ def train_model(
             on_progress(row["step"], steps, f"{row['split']} {numbers}")
 
     result = fit(model, config, clips, checkpoints=checkpoints, log_dir=logs, on_progress=on_row, say=say)
+    if node_rank() > 0:
+        return _wait_for(store, recipe)
     ref = commit_artifact(
         store,
         "model",
         {"model.safetensors": model_to_bytes(result.model)},
         derived=_describe(result),
         recipe=recipe,
-        config={**settings, "n_tracks": _n_tracks(store, mels), "mels": store.manifest(mels).config},
+        config={**settings, **how, "n_tracks": _n_tracks(store, mels), "mels": store.manifest(mels).config},
         parents=[mels],
     )
     checkpoints.clear()
     return ref
 
 
-def _plan(config: TrainStageConfig, n_clips: int) -> str:
+def _open_clips(store: Store, mels: DatasetRef, config: TrainStageConfig, kind: Kind) -> ClipSet | ClipStream:
+    if kind == "stream":
+        return MelWindows(store.root, mels, config.seed, config.n_processes).stream()
+    assert config.max_clips is not None
+    return load_clips(store, mels, config.max_clips)[0]
+
+
+def _wait_for(store: Store, recipe: str) -> DatasetRef:
+    """The model that node 0 publishes."""
+    until = time.monotonic() + PUBLISHED_WITHIN_S
+    while time.monotonic() < until:
+        if ref := store.find("model", recipe):
+            return ref
+        time.sleep(1)
+    raise StoreError(
+        f"{store.root}: node 0 has published no model within {PUBLISHED_WITHIN_S} s after the training; see its log, "
+        "and check that all nodes use one store"
+    )
+
+
+def _plan(config: TrainStageConfig, n_clips: int, kind: Kind = "all") -> str:
     """What will be trained, in a sentence.
 
     >>> _plan(TrainStageConfig(), 4_000)
     'training on 4,000 clips: 438 steps of 128 clips (train.steps: auto, 14 passes, but 300 to 1,400 steps)'
     """
+    on = {"all": "", "sample": " (a sample of the tracks: train.max_clips)", "stream": " (streamed from the store)"}
     auto = f" (train.steps: auto, {PASSES} passes, but {FEWEST_STEPS:,} to {MOST_STEPS:,} steps)"
     steps = f"{n_steps(config, n_clips):,} steps of {config.batch_size} clips"
-    return f"training on {n_clips:,} clips: {steps}{auto if config.steps == 'auto' else ''}"
+    return f"training on {n_clips:,} clips{on[kind]}: {steps}{auto if config.steps == 'auto' else ''}"
 
 
-def _still_good(store: Store, settings: dict, mels: DatasetRef, retrain_growth: float) -> DatasetRef | None:
-    """Return the current model if it has these settings and the catalog has hardly grown since."""
+def _still_good(store: Store, settings: dict, mels: DatasetRef, config: TrainStageConfig) -> DatasetRef | None:
+    """Return the current model if it has these settings and no rule of `config` wants a new one."""
     latest = store.latest("model")
     if latest is None:
         return None
     manifest = store.manifest(latest)
-    growth = _n_tracks(store, mels) / max(manifest.config["n_tracks"], 1) - 1
-    same_settings = {key: manifest.config[key] for key in settings} == settings
     trained_on = manifest.config.get("mels") or store.manifest(manifest.parent("mels")).config  # older ones: the latter
-    same_input = trained_on == store.manifest(mels).config
-    return latest if same_settings and same_input and growth < retrain_growth else None
+    if not _same_settings(manifest.config, settings) or trained_on != store.manifest(mels).config:
+        return None
+    growth = _n_tracks(store, mels) / max(manifest.config["n_tracks"], 1) - 1
+    drift = last_drift(store, latest) if config.retrain == "drift" else None
+    wanted = config.retrain != "never" and (growth >= config.retrain_growth or (drift is not None and drift.retrain))
+    return None if wanted else latest
+
+
+def _same_settings(trained: dict, settings: dict) -> bool:
+    """Whether a model was trained with these settings; when to train again is none of them."""
+
+    def of_training(config: dict) -> dict:
+        train = {name: value for name, value in config["train"].items() if not name.startswith("retrain")}
+        return {"model": config["model"], "train": train}
+
+    return of_training(trained) == of_training(settings)
 
 
 def _n_tracks(store: Store, mels: DatasetRef) -> int:
     return store.manifest(store.manifest(mels).parent("tracks")).rows
-
-
-def load_clips(store: Store, mels: DatasetRef, max_clips: int) -> tuple[ClipSet, np.ndarray]:
-    """Load all clips, or the first whole shards up to `max_clips`, and the track_id of each track number."""
-    codes, peaks, track_ids = [], [], []
-    n_clips = 0
-    for table in store.iter_parts(mels):
-        if n_clips and n_clips + table.num_rows > max_clips:
-            break
-        n_clips += table.num_rows
-        codes.append(mel_codes(table))
-        peaks.append(table["peak_db"].to_numpy())
-        track_ids.append(table["track_id"].to_numpy())
-    if not n_clips:
-        raise StoreError(f"{mels} holds no clips to train on; `audioae coverage` shows the reasons of rejection")
-    names, track = np.unique(np.concatenate(track_ids), return_inverse=True)
-    return ClipSet(np.concatenate(codes), np.concatenate(peaks).astype(np.float32), track.astype(np.int64)), names
-
-
-def held_out_ids(store: Store, model: DatasetRef) -> set[str]:
-    """Return the track_ids that were held out from the training of `model`."""
-    manifest = store.manifest(model)
-    config = manifest.config["train"]
-    track_ids, n_clips = [], 0
-    for table in store.iter_parts(manifest.parent("mels"), ["track_id"]):
-        if n_clips and n_clips + table.num_rows > config["max_clips"]:
-            break
-        n_clips += table.num_rows
-        track_ids.append(table["track_id"].to_numpy())
-    names, track = np.unique(np.concatenate(track_ids), return_inverse=True)
-    return set(names[held_out_tracks(track, config["held_out"])].tolist())
 
 
 def _describe(result: TrainResult) -> dict[str, bytes]:

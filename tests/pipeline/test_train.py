@@ -1,13 +1,11 @@
-"""The stage train: when a model is trained again, which clips it gets, and which tracks are held out."""
+"""The stage train: when a model is trained again, what a run says, and what is published."""
 
-import numpy as np
 import pytest
 
-from audioae.errors import StoreError
 from audioae.pipeline import train
-from audioae.pipeline.train import held_out_ids, load_clips, train_model
+from audioae.pipeline.train import train_model
+from audioae.pipeline.training_clips import held_out_ids
 from audioae.store.dataset import Store
-from audioae.store.schemas import MELS
 from tests.chain import copy_datasets
 
 
@@ -50,31 +48,37 @@ def test_a_model_is_kept_until_the_catalog_has_grown_by_retrain_growth(chain, tm
             train_model(store, config.model, config.train, mels)
 
 
-def test_max_clips_takes_the_first_whole_shards(chain):
-    store, _ = chain
-    mels = store.require("mels")
-    sizes = [table.num_rows for table in store.iter_parts(mels)]
-    for max_clips, n_shards in ((1, 1), (sizes[0], 1), (sum(sizes[:2]) + 1, 2), (10**6, len(sizes))):
-        clips, track_ids = load_clips(store, mels, max_clips)
-        assert len(clips.codes) == sum(sizes[:n_shards])
-        assert set(clips.track.tolist()) == set(range(len(track_ids)))
-
-
-def test_mels_without_clips_are_an_error(tmp_path):
+@pytest.mark.usefixtures("no_training")
+@pytest.mark.parametrize(("retrain", "alarm", "kept"), [("never", True, True), ("drift", False, False)])
+def test_retrain_never_keeps_the_model_of_a_catalog_that_has_doubled(chain, tmp_path, retrain, alarm, kept):
+    finished, config = chain
     store = Store(str(tmp_path / "store"))
-    store.write_part("mels", "000000-empty", MELS.empty_table())
-    mels = store.commit("mels", ["000000-empty"], recipe="empty", config={})
-    with pytest.raises(StoreError, match="holds no clips to train on; `audioae coverage` shows"):
-        load_clips(store, mels, 100)
+    copy_datasets(finished, store, "tracks", "mels", "model")
+    model = store.manifest(store.require("model"))
+    older = store.publish(model.model_copy(update={"config": {**model.config, "n_tracks": 12}}))
+    mels = store.publish(store.manifest(store.require("mels")).model_copy(update={"recipe": "grown"}))
+    settings = config.train.model_copy(update={"retrain": retrain})
+    if kept:
+        assert train_model(store, config.model, settings, mels) == older
+    else:
+        with pytest.raises(Trained):
+            train_model(store, config.model, settings, mels)
 
 
-def test_held_out_ids_are_the_tracks_that_training_held_out(chain):
+@pytest.mark.usefixtures("no_training")
+def test_when_to_train_again_is_no_setting_of_the_training(chain):
     store, config = chain
-    clips, track_ids = load_clips(store, store.require("mels"), config.train.max_clips)
-    _, held_rows = clips.split(config.train.held_out)
-    expected = set(track_ids[np.unique(clips.track[held_rows])].tolist())
-    assert held_out_ids(store, store.require("model")) == expected
-    assert 0 < len(expected) < 24
+    for changed in ({"retrain_growth": 0.7}, {"retrain": "never"}, {"retrain": "drift"}):
+        settings = config.train.model_copy(update=changed)
+        assert train_model(store, config.model, settings, store.require("mels")) == store.require("model")
+
+
+def test_new_settings_at_their_default_are_not_part_of_a_recipe(chain):
+    """Stores and checkpoints of older versions do not have them."""
+    _, config = chain
+    assert not {"num_nodes", "retrain"} & set(config.train.model_dump(mode="json"))
+    other = config.train.model_copy(update={"retrain": "never", "num_nodes": 2})
+    assert other.model_dump(mode="json") == {**config.train.model_dump(), "retrain": "never", "num_nodes": 2}
 
 
 def test_a_run_says_how_many_steps_it_makes_and_for_how_long(chain, tmp_path):
@@ -92,3 +96,18 @@ def test_a_run_says_how_many_steps_it_makes_and_for_how_long(chain, tmp_path):
     assert len(said) == 2
     assert {step[:2] for step in steps} == {(3, 9), (5, 9), (6, 9), (9, 9)}
     assert {step[2].split()[0] for step in steps} == {"train", "held_out"}
+
+
+def test_a_stream_is_trained_on_and_says_so(chain, tmp_path):
+    finished, config = chain
+    store = Store(str(tmp_path / "store"))
+    copy_datasets(finished, store, "tracks", "mels")
+    mels = store.require("mels")
+    short = config.train.model_copy(update={"steps": 6, "batch_size": 8, "max_clips": None})
+    model = config.model.model_copy(update={"channels": (2, 2)})
+    said: list[str] = []
+    ref = train_model(store, model, short, mels, say=said.append)
+    assert said[0] == f"training on {store.manifest(mels).rows} clips (streamed from the store): 6 steps of 8 clips"
+    assert store.manifest(ref).config["clips"] == "stream"
+    assert held_out_ids(store, ref)
+    assert train_model(store, model, short, mels) == ref
