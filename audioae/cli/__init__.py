@@ -15,6 +15,7 @@ import typer
 from audioae import __version__
 from audioae.cli import (
     aliases,
+    deploy,
     evaluate,
     files,
     findings,
@@ -24,6 +25,7 @@ from audioae.cli import (
     recommend,
     report,
     run,
+    runs,
     serve,
     similar,
     store,
@@ -59,6 +61,8 @@ def _options(
 
 app.command("run", help=run.RUN_HELP, no_args_is_help=True)(run.run)
 app.command("demo")(run.demo)
+app.command("deploy")(deploy.deploy)
+app.command("schedule")(deploy.schedule)
 app.command("configs")(run.configs)
 app.command("plan")(plan.plan)
 app.command("similar")(similar.similar)
@@ -66,6 +70,7 @@ app.command("playlist")(playlist.playlist)
 app.add_typer(recommend.app, name="recommend")
 app.command("findings")(findings.findings)
 app.command("coverage")(store.coverage)
+app.command("runs")(runs.runs)
 app.command("explain")(store.explain)
 app.command("report")(report.report)
 app.command("serve")(serve.serve)

@@ -69,7 +69,7 @@ def prefect_server(start_s: float) -> Iterator[None]:
     """
     url = PREFECT_API_URL.value()
     if url:
-        _require_answer(url)
+        require_answer(url)
     else:
         url = f"http://127.0.0.1:{_private_port(start_s)}/api"
     with temporary_settings({PREFECT_API_URL: url, PREFECT_SERVER_ANALYTICS_ENABLED: False}):
@@ -81,7 +81,8 @@ def is_private() -> bool:
     return bool(_started)
 
 
-def _require_answer(url: str) -> None:
+def require_answer(url: str) -> None:
+    """Raise `ConfigError` if no Prefect server answers at `url`."""
     once = temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0})  # else a silent server is asked for minutes
     with once, get_client(httpx_settings={"timeout": _ANSWER_S}, sync_client=True) as client:
         error = client.api_healthcheck()

@@ -95,7 +95,7 @@ def list_runs(store: Store, n: int | None = None) -> list[dict[str, Any]]:
 
 
 def find_run(store: Store, run_id: str) -> dict[str, Any]:
-    """The run whose ID is, or begins with, `run_id`; `last` is the newest.
+    """The run whose ID ends or begins with `run_id`; `last` is the newest.
 
     Raises
     ------
@@ -103,11 +103,15 @@ def find_run(store: Store, run_id: str) -> dict[str, Any]:
         If there is none, or more than one.
     """
     rows = list_runs(store)
-    found = rows[:1] if run_id == "last" else [row for row in rows if row["run_id"].startswith(run_id)]
+    found = rows[:1] if run_id == "last" else [row for row in rows if _is_named(row["run_id"], run_id)]
     if len(found) != 1:
-        problem = f"{len(found)} runs begin with {run_id!r}" if found else f"no run {run_id!r} among {len(rows)}"
+        problem = f"{len(found)} runs are named {run_id!r}" if found else f"no run {run_id!r} among {len(rows)}"
         raise SearchError(f"{problem}; `audioae runs` lists them")
     return found[0]
+
+
+def _is_named(run_id: str, name: str) -> bool:
+    return run_id.startswith(name) or run_id.endswith(name)
 
 
 def reject_reasons(store: Store, rejects: DatasetRef) -> dict[str, int]:

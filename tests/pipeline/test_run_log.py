@@ -49,13 +49,14 @@ def test_a_run_is_read_as_it_was_recorded(store_root):
     assert numbers(store, 1) == [2]
 
 
-def test_find_takes_the_beginning_of_an_id(tmp_path: Path):
+def test_find_takes_the_beginning_or_the_end_of_an_id(tmp_path: Path):
     store = Store(str(tmp_path))
     for number in (1, 2, 11):
         append_run(store, run(number))
     assert find_run(store, "0002")["run_id"] == "0002aaaa-0000"
+    assert find_run(store, "2aaaa-0000")["run_id"] == "0002aaaa-0000"
     assert find_run(store, "last")["run_id"] == "0011aaaa-0000"
-    with pytest.raises(SearchError, match=r"3 runs begin with '00'; `audioae runs` lists them"):
+    with pytest.raises(SearchError, match=r"3 runs are named '00'; `audioae runs` lists them"):
         find_run(store, "00")
     with pytest.raises(SearchError, match=r"no run '0003' among 3"):
         find_run(store, "0003")

@@ -1,0 +1,48 @@
+"""Notification: Prefect posts to a URL when a run fails, or completes with something to look at.
+
+Convention: the message is `{"text": "..."}`, which Slack, Mattermost, Teams' and other chat webhooks take. Each
+deployment has one automation, named after it; to notify elsewhere, deploy again.
+"""
+
+import json
+import re
+
+from audioae.flows.reporting import STATES
+
+FAILURES = ("Failed", "Crashed", "TimedOut")
+TEXT = (
+    "{{ flow_run.name }} ended in {{ flow_run.state.name }}: {{ flow_run.state.message }}"
+    "{% if flow_run|ui_url %} {{ flow_run|ui_url }}{% endif %}"
+)
+
+
+def notify(deployment: str, url: str) -> str:
+    """Post to `url` when a run of `deployment` (`flow/name`) does not just complete; returns the automation's name."""
+    from prefect.blocks.webhook import Webhook
+    from prefect.client.orchestration import get_client
+    from prefect.events.actions import CallWebhook
+    from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+    from prefect.events.schemas.events import ResourceSpecification
+    from pydantic import SecretStr
+
+    name = f"audioae {deployment}"
+    block = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    block_id = Webhook(method="POST", url=SecretStr(url)).save(block, overwrite=True)
+    with get_client(sync_client=True) as client:
+        deployment_id = client.read_deployment_by_name(deployment).id
+        automation = AutomationCore(
+            name=name,
+            description=f"Posts when a run of {deployment} fails, or completes with something to look at.",
+            trigger=EventTrigger(
+                expect={f"prefect.flow-run.{state}" for state in (*FAILURES, *STATES)},
+                match=ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"}),
+                match_related=ResourceSpecification({"prefect.resource.id": f"prefect.deployment.{deployment_id}"}),
+                posture=Posture.Reactive,
+                threshold=1,
+            ),
+            actions=[CallWebhook(block_document_id=block_id, payload=json.dumps({"text": TEXT}))],
+        )
+        for old in client.read_automations_by_name(name):
+            client.delete_automation(old.id)
+        client.create_automation(automation)
+    return name
