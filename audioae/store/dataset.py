@@ -117,7 +117,11 @@ class Store(Versions):
         self, dataset: str, parts: Iterable[Part], columns: Sequence[str] | None = None
     ) -> Iterator[pa.Table]:
         """Read published parts, several at a time; the tables come in their order, and few wait in memory."""
-        return map_parallel(lambda part: self._read(dataset, part.name, columns, [part]), parts)
+        return map_parallel(lambda part: self.read_published(dataset, part, columns), parts)
+
+    def read_published(self, dataset: str, part: Part, columns: Sequence[str] | None = None) -> pa.Table:
+        """Read one part, which must be as a manifest says."""
+        return self._read(dataset, part.name, columns, [part])
 
     def part_blocks(
         self, dataset: str, fingerprint: str, columns: Sequence[str] | None = None, *, rows: int = 1024
@@ -131,7 +135,7 @@ class Store(Versions):
             if self.storage.sha256(key) not in published:
                 raise _changed(where, f"a version of {dataset}")
             self._verified.add(key)
-        with self.storage.open(key) as stream:
+        with self.storage.open(key, mapped=False) as stream:
             yield from decode_blocks(dataset, stream, columns, where, rows)
 
     def is_published(self, dataset: str, fingerprint: str) -> bool:
@@ -181,8 +185,10 @@ class Store(Versions):
         with self.snapshot():
             known, stored = self._familiar_parts(dataset), self.list_parts(dataset)
             parts = {name: part for name in names if (part := known.get(name)) and not missing_parts([part], stored)}
-            others = [name for name in names if name not in parts]
-            parts |= zip(others, map_parallel(lambda name: self._describe(dataset, name), others), strict=True)
+            described = self._snapshot.described.setdefault(dataset, {}) if self._snapshot else {}
+            others = [name for name in names if name not in parts and name not in described]
+            described |= zip(others, map_parallel(lambda name: self._describe(dataset, name), others), strict=True)
+            parts |= {name: described[name] for name in names if name not in parts}
         return [parts[name] for name in names]
 
     def verify(self, ref: DatasetRef) -> None:
@@ -197,7 +203,7 @@ class Store(Versions):
     def iter_parts(self, ref: DatasetRef, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """The tables of `ref`, part by part, in the order of the manifest."""
         for part in self.manifest(ref).parts:
-            yield self._read(ref.dataset, part.name, columns, [part])
+            yield self.read_published(ref.dataset, part, columns)
 
     def read(self, ref: DatasetRef, columns: Sequence[str] | None = None) -> pa.Table:
         """All of `ref` as one table."""

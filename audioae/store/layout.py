@@ -39,6 +39,7 @@ class Layout:
         """Forget what the snapshot, if there is one, knows of a dataset."""
         if self._snapshot is not None:
             self._snapshot.parts.pop(dataset, None)
+            self._snapshot.described.pop(dataset, None)
             for ref in [ref for ref in self._snapshot.manifests if ref.dataset == dataset]:
                 del self._snapshot.manifests[ref]
 

@@ -16,10 +16,11 @@ from audioae.store.storage import Entry
 
 @dataclass
 class Snapshot:
-    """The listings of parts by dataset, and the manifests."""
+    """The listings of parts by dataset, the manifests, and parts that were hashed to be published."""
 
     parts: dict[str, dict[str, Entry]] = field(default_factory=dict)
     manifests: dict[DatasetRef, Manifest] = field(default_factory=dict)
+    described: dict[str, dict[str, Part]] = field(default_factory=dict)
 
 
 class FamiliarParts:

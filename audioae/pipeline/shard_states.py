@@ -1,0 +1,98 @@
+"""What is there of each shard: which extraction it has, and whether that has failures to be tried again.
+
+Conventions
+-----------
+- The name of an extraction follows from a shard's rows of `tracks`. A part of `tracks` that an earlier run has seen is
+  not read again: the published `rejects` names the extraction of every part of the `tracks` it was made from. One part
+  is read to be sure that settings and code would still give that name.
+- Existence is a matter of listings, so the number of requests does not depend on the number of unchanged shards.
+"""
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from audioae.errors import StoreError
+from audioae.pipeline.config import MelsConfig, Retry
+from audioae.pipeline.extraction import Extractions, extraction_fingerprint, is_partial
+from audioae.pipeline.failures import due, failures_in, may_try_again
+from audioae.pipeline.shards import shard_of
+from audioae.store.dataset import Store
+from audioae.store.manifest import DatasetRef, Part
+from audioae.store.parallel import map_parallel
+
+AUDIO_COLUMNS = ("track_id", "content_hash", "audio_hash", "duplicate_of")
+
+
+def find_extractions(
+    store: Store, config: MelsConfig, tracks: DatasetRef, shards: Sequence[int] | None, datasets: Sequence[str]
+) -> dict[int, list[str]]:
+    """The names of the extractions whose parts of all `datasets` exist, the best first, for each shard (None: all)."""
+    existing = Extractions(
+        set.intersection(*({name.removesuffix(".parquet") for name in store.list_parts(d)} for d in datasets))
+    )
+    return {
+        shard: [name for name in existing.of(whole) if all(store.has_part(dataset, name) for dataset in datasets)]
+        for shard, whole in whole_names(store, config, tracks, shards).items()
+    }
+
+
+def whole_names(
+    store: Store, config: MelsConfig, tracks: DatasetRef, shards: Sequence[int] | None = None
+) -> dict[int, str]:
+    """The name of the whole extraction of each shard (None: of all), in the order of the catalog."""
+    wanted = None if shards is None else set(shards)
+    parts = {shard_of(part.name): part for part in store.manifest(tracks).parts}
+    parts = {shard: part for shard, part in parts.items() if wanted is None or shard in wanted}
+    names: dict[int, str] = {}
+    for known in _known_names(store):
+        found = {shard: known[key] for shard, part in parts.items() if (key := _key(part)) in known}
+        if news := found.keys() - names.keys():
+            sample = {shard: parts[shard] for shard in sorted(news)[:1]}
+            if all(found[shard] == name for shard, name in _read_names(store, config, sample)):
+                names |= found
+    names |= _read_names(store, config, {shard: part for shard, part in parts.items() if shard not in names})
+    return {shard: names[shard] for shard in parts}
+
+
+def to_try_again(store: Store, names: Iterable[str], retry: Retry, *, embedding: bool) -> set[str]:
+    """Those of the extractions `names` of which this stage (embedding, or else mels) tries a failure again."""
+    partial = [name for name in names if is_partial(name) and may_try_again(store, name, embedding=embedding)]
+    published = [name for name in partial if store.is_published("rejects", name)]
+    failures = map_parallel(lambda name: failures_in(store.read_part("rejects", name)), published)
+    waiting = {name for name, rows in zip(published, failures, strict=True) if not due(rows, retry).any()}
+    return set(partial) - waiting
+
+
+def _known_names(store: Store) -> Iterator[dict[tuple[str, str], str]]:
+    """By part of `tracks`, the extractions in the current `rejects`, and in that of the current embeddings."""
+    refs = []
+    if pointer := store.pointer("rejects"):
+        refs.append(DatasetRef("rejects", pointer.version))
+    if pointer := store.pointer("embeddings"):
+        with contextlib.suppress(StoreError):
+            refs.append(store.manifest(DatasetRef("embeddings", pointer.version)).parent("rejects"))
+    for ref in dict.fromkeys(refs):
+        with contextlib.suppress(StoreError):  # pruned, or damaged
+            rejects = store.manifest(ref)
+            names = {shard_of(part.name): _whole(part.name) for part in rejects.parts}
+            tracks = store.manifest(rejects.parent("tracks")).parts
+            yield {_key(part): names[shard] for part in tracks if (shard := shard_of(part.name)) in names}
+
+
+def _read_names(store: Store, config: MelsConfig, parts: Mapping[int, Part]) -> Iterator[tuple[int, str]]:
+    tables = store.read_parts("tracks", parts.values(), AUDIO_COLUMNS)
+    for shard, table in zip(parts, tables, strict=True):
+        yield shard, extraction_fingerprint(shard, table, config)
+
+
+def _key(part: Part) -> tuple[str, str]:
+    return part.name, part.sha256
+
+
+def _whole(part_name: str) -> str:
+    """The name of the whole extraction in a part's name.
+
+    >>> _whole("000012-3f2a91c0-1-2-0eb5b8d6.parquet"), _whole("000012-3f2a91c0.parquet")
+    ('000012-3f2a91c0', '000012-3f2a91c0')
+    """
+    return "-".join(part_name.removesuffix(".parquet").split("-", 2)[:2])
