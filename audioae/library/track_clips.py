@@ -39,11 +39,17 @@ def read_clips(library: Generation, tracks: TrackVectors, workers: Workers, prog
     ids = pa.array(tracks.metadata.ids, pa.string())
     shards = sorted({*shards_of(library.store, library.tracks_ref, ids).values()})
     pieces = []
-    for done, (_, _, mels) in enumerate(
-        iter_clips(library.store, library.tracks_ref, shards, library.mels_config, workers, keep_mels=False)
-    ):
+    blocks = iter_clips(
+        library.store,
+        library.tracks_ref,
+        shards,
+        library.mels_config,
+        workers,
+        keep_mels=False,
+        on_progress=lambda done, total: progress("clips", done, total),
+    )
+    for mels in blocks:
         row = pc.fill_null(pc.index_in(mels["track_id"], value_set=ids), -1).to_numpy().astype(np.int64)
         mask = row >= 0
         pieces.append((mel_codes(mels)[mask], mels["peak_db"].to_numpy()[mask].astype(np.float32), row[mask]))
-        progress("clips", done + 1, len(shards))
     return ClipArrays(*(np.concatenate(arrays) for arrays in zip(*pieces, strict=True)))

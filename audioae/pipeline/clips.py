@@ -4,59 +4,82 @@ Conventions
 -----------
 - One decode of a shard gives three tables: `mels`, `health` (evidence of faults) and `rejects` (unusable tracks, with
   reasons). Their parts share one name (see `extraction.py`); `mels`, if it is stored at all, is written last.
+- A shard goes through memory in blocks of tracks. Its parts do not depend on the blocks.
 - Results that exist for a track's audio are copied (see `reuse.py`); only the other tracks are decoded. Copied and
   computed parts have the same bytes.
-- Every stage that needs clips calls `iter_clips` or `iter_extracted`, which read mels that are stored and decode the
+- Every stage that needs clips calls `iter_clips` or `iter_results`, which read mels that are stored and decode the
   other tracks, with identical results. A catalog can therefore be embedded without ever storing its mels.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc  # its functions are generated at import
 
-from audioae.catalog.paths import paths_of
 from audioae.constants import N_FRAMES, N_MELS
-from audioae.errors import AudioError
 from audioae.pipeline.config import MelsConfig, Retry, Workers
-from audioae.pipeline.extraction import partial_fingerprint
-from audioae.pipeline.failures import failures_in, reject_row
-from audioae.pipeline.reuse import Copy, History
+from audioae.pipeline.copied_mels import CopiedMels
+from audioae.pipeline.decoding import Decoded, iter_decoded
+from audioae.pipeline.evidence import Evidence, in_order
+from audioae.pipeline.reuse import History
 from audioae.pipeline.shard_plan import MELS_PART, Results, ShardPlan, plan_shard
-from audioae.pipeline.shards import iter_shards
+from audioae.pipeline.shards import iter_shards, shard_of
 from audioae.progress import Advance
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
-from audioae.store.schemas import HEALTH, MELS, REJECTS
+from audioae.store.schemas import MELS
 
 if TYPE_CHECKING:
     from audioae.audio.extract import Extracted
 
+BLOCK_TRACKS = 32  # as many as one decoding worker is ahead: a longer block would make it wait
 
-class ShardClips(NamedTuple):
-    """The clips of one shard.
+
+class ShardClips:
+    """The clips of one shard, in blocks of at most `BLOCK_TRACKS` tracks.
 
     Attributes
     ----------
     shard : int
-    name : str
-        Of the extraction.
     track_ids : pa.Array
         The tracks that count, in the order of the catalog.
-    mels : pa.Table
-        Rows of `mels` of the tracks that were decoded, or whose mels are stored.
+    blocks : iterator of pa.Table
+        Rows of `mels` of the tracks that are decoded, or whose mels are stored. After the last, the shard's parts of
+        `health` and `rejects` are written, and its part of `mels` if it is kept.
     copies : list of Copy
         Results of the other tracks.
+    name : str
+        Of the extraction; empty until all blocks were taken, since it says which tracks failed.
     """
 
-    shard: int
-    name: str
-    track_ids: pa.Array
-    mels: pa.Table
-    copies: list[Copy]
+    def __init__(self, store: Store, plan: ShardPlan, decoded: Decoded, retry: Retry, keep_mels: bool):
+        self.shard, self.track_ids, self.copies = plan.shard, plan.track_ids, plan.copies
+        self.is_decoded = plan.todo.num_rows > 0
+        self.name = ""
+        self.blocks = self._blocks(store, plan, decoded, retry, keep_mels)
+
+    def _blocks(
+        self, store: Store, plan: ShardPlan, decoded: Decoded, retry: Retry, keep_mels: bool
+    ) -> Iterator[pa.Table]:
+        ids, evidence = self.track_ids, Evidence(plan, retry)
+        is_fresh = pc.is_in(ids, value_set=plan.todo["track_id"].combine_chunks()).to_numpy(zero_copy_only=False)
+        copied = [CopiedMels(store, copy, ids) for copy in plan.copies if copy.dataset == "mels"]
+        with store.part_writer("mels") if keep_mels else nullcontext() as writer:
+            for start in range(0, len(ids), BLOCK_TRACKS):
+                end = min(start + BLOCK_TRACKS, len(ids))
+                good = evidence.add(islice(decoded, int(is_fresh[start:end].sum())))
+                mels = in_order([*(rows.take(end) for rows in copied), _mels_table(good)], ids[start:end])
+                if writer:
+                    writer.write(mels)
+                if mels.num_rows:
+                    yield mels
+            self.name = evidence.write(store)
+            if writer:
+                writer.finish(self.name)
 
 
 def iter_clips(
@@ -68,15 +91,15 @@ def iter_clips(
     *,
     keep_mels: bool,
     on_progress: Advance | None = None,
-) -> Iterator[tuple[int, str, pa.Table]]:
-    """Yield (shard, name of the extraction, mels of all its tracks) for each shard, in order.
+) -> Iterator[pa.Table]:
+    """Yield the mels of all tracks of `shards`, shard by shard, in blocks of at most `BLOCK_TRACKS` tracks.
 
     Decoding writes the shard's parts of `health` and `rejects`; with `keep_mels`, also its part of `mels`.
     """
     for clips in iter_results(
         store, tracks, shards, config, workers, results=[MELS_PART], keep_mels=keep_mels, on_progress=on_progress
     ):
-        yield clips.shard, clips.name, clips.mels
+        yield from clips.blocks
 
 
 def iter_results(
@@ -92,69 +115,34 @@ def iter_results(
 ) -> Iterator[ShardClips]:
     """Yield the clips of each shard, in order, without the tracks that have a result in one of `results` already.
 
-    Decoding writes the shard's parts of `health` and `rejects`; with `keep_mels`, also its part of `mels`.
+    Blocks of a shard that the caller did not take are skipped; the parts are written all the same. Progress counts all
+    tracks of the catalog.
     """
-    from audioae.audio.extract import extract
-    from audioae.audio.workers import imap_killable
-
     history = History(store, tracks, config)
-    plans = [
+    plans = (
         plan_shard(history, shard, table, workers.retry, results) for shard, table in iter_shards(store, tracks, shards)
-    ]
-    items = (
-        (track_id, (path, config.clips, config.decode))
-        for plan in plans
-        for track_id, path in zip(plan.todo["track_id"].to_pylist(), paths_of(plan.todo), strict=True)
     )
-    decoded = imap_killable(extract, items, workers=workers.n, timeout_s=workers.timeout_s)
-    total, done = sum(plan.tracks.num_rows for plan in plans), 0
-    for plan in plans:
-        done += plan.tracks.num_rows - plan.todo.num_rows
-        fresh = []
-        for track_id, result in islice(decoded, plan.todo.num_rows):
-            fresh.append((str(track_id), result))
-            done += 1
-            if on_progress:
-                on_progress(done, total)
-        if on_progress and not fresh:
+    wanted = set(shards)
+    sizes = {shard_of(part.name): part.rows or 0 for part in store.manifest(tracks).parts}
+    total, done = sum(sizes[shard] for shard in wanted & sizes.keys()), 0
+
+    def advance(n: int) -> None:
+        nonlocal done
+        done += n
+        if on_progress:
             on_progress(done, total)
-        yield _write(store, plan, fresh, workers.retry, keep_mels)
 
+    def counted(decoded: Decoded) -> Decoded:
+        for result in decoded:
+            advance(1)
+            yield result
 
-def in_order(tables: Sequence[pa.Table], track_ids: pa.Array) -> pa.Table:
-    """One table, in one chunk, with the tracks in the order of `track_ids`; the rows of a track keep theirs."""
-    table = pa.concat_tables([table for table in tables if table.num_rows] or tables[:1])
-    position = pc.index_in(table["track_id"], value_set=track_ids).to_numpy()
-    if (np.diff(position) < 0).any():
-        table = table.take(pa.array(np.argsort(position, kind="stable")))
-    return table.combine_chunks()
-
-
-def _write(
-    store: Store,
-    plan: ShardPlan,
-    results: "list[tuple[str, Extracted | AudioError]]",
-    retry: Retry,
-    keep_mels: bool,
-) -> ShardClips:
-    good = [(track_id, result) for track_id, result in results if not isinstance(result, AudioError)]
-    bad = [
-        reject_row(track_id, result, plan.attempts.get(track_id, 0), retry)
-        for track_id, result in results
-        if isinstance(result, AudioError)
-    ]
-    rejects = in_order([*plan.rejects, pa.Table.from_pylist(bad, REJECTS)], plan.track_ids)
-    name = partial_fingerprint(plan.whole, failures_in(rejects))
-    if not (store.has_part("health", name) and store.has_part("rejects", name)):
-        health = pa.Table.from_pylist([{"track_id": track_id, **result.health} for track_id, result in good], HEALTH)
-        copied = [copy.read(store) for copy in plan.health]
-        store.write_part("health", name, in_order([*copied, health], plan.track_ids))
-        store.write_part("rejects", name, rejects)
-    copied = [copy.read(store) for copy in plan.copies if copy.dataset == "mels"]
-    mels = in_order([*copied, _mels_table(good)], plan.track_ids)
-    if keep_mels:
-        store.write_part("mels", name, mels)
-    return ShardClips(plan.shard, name, plan.track_ids, mels, plan.copies)
+    for plan, decoded in iter_decoded(plans, config, workers):
+        clips = ShardClips(store, plan, counted(decoded), workers.retry, keep_mels)
+        yield clips
+        for _ in clips.blocks:
+            pass
+        advance(sizes[plan.shard] - plan.todo.num_rows)
 
 
 def _mels_table(good: "list[tuple[str, Extracted]]") -> pa.Table:

@@ -3,9 +3,11 @@
 Conventions
 -----------
 - A track's embedding is the L2-normalized mean of its clips' embeddings, without whitening.
+- Decoding and the encoder work at the same time (see `encoding.py`), and a shard goes through memory in blocks.
 - A part's name depends on the model and on the tracks' content; it is recomputed only when one of them changes.
 """
 
+import logging
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -13,43 +15,47 @@ import numpy as np
 import pyarrow as pa
 
 from audioae.config import fingerprint
-from audioae.errors import IncompleteError, StoreError
+from audioae.errors import IncompleteError
 from audioae.model.embedder import Embedder, pool_track
 from audioae.model.weights import model_from_bytes
-from audioae.pipeline.accounting import EMBEDDED_COLUMNS, TRACK_COLUMNS, account, commit_evidence
-from audioae.pipeline.clips import in_order, iter_results, mel_codes
+from audioae.pipeline.accounting import check_accounts, commit_evidence
+from audioae.pipeline.clips import iter_results, mel_codes
 from audioae.pipeline.config import MelsConfig, Retry, Workers
-from audioae.pipeline.extraction import existing_extractions, extraction_fingerprint
-from audioae.pipeline.failures import has_due_failures, pending_failures
+from audioae.pipeline.encoding import Encoder
+from audioae.pipeline.evidence import in_order
 from audioae.pipeline.shard_plan import MELS_PART
-from audioae.pipeline.shards import iter_shards, part_fingerprint, shard_of
+from audioae.pipeline.shard_states import find_extractions, to_try_again
+from audioae.pipeline.shards import part_fingerprint, shard_of
 from audioae.progress import Advance
 from audioae.store.artifacts import read_artifact
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 from audioae.store.schemas import EMBEDDINGS
 
+_log = logging.getLogger(__name__)
+
+EVIDENCE = ("health", "rejects")  # what every extraction has; mels only if they are stored
 CODE = 1  # raise it when the same clips and model would give different embeddings
 
 
-def load_embedder(store: Store, model: DatasetRef, device: str = "auto") -> Embedder:
-    """Load the embedder of a published model; `device` as for `Embedder`."""
-    return Embedder(model_from_bytes(read_artifact(store, model, "model.safetensors")), device)
+def load_embedder(store: Store, model: DatasetRef, device: str = "auto", *, threads: int | None = None) -> Embedder:
+    """Load the embedder of a published model; `device` and `threads` as for `Embedder`."""
+    return Embedder(model_from_bytes(read_artifact(store, model, "model.safetensors")), device, threads=threads)
 
 
 def pending_embeddings(
     store: Store, config: MelsConfig, tracks: DatasetRef, model: DatasetRef, retry: Retry | None = None
 ) -> list[int]:
     """Return the shards that this model has not embedded yet, or that have tracks to be tried again."""
-    existing = store.part_fingerprints("embeddings")
-    best = {shard: next(iter(names), None) for shard, names in _extractions(store, config, tracks).items()}
-    return [
-        shard
-        for shard, name in best.items()
-        if name is None
-        or _name(name, model) not in existing
-        or has_due_failures(store, name, retry or Retry(), embedding=True)
-    ]
+    with store.snapshot():
+        found = find_extractions(store, config, tracks, None, EVIDENCE)
+        best = {shard: next(iter(names), None) for shard, names in found.items()}
+        again = to_try_again(store, filter(None, best.values()), retry or Retry(), embedding=True)
+        return [
+            shard
+            for shard, name in best.items()
+            if name is None or name in again or not store.has_part("embeddings", embeddings_part(name, model))
+        ]
 
 
 def compute_embeddings(
@@ -61,18 +67,23 @@ def compute_embeddings(
     workers: Workers,
     on_progress: Advance | None = None,
 ) -> int:
-    """Embed `shards` and write their parts; returns the number of embedded tracks."""
+    """Embed `shards` and write their parts; returns the number of embedded tracks.
+
+    At the end, it logs how busy the encoder was.
+    """
     n_tracks = 0
-    results = [("embeddings", lambda extraction: _name(extraction, model)), MELS_PART]
-    for clips in iter_results(
-        store, tracks, shards, config, workers, results=results, keep_mels=False, on_progress=on_progress
-    ):
-        parts = [copy.read(store) for copy in clips.copies if copy.dataset == "embeddings"]
-        if clips.mels.num_rows:
-            parts.append(embed_tracks(clips.mels, _embedder(store.root, model)))
-        table = in_order([*parts, EMBEDDINGS.empty_table()], clips.track_ids)
-        store.write_part("embeddings", _name(clips.name, model), table)
-        n_tracks += table.num_rows
+    results = [("embeddings", lambda extraction: embeddings_part(extraction, model)), MELS_PART]
+    with Encoder(lambda mels: embed_tracks(mels, _embedder(store.root, model)), workers.n) as encoder:
+        for clips in iter_results(
+            store, tracks, shards, config, workers, results=results, keep_mels=False, on_progress=on_progress
+        ):
+            parts = [copy.read(store) for copy in clips.copies if copy.dataset == "embeddings"]
+            parts += encoder.map(clips.blocks, beside_decoders=clips.is_decoded)
+            table = in_order([*parts, EMBEDDINGS.empty_table()], clips.track_ids)
+            store.write_part("embeddings", embeddings_part(clips.name, model), table)
+            n_tracks += table.num_rows
+    if encoder.busy_s:
+        _log.info("%d tracks embedded; the encoder was busy %.0f %% of the time", n_tracks, 100 * encoder.utilization)
     return n_tracks
 
 
@@ -88,35 +99,25 @@ def commit_embeddings(
     StoreError
         If too many tracks were rejected, or if any track is still pending.
     """
-    existing = store.part_fingerprints("embeddings")
-    shards = _extractions(store, config, tracks).values()
-    embedded = (next((name for name in names if _name(name, model) in existing), None) for names in shards)
-    extractions = [name for name in embedded if name]
-    if missing := len(shards) - len(extractions):
-        raise IncompleteError(
-            f"{missing} of {len(shards)} shards of {tracks} are not embedded; nothing was published, run the pipeline "
-            "again"
+    with store.snapshot():
+        shards = find_extractions(store, config, tracks, None, EVIDENCE).values()
+        pairs = [[(name, embeddings_part(name, model)) for name in names] for names in shards]
+        done = [pair for names in pairs for pair in [p for p in names if store.has_part("embeddings", p[1])][:1]]
+        if missing := len(shards) - len(done):
+            raise IncompleteError(
+                f"{missing} of {len(shards)} shards of {tracks} are not embedded; nothing was published, run the "
+                "pipeline again"
+            )
+        extractions, names = [name for name, _ in done], [name for _, name in done]
+        health, rejects = commit_evidence(store, tracks, extractions, config, max_reject_rate=max_reject_rate)
+        check_accounts(store, tracks, rejects, names)
+        return store.commit(
+            "embeddings",
+            names,
+            recipe=fingerprint([CODE, names]),
+            config={"mels": config.model_dump(mode="json")},
+            parents=[tracks, model, health, rejects],
         )
-    names = [_name(extraction, model) for extraction in extractions]
-    health, rejects = commit_evidence(store, tracks, extractions, config, max_reject_rate=max_reject_rate)
-    rejected = store.read(rejects)
-    sums = account(
-        store.read(tracks, TRACK_COLUMNS),
-        rejected,
-        pa.concat_tables(store.read_part("embeddings", name, EMBEDDED_COLUMNS) for name in names),
-    )
-    if lost := sums.pending - pending_failures(rejected).num_rows:
-        raise StoreError(
-            f"{lost} of {sums.n_tracks} tracks of {tracks} are neither embedded nor rejected nor an exact "
-            "duplicate; nothing was published, run the pipeline again"
-        )
-    return store.commit(
-        "embeddings",
-        names,
-        recipe=fingerprint([CODE, names]),
-        config={"mels": config.model_dump(mode="json")},
-        parents=[tracks, model, health, rejects],
-    )
 
 
 def embed_tracks(mels: pa.Table, embedder: Embedder) -> pa.Table:
@@ -142,18 +143,11 @@ def embed_tracks(mels: pa.Table, embedder: Embedder) -> pa.Table:
     )
 
 
-def _extractions(store: Store, config: MelsConfig, tracks: DatasetRef) -> dict[int, list[str]]:
-    """The existing extractions of each shard, the best first."""
-    existing = existing_extractions(store, "health", "rejects")
-    return {
-        shard: existing.of(extraction_fingerprint(shard, table, config)) for shard, table in iter_shards(store, tracks)
-    }
-
-
-def _name(extraction: str, model: DatasetRef) -> str:
+def embeddings_part(extraction: str, model: DatasetRef) -> str:
+    """Name the part of `embeddings` that `model` makes from an extraction."""
     return part_fingerprint(shard_of(extraction), [CODE, extraction, str(model)])
 
 
 @lru_cache(maxsize=1)
 def _embedder(root: str, model: DatasetRef) -> Embedder:
-    return load_embedder(Store(root), model)
+    return load_embedder(Store(root), model, threads=1)

@@ -11,9 +11,9 @@ from audioae.errors import IncompleteError
 from audioae.pipeline.accounting import commit_evidence
 from audioae.pipeline.clips import iter_clips
 from audioae.pipeline.config import MelsConfig, Retry, Workers
-from audioae.pipeline.extraction import CODE, existing_extractions, extraction_fingerprint
-from audioae.pipeline.failures import has_due_failures
-from audioae.pipeline.shards import iter_shards, shard_numbers, shard_of
+from audioae.pipeline.extraction import CODE
+from audioae.pipeline.shard_states import find_extractions, to_try_again
+from audioae.pipeline.shards import shard_numbers, shard_of
 from audioae.progress import Advance
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
@@ -35,13 +35,10 @@ def plan_mels(store: Store, config: MelsConfig, tracks: DatasetRef) -> list[int]
 
 def pending_mels(store: Store, config: MelsConfig, tracks: DatasetRef, retry: Retry | None = None) -> list[int]:
     """Return the planned shards that are not stored yet, or have tracks that are to be tried again."""
-    extractions = existing_extractions(store, "mels", "health", "rejects")
-    best = {shard: extractions.best(whole) for shard, whole in _wholes(store, config, tracks).items()}
-    return [
-        shard
-        for shard, name in best.items()
-        if name is None or has_due_failures(store, name, retry or Retry(), embedding=False)
-    ]
+    with store.snapshot():
+        best = _best(store, config, tracks)
+        again = to_try_again(store, filter(None, best.values()), retry or Retry(), embedding=False)
+    return [shard for shard, name in best.items() if name is None or name in again]
 
 
 def compute_mels(
@@ -53,8 +50,8 @@ def compute_mels(
     on_progress: Advance | None = None,
 ) -> int:
     """Decode `shards` and write their parts; returns the number of clips."""
-    parts = iter_clips(store, tracks, shards, config, workers, keep_mels=True, on_progress=on_progress)
-    return sum(mels.num_rows for _, _, mels in parts)
+    blocks = iter_clips(store, tracks, shards, config, workers, keep_mels=True, on_progress=on_progress)
+    return sum(mels.num_rows for mels in blocks)
 
 
 def commit_mels(store: Store, config: MelsConfig, tracks: DatasetRef, *, max_reject_rate: float) -> DatasetRef:
@@ -67,22 +64,22 @@ def commit_mels(store: Store, config: MelsConfig, tracks: DatasetRef, *, max_rej
     StoreError
         If too many tracks were rejected.
     """
-    extractions = existing_extractions(store, "mels", "health", "rejects")
-    wholes = _wholes(store, config, tracks)
-    names = [name for whole in wholes.values() if (name := extractions.best(whole))]
-    if missing := len(wholes) - len(names):
-        raise IncompleteError(
-            f"the mels of {missing} of {len(wholes)} shards of {tracks} are missing; nothing was published, run the "
-            "pipeline again"
-        )
-    evidence = commit_evidence(store, tracks, names, config, max_reject_rate=max_reject_rate)
-    settings = config.model_dump(mode="json")
-    return store.commit(
-        "mels", names, recipe=fingerprint([CODE, names, settings]), config=settings, parents=[tracks, *evidence]
-    )
+    with store.snapshot():
+        best = _best(store, config, tracks)
+        names = [name for name in best.values() if name]
+        if missing := len(best) - len(names):
+            raise IncompleteError(
+                f"the mels of {missing} of {len(best)} shards of {tracks} are missing; nothing was published, run the "
+                "pipeline again"
+            )
+        evidence = commit_evidence(store, tracks, names, config, max_reject_rate=max_reject_rate)
+        settings = config.model_dump(mode="json")
+        recipe = fingerprint([CODE, names, settings])
+        return store.commit("mels", names, recipe=recipe, config=settings, parents=[tracks, *evidence])
 
 
-def _wholes(store: Store, config: MelsConfig, tracks: DatasetRef) -> dict[int, str]:
-    """The name of the whole extraction of each planned shard."""
-    planned = iter_shards(store, tracks, plan_mels(store, config, tracks))
-    return {shard: extraction_fingerprint(shard, table, config) for shard, table in planned}
+def _best(store: Store, config: MelsConfig, tracks: DatasetRef) -> dict[int, str | None]:
+    """The extraction that counts of each planned shard, or None."""
+    planned, datasets = plan_mels(store, config, tracks), ("mels", "health", "rejects")
+    found = find_extractions(store, config, tracks, planned, datasets)
+    return {shard: next(iter(names), None) for shard, names in found.items()}

@@ -124,7 +124,9 @@ def _take_results(store: Store, plan: ShardPlan, rejects: Copy, dataset: str, pa
     if not left or not store.has_part(dataset, part):
         return
     try:
-        stored = set(store.read_part(dataset, part, ["track_id"])["track_id"].to_pylist())
+        stored: set[str] = set()
+        for block in store.part_blocks(dataset, part, ["track_id"], rows=1 << 16):
+            stored.update(block["track_id"].unique().to_pylist())
         stored &= set(store.read_part("health", rejects.part, ["track_id"])["track_id"].to_pylist())
     except DamageError:
         return

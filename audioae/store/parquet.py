@@ -20,6 +20,7 @@ from audioae.store.schemas import check_schema, schema_of, with_added, without_a
 # Everything compresses with zstd but embeddings, which do not compress and read four times faster without it.
 COMPRESSION = {"embeddings": "none"}
 GROUP_ROWS = {"mels": 1024}  # 16 MiB; a part of any other dataset is one row group
+BUFFER = 1 << 24  # bytes of a column that are read at once where blocks are read; on S3 each is a request
 MIN_BYTES = 12  # two magic words and the length of the footer
 
 
@@ -85,7 +86,7 @@ def decode_blocks(
 ) -> Iterator[pa.Table]:
     """The table of a part as `decode` gives it, in blocks of at most `rows` rows."""
     with _readable(where):
-        file = pq.ParquetFile(source, page_checksum_verification=True)
+        file = pq.ParquetFile(source, page_checksum_verification=True, pre_buffer=False, buffer_size=BUFFER)
         batches = file.iter_batches(rows, columns=without_added(dataset, columns, file.schema_arrow.names))
     while True:
         with _readable(where):

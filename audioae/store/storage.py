@@ -120,15 +120,19 @@ class Storage:
             return stream.read()
 
     @contextlib.contextmanager
-    def open(self, key: str) -> Iterator[pa.NativeFile]:
-        """A random-access file on `key`, memory-mapped if it is local."""
-        with explained(self.locate(key)), self.filesystem.open_input_file(self.path(key)) as stream:
+    def open(self, key: str, *, mapped: bool = True) -> Iterator[pa.NativeFile]:
+        """A random-access file on `key`, memory-mapped if it is local.
+
+        A mapped file that was read counts as memory of the process: large files are read with `mapped=False`.
+        """
+        filesystem = pafs.LocalFileSystem() if self.is_local and not mapped else self.filesystem
+        with explained(self.locate(key)), filesystem.open_input_file(self.path(key)) as stream:
             yield stream
 
     def sha256(self, key: str) -> str:
         """SHA-256 of the bytes under `key`, read in blocks."""
         digest = hashlib.sha256()
-        with self.open(key) as stream:
+        with self.open(key, mapped=False) as stream:
             while block := stream.read(BLOCK):
                 digest.update(block)
         return digest.hexdigest()
