@@ -120,9 +120,8 @@ def derived_files(kind: str, sources: list[str], write: Callable[[ArrayFiles], N
         _write(root, write)
         return files
     except OSError as error:
-        _log.warning(
-            f"{kind}: kept in memory, because the {'cache' if cache else 'temporary'} folder cannot be written ({error})"
-        )
+        kept = f"{kind}: kept in memory, because the {'cache' if cache else 'temporary'} folder cannot be written"
+        _log.warning(f"{kept} ({error})")
     files = FilesInMemory()
     write(files)
     return files

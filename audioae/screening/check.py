@@ -56,6 +56,9 @@ class Check:
         Whether the check runs when the config does not mention it.
     files : callable
         Paths among the settings whose content changes the result: (config) to paths.
+    later : sequence of str
+        Settings that were added after the check was first released. At their defaults they are no part of the
+        fingerprint, so nobody's findings are computed again because of a setting that he does not use.
     self_test : callable
         Sentences on how accurate the check is, from what it measured about itself: (`Screened.measured`) to sentences.
         It also gets documents of older versions, so a missing figure is no error.
@@ -69,4 +72,10 @@ class Check:
     run: Run
     by_default: bool = True
     files: Callable[[Any], Sequence[str]] = _no_files
+    later: Sequence[str] = ()
     self_test: Callable[[Mapping[str, Any]], list[str]] = _no_self_test
+
+    def recipe(self, settings: Config) -> dict[str, Any]:
+        """The settings that a result depends on, as they were when the check was first released."""
+        values, defaults = settings.model_dump(mode="json"), self.config().model_dump(mode="json")
+        return {name: value for name, value in values.items() if name not in self.later or value != defaults[name]}

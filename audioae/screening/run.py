@@ -65,7 +65,8 @@ def screen_store(
         if verdicts_on_check := verdicts.get(check):
             name = _apply_verdicts(store, check, name, verdicts_on_check)
         names.append(name)
-    settings = config.model_dump(mode="json")
+    recipes = {name: CHECKS[name].recipe(check) for name, check in config.checks.items()}
+    settings = {**config.model_dump(mode="json"), **recipes}
     parents = [index, library.embeddings_ref, library.tracks_ref]
     recipe = fingerprint([names, settings])
     screenings = store.commit("screenings", names, recipe=recipe, config=settings, parents=parents)
@@ -75,7 +76,7 @@ def screen_store(
 def _screen(library: Generation, check: Check, settings: Config, workers: Workers, progress: Progress) -> str:
     """The name of a check's part, which is computed if it does not exist."""
     input_ref = {"index": library.index_ref, "embeddings": library.embeddings_ref}[check.looks_at]
-    name = _part_name(check.name, [check.code, settings, _file_hashes(check, settings), str(input_ref)])
+    name = _part_name(check.name, [check.code, check.recipe(settings), _file_hashes(check, settings), str(input_ref)])
     if _exists(library.store, name):
         return name
     screened = _run(library, check, settings, workers, progress, Steps(library.store, name))

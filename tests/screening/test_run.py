@@ -202,3 +202,26 @@ def test_enough_verdicts_move_the_threshold_of_the_next_run(store, fake_calls, t
     assert screening["measured"]["verdicts"]["calibrated"]["precision"] > 0.7
     assert [t for t, row in rows.items() if row["is_issue"]] == ["t10", "t11", "t12", "t13", "t29"]
     assert [rows[t]["confidence"] for t in ("t10", "t14", "t24")] == [1, 0, None], "no verdict scores as high as t24"
+
+
+def test_a_setting_that_was_added_later_repeats_no_check_that_does_not_use_it(store, fake_calls, monkeypatch):
+    """Findings of a version without the setting are found again, with the same version."""
+
+    class Before(Config):
+        strict: bool = False
+
+    class After(Config):
+        strict: bool = False
+        max_tracks: int = 5
+
+    def screened(settings: Config):
+        config = run.ScreenConfig.model_validate({"mislabeled": None}).model_copy(update={"corrupt": settings})
+        return run.screen_store(store, config, store.require("index"), run.Workers(1))
+
+    replace_check(monkeypatch, "corrupt", config=Before)
+    before = screened(Before())
+    replace_check(monkeypatch, "corrupt", config=After, later=("max_tracks",))
+    assert screened(After()) == before
+    assert len(fake_calls) == 1
+    screened(After(max_tracks=6))
+    assert len(fake_calls) == 2

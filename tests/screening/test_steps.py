@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from audioae.audio.extract import Extracted
@@ -130,7 +131,8 @@ def test_the_sample_of_check_corrupt_goes_on_after_a_kill(monkeypatch, store: St
         features, "_reconstruction", lambda *_: {"reconstruction_error": np.float32(0.3), "spread": 0.7}
     )
     library: Any = SimpleNamespace(mels_config=MelsConfig(), store=store)
-    tracks = [{"track_id": f"t{i}", "uri": f"/music/{i}", "path_bytes": None} for i in range(9)]
+    names = {"track_id": [f"t{i}" for i in range(9)], "uri": [f"/music/{i}" for i in range(9)]}
+    tracks = pa.table({name: names.get(name, [None] * 9) for name in features.TRACK_COLUMNS})
     columns = features._columns([])
     evidence = features.Evidence(tracks, {name: np.zeros(9) for name in columns})
     sample = np.array([5, 3, 1, 8, 2])

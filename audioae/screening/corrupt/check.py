@@ -56,5 +56,6 @@ CHECK = Check(
     looks_at="embeddings",
     config=CorruptConfig,
     run=run,
+    later=("max_tracks",),
     self_test=self_test,
 )

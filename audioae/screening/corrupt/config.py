@@ -12,7 +12,8 @@ class CorruptConfig(Config):
 
     A rule's limit is this `percentile` of the catalog. Each of `n_sample` tracks gets `n_faults` of the faults in
     `faults.py`, one at a time; 0 tracks: rules only. The classifier may flag `false_positive_rate` of the clean tracks.
-    `leave_out` also measures how well it finds a fault that it was not trained on.
+    `leave_out` also measures how well it finds a fault that it was not trained on. Of a catalog of more than
+    `max_tracks`, a random sample of so many says what is normal; all tracks are scored.
     """
 
     percentile: float = Field(default=99.5, gt=50, lt=100)
@@ -20,3 +21,4 @@ class CorruptConfig(Config):
     n_faults: int = Field(default=5, ge=1, le=N_FAULTS)
     false_positive_rate: float = Field(default=0.005, gt=0, le=0.1)
     leave_out: bool = True
+    max_tracks: int = Field(default=200_000, ge=1000)

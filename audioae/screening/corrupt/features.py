@@ -4,7 +4,10 @@ Conventions
 -----------
 - Rows are tracks that were decoded and embedded, in the order of the catalog.
 - A version is extracted with the settings of the catalog, except for fewer clips: they only serve the reconstruction.
+- The evidence of a track is in the parts of its shard: one shard is in memory at a time.
 """
+
+# pyright: reportAttributeAccessIssue=false
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc  # its functions are made at import
 
 from audioae.audio.extract import Extracted
 from audioae.audio.health import HEALTH_COLUMNS
@@ -21,27 +26,60 @@ from audioae.errors import AudioError
 from audioae.library.generation import Generation
 from audioae.model.embedder import pool_track
 from audioae.pipeline.config import Workers
+from audioae.pipeline.shards import shard_of
 from audioae.pipeline.stored_clips import iter_stored_clips
 from audioae.progress import Progress
 from audioae.screening.corrupt.classifier import CLEAN
 from audioae.screening.corrupt.faults import FAULTS, INTACT, extract_faulty
 from audioae.screening.corrupt.rules import derive
 from audioae.screening.steps import Steps
+from audioae.store.dataset import Store
+from audioae.store.manifest import DatasetRef
+from audioae.store.schemas import TRACKS
+
+TRACK_COLUMNS = ("track_id", "uri", "path_bytes", "artist", "label", "shard")
 
 _MAX_CLIPS = 8  # embedded clips of a version
+_MAX_READ = 1 << 14  # tracks of the shards whose stored mels are read to say where to listen
 _LOSSLESS = ("pcm", "flac", "float", "double", "alac")
+_NUMBERS = tuple(name for name, kind in HEALTH_COLUMNS.items() if kind is not str)
+_EMBEDDED = ("reconstruction_error", "spread")
+_READ = {"health": ["track_id", "codec", *_NUMBERS], "embeddings": ["track_id", *_EMBEDDED]}
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """The evidence of n tracks, in the order of the catalog; `columns` are those of `rules.derive`, shape (n,)."""
+    """The evidence of n tracks, in the order of the catalog.
 
-    tracks: list[dict[str, Any]]
+    Parameters
+    ----------
+    tracks : pa.Table, n rows
+        The columns `TRACK_COLUMNS` of the catalog.
+    columns : mapping of str to np.ndarray, shape (n,)
+        Those of `rules.derive`.
+    """
+
+    tracks: pa.Table
     columns: dict[str, np.ndarray]
 
+    def __len__(self) -> int:
+        return self.tracks.num_rows
+
     @property
-    def labels(self) -> list[str | None]:
-        return [track["label"] for track in self.tracks]
+    def labels(self) -> pa.ChunkedArray:
+        return self.tracks["label"]
+
+    def track(self, row: int) -> dict[str, Any]:
+        return {name: self.tracks[name][int(row)].as_py() for name in TRACK_COLUMNS}
+
+    def take(self, rows: np.ndarray) -> "Evidence":
+        return Evidence(self.tracks.take(pa.array(rows)), {name: v[rows] for name, v in self.columns.items()})
+
+    @classmethod
+    def concat(cls, parts: Sequence["Evidence"]) -> "Evidence":
+        """At least one part."""
+        columns = {name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns}
+        return cls(pa.concat_tables([part.tracks for part in parts]).combine_chunks(), columns)
 
 
 @dataclass(frozen=True)
@@ -65,15 +103,42 @@ class Versions:
     omitted: tuple[str, ...] = ()
 
 
+def iter_evidence(library: Generation) -> Iterator[Evidence]:
+    """Health and reconstruction error of every embedded track, shard by shard."""
+    store = library.store
+    parts = {
+        "health": _parts(store, store.manifest(library.embeddings_ref).parent("health")),
+        "embeddings": _parts(store, library.embeddings_ref),
+    }
+    catalog = library.tracks.select(TRACK_COLUMNS)
+    shards = catalog["shard"].to_numpy()
+    starts = np.flatnonzero(np.diff(shards, prepend=-1))
+    for start, end in zip(starts.tolist(), [*starts[1:].tolist(), len(shards)], strict=True):
+        tracks, shard = catalog.slice(start, end - start), int(shards[start])
+        if not all(shard in of_dataset for of_dataset in parts.values()):
+            continue
+        tables = [store.read_part(name, parts[name][shard], columns) for name, columns in _READ.items()]
+        rows = [pc.index_in(tracks["track_id"], value_set=t["track_id"].combine_chunks()) for t in tables]
+        known = pc.and_(*(r.is_valid() for r in rows))
+        health, embedded = (table.take(r.filter(known)) for table, r in zip(tables, rows, strict=True))
+        yield Evidence(tracks.filter(known), _table_columns(health, embedded))
+
+
 def read_evidence(library: Generation) -> Evidence:
-    """Health and reconstruction error of every embedded track."""
-    health_ref = library.store.manifest(library.embeddings_ref).parent("health")
-    health = {row["track_id"]: row for row in library.store.read(health_ref).to_pylist()}
-    columns = ["track_id", "reconstruction_error", "spread"]
-    embedded = {row["track_id"]: row for row in library.store.read(library.embeddings_ref, columns).to_pylist()}
-    catalog = library.tracks.select(["track_id", "uri", "path_bytes", "artist", "label", "shard"]).to_pylist()
-    tracks = [row for row in catalog if row["track_id"] in health and row["track_id"] in embedded]
-    return Evidence(tracks, _columns([health[t["track_id"]] | embedded[t["track_id"]] for t in tracks]))
+    """The evidence of every embedded track at once."""
+    return Evidence.concat([_no_evidence(), *iter_evidence(library)])
+
+
+def sample_evidence(library: Generation, n: int) -> tuple[Evidence, np.ndarray]:
+    """The evidence of `n` random tracks in the order of the catalog, and which of those of `iter_evidence` they are."""
+    n_tracks = library.store.manifest(library.embeddings_ref).rows
+    chosen = np.sort(np.random.default_rng(0).choice(n_tracks, min(n, n_tracks), replace=False))
+    parts, start = [_no_evidence()], 0
+    for evidence in iter_evidence(library):
+        rows = chosen[slice(*np.searchsorted(chosen, (start, start + len(evidence))))]
+        parts.append(evidence.take(rows - start))
+        start += len(evidence)
+    return Evidence.concat(parts), chosen[chosen < start]
 
 
 def make_versions(
@@ -94,7 +159,7 @@ def make_versions(
     for done, (row, result) in enumerate(read):
         progress("adding faults", done + 1, len(sample))
         if isinstance(result, AudioError):
-            failures.append(f"{evidence.tracks[row]['uri']}: {result}")
+            failures.append(f"{evidence.track(row)['uri']}: {result}")
             continue
         for name, version in result.items():
             rows.append(version)
@@ -121,14 +186,15 @@ def _read_versions(
     faults = [name for name in FAULTS if name != INTACT]
     clips = library.mels_config.clips
     clips = clips.model_copy(update={"max_clips": min(_MAX_CLIPS, clips.max_clips)})
-    finished = {row: steps.load(evidence.tracks[row]["track_id"]) for row in sample.tolist()}
+    tracks = {row: evidence.track(row) for row in sample.tolist()}
+    finished = {row: steps.load(track["track_id"]) for row, track in tracks.items()}
     with tempfile.TemporaryDirectory(prefix="audioae-faults-") as folder:
         names = (
             (row, (INTACT, *(faults[(i * n_faults + j) % len(faults)] for j in range(n_faults))))
             for i, row in enumerate(finished)
         )
         items = (
-            (row, (path_of(evidence.tracks[row]), folder, clips, library.mels_config.decode, versions))
+            (row, (path_of(tracks[row]), folder, clips, library.mels_config.decode, versions))
             for row, versions in names
             if finished[row] is None
         )
@@ -142,14 +208,22 @@ def _read_versions(
             if not isinstance(result, AudioError):
                 read = {name: version for name, version in result.items() if isinstance(version, Extracted)}
                 result = {name: version.health | _reconstruction(library, version) for name, version in read.items()}
-                steps.save(evidence.tracks[row]["track_id"], result)
+                steps.save(tracks[row]["track_id"], result)
             yield row, result
 
 
 def oddest_clips(library: Generation, tracks: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Start (s) of the clip that differs most from the others of its track, by track_id, where mels are stored."""
-    shards = {track["track_id"]: track["shard"] for track in tracks}
-    stored = iter_stored_clips(library.store, library.tracks_ref, library.mels_config, shards)
+    """Start (s) of the clip that differs most from the others of its track, by track_id, where mels are stored.
+
+    Reading the mels of a track means to read those of its shard. The shards of the first tracks are read, until they
+    have `_MAX_READ` tracks; the others are left out.
+    """
+    sizes = {shard_of(part.name): part.rows or 0 for part in library.store.manifest(library.tracks_ref).parts}
+    shards = list(dict.fromkeys(track["shard"] for track in tracks))
+    n_read = np.cumsum([sizes.get(shard, 0) for shard in shards])
+    read = set(shards[: max(int(np.searchsorted(n_read, _MAX_READ, side="right")), 1)])
+    wanted = {track["track_id"]: track["shard"] for track in tracks if track["shard"] in read}
+    stored = iter_stored_clips(library.store, library.tracks_ref, library.mels_config, wanted)
     return {
         track_id: float(clips.starts_s[oddest_clip(clips.codes)]) for track_id, clips in stored if len(clips.codes) > 2
     }
@@ -172,12 +246,32 @@ def _reconstruction(library: Generation, version: Extracted) -> dict[str, float]
     return {"reconstruction_error": float(errors.mean()), "spread": pool_track(embeddings)[1]}
 
 
+def _no_evidence() -> Evidence:
+    return Evidence(TRACKS.empty_table().select(TRACK_COLUMNS), _columns([]))
+
+
+def _parts(store: Store, ref: DatasetRef) -> dict[int, str]:
+    """The part of each shard."""
+    return {shard_of(part.name): part.name.removesuffix(".parquet") for part in store.manifest(ref).parts}
+
+
+def _table_columns(health: pa.Table, embedded: pa.Table) -> dict[str, np.ndarray]:
+    columns = {name: _numbers(health[name]) for name in _NUMBERS}
+    columns |= {name: _numbers(embedded[name]) for name in _EMBEDDED}
+    prefixes = [pc.starts_with(health["codec"], prefix) for prefix in _LOSSLESS]
+    lossless = np.any([pc.fill_null(mask, False).to_numpy() for mask in prefixes], axis=0)
+    return derive(columns, lossless)
+
+
 def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
     lossless = np.array([str(row["codec"]).startswith(_LOSSLESS) for row in rows], bool)
-    names = [*HEALTH_COLUMNS, "reconstruction_error", "spread"]
     columns = {
         name: np.array([np.nan if row[name] is None else row[name] for row in rows], np.float64)
-        for name in names
-        if HEALTH_COLUMNS.get(name) is not str
+        for name in (*_NUMBERS, *_EMBEDDED)
     }
     return derive(columns, lossless)
+
+
+def _numbers(column: pa.ChunkedArray) -> np.ndarray:
+    """A column as float64, NaN where it is null."""
+    return column.cast(pa.float64()).to_numpy()

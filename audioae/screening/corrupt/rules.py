@@ -15,10 +15,14 @@ Why both bounds: a percentile alone calls 0.5 % of every catalog corrupt, and a 
 catalog of old records corrupt.
 """
 
+# pyright: reportAttributeAccessIssue=false
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc  # its functions are made at import
 
 MIN_LABEL = 200
 MARGIN = 0.25
@@ -99,22 +103,52 @@ def _carried_hz(bits_per_channel: np.ndarray, lossless: np.ndarray) -> np.ndarra
     return np.where(lossless, _LOSSLESS_HZ, lossy)
 
 
+class RuleLimits:
+    """The limits of all rules, learned from some tracks.
+
+    Parameters
+    ----------
+    evidence : mapping of str to np.ndarray, shape (n,)
+    labels : pa.Array or sequence of str or None, length n
+    percentile : float
+    """
+
+    def __init__(
+        self, evidence: Mapping[str, np.ndarray], labels: pa.ChunkedArray | Sequence[str | None], percentile: float
+    ):
+        codes, names = _encoded(labels)
+        counts = np.bincount(codes, minlength=len(names))
+        large = [code for code in np.flatnonzero(counts >= MIN_LABEL).tolist() if names[code]]
+        order = np.argsort(codes, kind="stable")
+        rows = np.split(order, np.cumsum(counts)[:-1])
+        self._labels = {names[code]: place for place, code in enumerate(large)}
+        self._limits = {  # the last is for all other labels
+            rule.name: np.array(
+                [_limit(rule, values[rows[code]], percentile) for code in large] + [_limit(rule, values, percentile)]
+            )
+            for rule in RULES
+            for values in [evidence[rule.column]]
+        }
+
+    def of(self, labels: pa.ChunkedArray | Sequence[str | None]) -> dict[str, np.ndarray]:
+        """The limit of each rule for tracks with these labels, shape (n,)."""
+        codes, names = _encoded(labels)
+        places = np.array([self._labels.get(name, -1) for name in names], np.int64)[codes]
+        return {rule: limits[places] for rule, limits in self._limits.items()}
+
+
 def rule_limits(
     evidence: Mapping[str, np.ndarray], labels: Sequence[str | None], percentile: float
 ) -> dict[str, np.ndarray]:
-    """The limit of each rule for each track, shape (n,)."""
-    track_label = np.array([label or "" for label in labels], str)
-    names, counts = np.unique(track_label, return_counts=True)
-    large = [name for name, n in zip(names, counts, strict=True) if n >= MIN_LABEL and name]
-    limits = {}
-    for rule in RULES:
-        values = evidence[rule.column]
-        limit = np.full(len(values), _limit(rule, values, percentile))
-        for label in large:
-            rows = track_label == label
-            limit[rows] = _limit(rule, values[rows], percentile)
-        limits[rule.name] = limit
-    return limits
+    """The limit of each rule for each track that it is learned from, shape (n,)."""
+    return RuleLimits(evidence, labels, percentile).of(labels)
+
+
+def _encoded(labels: pa.ChunkedArray | Sequence[str | None]) -> tuple[np.ndarray, list[str]]:
+    """A number per label, shape (n,), and the labels; an unknown one is ""."""
+    column = labels if isinstance(labels, pa.ChunkedArray) else pa.chunked_array([pa.array(labels, pa.string())])
+    encoded = pc.fill_null(column, "").combine_chunks().dictionary_encode()
+    return encoded.indices.to_numpy(), encoded.dictionary.to_pylist()
 
 
 def _limit(rule: Rule, values: np.ndarray, percentile: float) -> float:

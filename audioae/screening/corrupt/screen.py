@@ -3,6 +3,8 @@
 Conventions
 -----------
 - Every decoded track is scored by evidence in the store. Only a sample is decoded again, to add faults to it.
+- Of more than `max_tracks` tracks, a random sample says what is normal: the limits of the rules and the clean tracks of
+  the classifier are its own. All tracks are scored, shard by shard.
 - A score below 0.5 is an issue. A track that breaks a rule is always one. For the others, the classifier's limit is the
   fault score that all but `false_positive_rate` of the clean tracks stay below, by classifiers that were not trained on
   them, plus the same margin as for rules.
@@ -15,10 +17,11 @@ Why the sample is written and decoded instead of changed in memory: the evidence
 its rate.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
 from audioae.library.generation import Generation
 from audioae.pipeline.config import Workers
@@ -36,10 +39,19 @@ from audioae.screening.corrupt.classifier import (
 )
 from audioae.screening.corrupt.config import CorruptConfig
 from audioae.screening.corrupt.faults import FAULTS
-from audioae.screening.corrupt.features import Evidence, Versions, make_versions, oddest_clips, read_evidence
-from audioae.screening.corrupt.rules import MARGIN, broken_rules, rule_excess, rule_limits
-from audioae.screening.result import Screened
+from audioae.screening.corrupt.features import (
+    Evidence,
+    Versions,
+    iter_evidence,
+    make_versions,
+    oddest_clips,
+    read_evidence,
+    sample_evidence,
+)
+from audioae.screening.corrupt.rules import MARGIN, RuleLimits, broken_rules, rule_excess
+from audioae.screening.result import EvidenceOf, Screened
 from audioae.screening.steps import Steps
+from audioae.screening.text import count
 
 MIN_CLEAN = 16  # clean tracks that training needs
 THRESHOLD = 0.5
@@ -58,66 +70,123 @@ def screen_corrupt(
         `evidence` has why, rules, listen_s (the start of the clip that differs most from the others) and, where the
         classifier was trained, `answer`, the most likely fault.
     """
-    evidence = read_evidence(library)
-    limits = rule_limits(evidence.columns, evidence.labels, config.percentile)
-    excess = rule_excess(evidence.columns, limits)
-    broken = excess.max(axis=1) > 0
-    clean = np.flatnonzero(~broken)
-    omitted = list(_missing_columns(evidence))
+    n_tracks = library.store.manifest(library.embeddings_ref).rows
+    if n_tracks <= config.max_tracks:
+        known = read_evidence(library)
+        places, blocks, omitted = np.arange(len(known)), [known], []
+    else:
+        known, places = sample_evidence(library, config.max_tracks)
+        sampled = f"{len(known):,} of {count(n_tracks, 'track')}"
+        blocks = iter_evidence(library)
+        omitted = [f"what is normal is learned on a random sample of {sampled}; all are scored"]
+    omitted += _missing_columns(known)
+    limits = RuleLimits(known.columns, known.labels, config.percentile)
+    excess = rule_excess(known.columns, limits.of(known.labels))
+    clean = np.flatnonzero(~(excess.max(axis=1) > 0))
     versions = None
     if config.n_sample and len(clean) >= MIN_CLEAN:
         sample = np.random.default_rng(0).permutation(clean)[: config.n_sample]
-        versions = make_versions(library, evidence, sample, config.n_faults, workers, progress, steps)
+        versions = make_versions(library, known, sample, config.n_faults, workers, progress, steps)
         omitted += versions.omitted
     elif config.n_sample:
         omitted.append(f"only rules are used: {len(clean)} clean tracks to train on, wanted at least {MIN_CLEAN}")
-    score, faults, measured = np.ones(len(broken)), {}, {"broken": float(broken.mean())}
-    trained = versions is not None and bool(set(versions.kinds) - {CLEAN})
-    if versions is not None and trained:
-        score, faults, measured = _classify(evidence, versions, limits, broken, config)
-    score = _with_rules(score, excess).astype(np.float32)
-    shown = np.flatnonzero(score < THRESHOLD).tolist()
-    shown += [row for row in np.argsort(score, kind="stable")[:N_SHOWN].tolist() if row not in set(shown)]
-    listen_s = oddest_clips(library, [evidence.tracks[row] for row in shown])
+    trained, measured = None, {}
+    if versions is not None and set(versions.kinds) - {CLEAN}:
+        trained, measured = _train(known, places, versions, limits, clean, config)
+    scored = _score(blocks, limits, trained)
+    explain, listed = _evidence_of(library, scored, limits, trained)
     return Screened(
         check="corrupt",
-        track_ids=np.array([track["track_id"] for track in evidence.tracks], object),
-        score=score,
+        track_ids=scored.track_ids,
+        score=scored.score,
         threshold=THRESHOLD,
-        evidence={row: _explain(row, evidence, excess, limits, faults, listen_s) for row in shown},
-        measured=measured,
+        evidence=EvidenceOf(listed, explain),
+        measured=measured | {"broken": scored.n_broken / max(len(scored.score), 1)},
         omitted=omitted,
-        settled=trained or versions is None,
+        settled=trained is not None or versions is None,
     )
 
 
-def _classify(
-    evidence: Evidence,
+class _Trained(NamedTuple):
+    """The classifier, the limit and the spread of its scores, and the held-out scores of the tracks that it was trained
+    on, which are at `places`."""
+
+    classifier: FaultClassifier
+    limit: float
+    spread: float
+    places: np.ndarray
+    held_out: np.ndarray
+
+    def score(self, features: np.ndarray, start: int) -> np.ndarray:
+        """Scores without rules of the tracks from place `start` on."""
+        fault_score = self.classifier.fault_score(features)
+        first, last = np.searchsorted(self.places, (start, start + len(features)))
+        fault_score[self.places[first:last] - start] = self.held_out[first:last]
+        return to_scores(fault_score, self.limit, self.spread)
+
+
+class _Scored(NamedTuple):
+    """All tracks, their scores, how many break a rule, and the evidence of those that are shown, at `rows`."""
+
+    track_ids: pa.StringArray
+    score: np.ndarray
+    n_broken: int
+    rows: np.ndarray
+    shown: Evidence
+
+
+def _score(blocks: Iterable[Evidence], limits: RuleLimits, trained: _Trained | None) -> _Scored:
+    """Score all tracks block by block."""
+    ids, scores, rows, shown = [pa.array([], pa.string())], [np.empty(0, np.float32)], [], []
+    start = n_broken = 0
+    for block in blocks:
+        excess = rule_excess(block.columns, limits.of(block.labels))
+        score = trained.score(_features(block.columns), start) if trained and len(block) else np.ones(len(block))
+        score = _with_rules(score, excess).astype(np.float32)
+        n_broken += int((excess.max(axis=1) > 0).sum())
+        listed = _listed(score)
+        ids.append(block.tracks["track_id"].combine_chunks())
+        scores.append(score)
+        rows.append(listed + start)
+        shown.append(block.take(listed))
+        start += len(block)
+    score, rows = np.concatenate(scores), np.concatenate([np.empty(0, np.int64), *rows])
+    kept = np.flatnonzero(np.isin(rows, _listed(score)))
+    return _Scored(pa.concat_arrays(ids), score, n_broken, rows[kept], Evidence.concat(shown).take(kept))
+
+
+def _listed(score: np.ndarray) -> np.ndarray:
+    """The issues, and the lowest scores that are none; ascending."""
+    return np.union1d(np.flatnonzero(score < THRESHOLD), np.argsort(score, kind="stable")[:N_SHOWN])
+
+
+def _features(columns: Mapping[str, np.ndarray]) -> np.ndarray:
+    return np.stack([columns[name] for name in FEATURES], axis=1)
+
+
+def _train(
+    known: Evidence,
+    places: np.ndarray,
     versions: Versions,
-    limits: Mapping[str, np.ndarray],
-    broken: np.ndarray,
+    limits: RuleLimits,
+    clean: np.ndarray,
     config: CorruptConfig,
-) -> tuple[np.ndarray, dict[int, str], dict[str, Any]]:
-    """The classifier's scores of all tracks, the most likely fault of each, and how well it did on held-out tracks."""
-    track_features, version_features = (
-        np.stack([columns[name] for name in FEATURES], axis=1) for columns in (evidence.columns, versions.columns)
-    )
-    train = np.sort(np.random.default_rng(1).permutation(np.flatnonzero(~broken))[:MAX_CLEAN])
-    artists, ids = ([track[name] for track in evidence.tracks] for name in ("artist", "track_id"))
-    numbers = number_groups(artists, ids, ~broken)
-    features = np.concatenate([track_features[train], version_features])
+) -> tuple[_Trained, dict[str, Any]]:
+    """The classifier, trained on the rows `clean` and on versions with a fault, and how well it does when held out."""
+    train = np.sort(np.random.default_rng(1).permutation(clean)[:MAX_CLEAN])
+    artists, ids = (known.tracks[name].to_pylist() for name in ("artist", "track_id"))
+    is_clean = np.zeros(len(known), bool)
+    is_clean[clean] = True
+    numbers = number_groups(artists, ids, is_clean)
+    features = np.concatenate([_features(known.columns)[train], _features(versions.columns)])
     kinds = np.concatenate([np.full(len(train), CLEAN, object), versions.kinds]).astype(str)
     groups = np.concatenate([numbers[train], numbers[versions.track]])
     faults = sorted(set(kinds) - {CLEAN})
     held_out = score_held_out(features, kinds, groups, leave_out=faults if config.leave_out else ())
-    classifier = FaultClassifier(features, kinds)
-    fault_score = classifier.fault_score(track_features)
     clean_scores = held_out.seen[: len(train)]
-    fault_score[train] = clean_scores
     limit, spread = _limit(clean_scores, config), max(float(clean_scores.std()), 1e-3)
-    score = to_scores(fault_score, limit, spread)
-    most_likely = dict(enumerate(classifier.most_likely_fault(track_features)))
-    excess = rule_excess(versions.columns, {name: values[versions.track] for name, values in limits.items()})
+    of_versions = limits.of(known.labels.take(pa.array(versions.track)))
+    excess = rule_excess(versions.columns, of_versions)
     excess = np.concatenate([np.full((len(train), excess.shape[1]), -np.inf), excess])
 
     def issue_level(values: np.ndarray) -> np.ndarray:
@@ -132,7 +201,8 @@ def _classify(
         values = [row[side] for row in types.values() if side in row]
         measured |= {side: float(np.mean(values))} if values else {}
     measured["false_positive_rate"] = _false_positive_rate(clean_scores, numbers[train], config)
-    return score, most_likely, measured | {"broken": float(broken.mean()), "n_versions": len(versions.kinds)}
+    trained = _Trained(FaultClassifier(features, kinds), limit, spread, places[train], clean_scores)
+    return trained, measured | {"n_versions": len(versions.kinds)}
 
 
 def _limit(clean_scores: np.ndarray, config: CorruptConfig) -> float:
@@ -156,29 +226,37 @@ def _with_rules(score: np.ndarray, excess: np.ndarray) -> np.ndarray:
     return np.where(worst > 0, np.minimum(score, 0.9 * THRESHOLD / (1 + worst)), score)
 
 
-def _explain(
-    row: int,
-    evidence: Evidence,
-    excess: np.ndarray,
-    limits: Mapping[str, np.ndarray],
-    faults: Mapping[int, str],
-    listen_s: Mapping[str, float],
-) -> dict[str, Any]:
-    rules = broken_rules(excess, row, evidence.columns, limits)
-    fault = faults.get(row)
-    if rules:
-        why = "; ".join(str(rule.pop("why")) for rule in rules)
-    elif fault:
-        why = f"breaks no rule; the most similar fault is {fault} ({FAULTS[fault].what})"
-    else:
-        why = "breaks no rule"
-    entry: dict[str, Any] = {"why": why, "rules": rules} | ({"answer": fault} if fault else {})
-    start_s = listen_s.get(evidence.tracks[row]["track_id"])
-    return entry if start_s is None else entry | {"listen_s": start_s}
+def _evidence_of(
+    library: Generation, scored: _Scored, limits: RuleLimits, trained: _Trained | None
+) -> tuple[Callable[[int], dict[str, Any]], np.ndarray]:
+    """What a row's evidence is, and the rows that have any."""
+    shown, rows = scored.shown, scored.rows
+    of_shown = limits.of(shown.labels)
+    excess = rule_excess(shown.columns, of_shown)
+    faults = trained.classifier.most_likely_fault(_features(shown.columns)) if trained and len(rows) else None
+    worst = np.argsort(scored.score[rows], kind="stable")
+    ids, shards = shown.tracks["track_id"], shown.tracks["shard"]
+    listen_s = oddest_clips(library, [{"track_id": ids[i].as_py(), "shard": shards[i].as_py()} for i in worst.tolist()])
+
+    def explain(row: int) -> dict[str, Any]:
+        i = int(np.searchsorted(rows, row))
+        rules = broken_rules(excess, i, shown.columns, of_shown)
+        fault = faults[i] if faults else None
+        if rules:
+            why = "; ".join(str(rule.pop("why")) for rule in rules)
+        elif fault:
+            why = f"breaks no rule; the most similar fault is {fault} ({FAULTS[fault].what})"
+        else:
+            why = "breaks no rule"
+        entry: dict[str, Any] = {"why": why, "rules": rules} | ({"answer": fault} if fault else {})
+        start_s = listen_s.get(ids[i].as_py())
+        return entry if start_s is None else entry | {"listen_s": start_s}
+
+    return explain, rows
 
 
 def _missing_columns(evidence: Evidence) -> list[str]:
-    if len(evidence.tracks) and np.isnan(evidence.columns["fall_db"]).all():
+    if len(evidence) and np.isnan(evidence.columns["fall_db"]).all():
         return [
             "sudden silence, bursts, clicks, stutter, hum and lost treble are not checked: the catalog was decoded by "
             "an older version; run the pipeline again"

@@ -14,9 +14,10 @@ from audioae.api import Library
 from audioae.audio.perturbations import read_whole
 from audioae.library.catalog_columns import CatalogColumns
 from audioae.pipeline.config import Workers
+from audioae.screening.corrupt import features
 from audioae.screening.corrupt.config import CorruptConfig
 from audioae.screening.corrupt.faults import FAULTS, INTACT
-from audioae.screening.corrupt.features import oddest_clips, read_evidence
+from audioae.screening.corrupt.features import Evidence, iter_evidence, oddest_clips, read_evidence, sample_evidence
 from audioae.screening.corrupt.screen import screen_corrupt
 from audioae.store.dataset import Store
 from tests.audio.made import write
@@ -61,7 +62,7 @@ def screened(damaged):
 def test_damaged_tracks_are_issues_with_the_rule_they_break(damaged, screened):
     library, done = damaged
     result, _ = screened
-    rows = {library.find(track_id)["uri"]: row for row, track_id in enumerate(result.track_ids)}
+    rows = {library.find(track_id)["uri"]: row for row, track_id in enumerate(result.track_ids.to_pylist())}
     for (uri, fault), rule in zip(done.items(), ("offset", "sudden silence", "dead channel"), strict=True):
         row = rows[uri]
         assert result.is_issue[row], fault
@@ -94,7 +95,7 @@ def test_scores_all_tracks_in_the_order_of_the_catalog(damaged, screened):
 
 def test_listens_to_the_oddest_clip(damaged):
     library, _ = damaged
-    tracks = read_evidence(library).tracks
+    tracks = read_evidence(library).tracks.to_pylist()
     starts = oddest_clips(library, tracks[:3])
     assert starts, "their mels are stored"
     assert set(starts) <= {track["track_id"] for track in tracks[:3]}
@@ -131,9 +132,9 @@ def test_health_of_an_older_version_and_missing_labels_are_no_problem(damaged):
     old = Library(library.store)
 
     class OldStore(Store):
-        def read(self, ref, columns=None):
-            table = super().read(ref, columns)
-            if ref.dataset == "health":
+        def read_part(self, dataset, fingerprint, columns=None):
+            table = super().read_part(dataset, fingerprint, columns)
+            if dataset == "health":
                 first = table.column_names.index("fall_db")
                 for name in table.column_names[first:]:
                     table = table.set_column(table.column_names.index(name), name, pa.nulls(len(table), pa.float32()))
@@ -147,8 +148,45 @@ def test_health_of_an_older_version_and_missing_labels_are_no_problem(damaged):
     old.columns = CatalogColumns.of(tracks)
     screened, _ = screen(old, CorruptConfig(n_sample=2, n_faults=2, leave_out=False))
     assert "decoded by an older version; run the pipeline again" in screened.omitted[0]
-    offset = next(row for row, t in enumerate(screened.track_ids) if done.get(library.find(t)["uri"]) == "offset")
+    offset = next(
+        row for row, t in enumerate(screened.track_ids.to_pylist()) if done.get(library.find(t)["uri"]) == "offset"
+    )
     assert screened.is_issue[offset]
+
+
+def test_a_large_catalog_is_scored_by_what_a_sample_says_is_normal(damaged, screened, monkeypatch):
+    """Of 24 tracks, 20 say what is normal; those that are damaged are found among all."""
+    library, done = damaged
+    config = CorruptConfig.model_construct(**{**CONFIG.model_dump(), "max_tracks": 20})
+    sampled, _ = screen(library, config)
+    whole, _ = screened
+    assert sampled.track_ids.equals(whole.track_ids)
+    assert np.isfinite(sampled.score).all()
+    uris = [library.find(track_id)["uri"] for track_id in sampled.track_ids.to_pylist()]
+    assert {uri for uri, is_issue in zip(uris, sampled.is_issue, strict=True) if is_issue} >= set(done)
+    assert sampled.omitted[0] == ("what is normal is learned on a random sample of 20 of 24 tracks; all are scored")
+    assert sampled.measured["broken"] == pytest.approx(len(done) / 24, abs=1.5 / 24)
+
+
+def test_evidence_is_read_shard_by_shard(damaged):
+    library, _ = damaged
+    whole, parts = read_evidence(library), list(iter_evidence(library))
+    assert len(parts) > 1
+    assert Evidence.concat(parts).tracks.equals(whole.tracks)
+    assert whole.tracks["track_id"].to_pylist() == library.tracks["track_id"].to_pylist()
+    few, places = sample_evidence(library, 9)
+    assert len(few) == len(places) == 9
+    assert few.tracks.equals(whole.take(places).tracks)
+    for name, values in few.columns.items():
+        np.testing.assert_array_equal(values, whole.columns[name][places])
+
+
+def test_says_where_to_listen_for_the_worst_if_that_means_to_read_many_shards(damaged, monkeypatch):
+    library, _ = damaged
+    tracks = read_evidence(library).tracks.to_pylist()[::-1]
+    monkeypatch.setattr(features, "_MAX_READ", 1)
+    assert set(oddest_clips(library, tracks)) <= {t["track_id"] for t in tracks if t["shard"] == tracks[0]["shard"]}
+    assert oddest_clips(library, tracks)
 
 
 def test_a_catalog_with_a_single_artist_is_scored(damaged):
