@@ -6,6 +6,7 @@ own caching and result storage stay off.
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from contextvars import copy_context
 from typing import Any
 
 from prefect import Task, get_run_logger, task
@@ -60,11 +61,15 @@ def map_groups(stage: ShardedStage) -> int:
 
 
 def show_progress(futures: Sequence[PrefectFuture[Any]]) -> None:
-    """Show in Prefect's page how many of these groups have ended."""
+    """Show in Prefect's page how many of these groups have ended.
+
+    Dask calls back from a thread of its own, in which the server of this run is not known: hence the context.
+    """
     if report := current():
         report.progress.begin(len(futures))
+        context = copy_context()
         for future in futures:
-            future.add_done_callback(report.progress.end_group)
+            future.add_done_callback(lambda ended: context.copy().run(report.progress.end_group, ended))
 
 
 def task_runner(run: RunConfig) -> TaskRunner:

@@ -22,11 +22,9 @@ from audioae.errors import ConfigError, IncompleteError
 from audioae.flows.position import POSITION
 from audioae.flows.rates import log_rate
 from audioae.flows.sharded import SHARDED, ShardedStage
-from audioae.pipeline.shards import group_shards
 from audioae.settings import PipelineConfig
 from audioae.store.manifest import DatasetRef
 
-GROUPS = 8  # a group has its own decoders, so more groups mean more starts; fewer, more shards planned at a time
 WANTED = "wanted i/n with i from 1 to n, such as 2/8; or auto (auto/n on Kubernetes) in a job array"
 # The variables of each kind of job array: index, number of jobs, and for indices that need not begin at 0, the first,
 # the last and the step.
@@ -133,8 +131,8 @@ def run_share(stage: ShardedStage, share: Share) -> DatasetRef | None:
     inputs = ", ".join(map(str, stage.refs.values()))
     logger.info(f"{stage.NAME} {share} of {inputs}: {len(todo)} of {len(own)} shards to compute")
     POSITION.count(lambda: f"{len(todo) - len(_pending_of(stage, todo)):,} of {len(todo):,} shards done")
-    for group in group_shards(todo, GROUPS):
-        stage.compute(group, log_rate(logger.info, stage.UNIT))
+    if todo:
+        stage.compute(todo, log_rate(logger.info, stage.UNIT))
     try:
         ref = stage.commit()
     except IncompleteError:

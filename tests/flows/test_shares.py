@@ -9,42 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from audioae.config import load_config
 from audioae.errors import ConfigError, StoreError
 from audioae.flows.launch import start_share
 from audioae.flows.sharded import SHARDED, sharded_stage
 from audioae.flows.shares import Share, parse_share, run_share
-from audioae.pipeline.mels import commit_mels, compute_mels, pending_mels
-from audioae.pipeline.shards import shard_numbers, shard_of
-from audioae.pipeline.tracks import update_tracks
-from audioae.settings import PipelineConfig
+from audioae.pipeline.shards import shard_numbers
 from audioae.store.dataset import Store
 from tests.chain import copy_datasets
+from tests.flows.conftest import N_SHARDS, parts
 from tests.flows.test_launch import modules_after
 from tests.processes import PATIENCE_S, Run
-
-N_SHARDS = 24
-
-
-@pytest.fixture(scope="module")
-def catalog(tiny_config, tmp_path_factory) -> tuple[Path, str, list[str]]:
-    """A store with a catalog of 24 shards and nothing else; the config, and its overrides without the store."""
-    path, overrides = tiny_config
-    overrides = [*overrides, f"catalog.min_shards={N_SHARDS}", "run.workers=1"]
-    root = tmp_path_factory.mktemp("catalog") / "store"
-    update_tracks(Store(str(root)), load_config(PipelineConfig, path, overrides).catalog)
-    return root, path, overrides
-
-
-@pytest.fixture(scope="module")
-def single(catalog, tmp_path_factory) -> Store:
-    """The same catalog with the mels of a run in one process."""
-    root, path, overrides = catalog
-    store = Store(shutil.copytree(root, tmp_path_factory.mktemp("single") / "store").as_posix())
-    config, tracks = load_config(PipelineConfig, path, overrides), store.require("tracks")
-    compute_mels(store, config.mels, tracks, pending_mels(store, config.mels, tracks), config.run.decode_workers)
-    commit_mels(store, config.mels, tracks, max_reject_rate=config.max_reject_rate)
-    return store
 
 
 @pytest.fixture
@@ -63,11 +37,6 @@ def start(catalog, tmp_path: Path) -> Iterator[Callable[..., Run]]:
     yield begin
     for run in runs:
         run.kill()
-
-
-def parts(store: Path, dataset: str) -> dict[int, int]:
-    """The inode of the part of each shard; a part that is written again has a different one."""
-    return {shard_of(path.name): path.stat().st_ino for path in store.glob(f"{dataset}/parts/*.parquet")}
 
 
 def test_three_shares_of_which_one_is_killed_and_restarted_give_the_same_bytes(single, start, tmp_path):
