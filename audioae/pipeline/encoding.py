@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Semaphore
 from types import TracebackType
 
 import pyarrow as pa
@@ -52,10 +53,10 @@ class Encoder:
     def map(self, blocks: Iterable[pa.Table], *, beside_decoders: bool) -> Iterator[pa.Table]:
         """Embed each block."""
         n = -(-self.n // DECODERS) if beside_decoders else self.n
-        begin = time.monotonic()
+        begin, slots = time.monotonic(), Semaphore(n)
         running: deque[Future[tuple[pa.Table, float]]] = deque()
         for block in blocks:
-            running.append(self._pool.submit(self._timed, block))
+            running.append(self._pool.submit(self._timed, block, slots))
             if len(running) > n:
                 yield self._finish(running.popleft())
         while running:
@@ -67,10 +68,11 @@ class Encoder:
         self.busy_s += seconds
         return table
 
-    def _timed(self, block: pa.Table) -> tuple[pa.Table, float]:
-        begin = time.monotonic()
-        table = self._embed(block)
-        return table, time.monotonic() - begin
+    def _timed(self, block: pa.Table, slots: Semaphore) -> tuple[pa.Table, float]:
+        with slots:
+            begin = time.monotonic()
+            table = self._embed(block)
+            return table, time.monotonic() - begin
 
     def __enter__(self) -> "Encoder":
         return self
