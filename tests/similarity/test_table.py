@@ -66,3 +66,15 @@ def test_bad_input(store: Store):
     with pytest.raises(ValidationError, match="greater than or equal to 1"):
         SimilarConfig(k=0)
     assert store.latest("similar") is None
+
+
+def test_processes_share_the_blocks(store: Store, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(table, "BLOCK", 7)
+    config, index = SimilarConfig(k=3), store.require("index")
+    assert table.pending_similar(store, config, index) == [0, 1, 2, 3, 4]
+    assert table.compute_similar(store, config, index, [4, 1]) == 2
+    assert table.pending_similar(Store(store.root), config, index) == [0, 2, 3]
+    assert table.compute_similar(Store(store.root), config, index, [0, 1, 2, 3]) == 3, "block 1 exists"
+    ref = table.commit_similar(store, config, index)
+    assert publish_similar(store, config, index) == ref
+    assert len(rows_by_track(store, ref)) == 29
