@@ -15,10 +15,15 @@ PATIENCE_S = 240.0  # until a state is reached, on a busy machine
 LIMIT_S = 5.0
 
 
-def _prepare() -> None:
-    """Take SIGINT, which CI in the background ignores; end with the tests, should they be killed."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+def end_with_tests() -> None:
+    """Let Linux kill this process with the tests, should they be killed."""
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+def _prepare() -> None:
+    """Take SIGINT, which CI in the background ignores; end with the tests."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    end_with_tests()
 
 
 class Run:

@@ -2,6 +2,9 @@
 
 Convention: the message is `{"text": "..."}`, which Slack, Mattermost, Teams' and other chat webhooks take. Each
 deployment has one automation, named after it; to notify elsewhere, deploy again.
+
+Note: of a run that the schedule made, Prefect's server evaluates the events 15 minutes after the run became pending,
+because it waits for an event "Scheduled" that it never emits (measured with 3.8.8). So the message may be that late.
 """
 
 import json
