@@ -48,3 +48,15 @@ def test_an_older_index_gives_exact_copies_only(tmp_path):
 def test_near_false_lists_only_files_with_the_same_bytes(store):
     rows = store.read(only_copies(store, near=False)).to_pylist()
     assert [row["track_id"] for row in rows if row["is_issue"]] == ["t1", "t4"]
+
+
+def test_a_large_group_names_some_copies_and_the_one_to_keep(tmp_path, monkeypatch):
+    """What a group's evidence takes may not grow with the square of its size."""
+    monkeypatch.setattr("audioae.screening.duplicate.screen.MAX_LISTED", 3)
+    health = {i: {"codec": "pcm_16" if i == 7 else "vorbis", "bit_rate": 96_000} for i in range(9)}
+    store = make_store(str(tmp_path), 9, near=[range(8)], health=health)
+    rows = {row["track_id"]: row for row in store.read(only_copies(store)).to_pylist()}
+    for row in (f"t{i}" for i in range(8)):
+        evidence = json.loads(rows[row]["evidence"])
+        assert (evidence["copies"], evidence["keep"]) == (["t0", "t1", "t7"], "t7")
+    assert rows["t8"]["evidence"] is None
