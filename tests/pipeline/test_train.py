@@ -3,6 +3,7 @@
 import pytest
 
 from audioae.pipeline import train
+from audioae.pipeline.drift import DriftReport, commit_drift
 from audioae.pipeline.train import train_model
 from audioae.pipeline.training_clips import held_out_ids
 from audioae.store.dataset import Store
@@ -49,14 +50,27 @@ def test_a_model_is_kept_until_the_catalog_has_grown_by_retrain_growth(chain, tm
 
 
 @pytest.mark.usefixtures("no_training")
-@pytest.mark.parametrize(("retrain", "alarm", "kept"), [("never", True, True), ("drift", False, False)])
-def test_retrain_never_keeps_the_model_of_a_catalog_that_has_doubled(chain, tmp_path, retrain, alarm, kept):
+@pytest.mark.parametrize(
+    ("retrain", "n_tracks_before", "drifted", "kept"),
+    [
+        ("never", 12, True, True),
+        ("drift", 12, False, False),
+        ("drift", 20, True, False),
+        ("drift", 20, False, True),
+        ("auto", 20, True, True),
+    ],
+)
+def test_a_model_is_trained_again_by_the_rule_of_train_retrain(
+    chain, tmp_path, retrain, n_tracks_before, drifted, kept
+):
+    """The catalog has 24 tracks now."""
     finished, config = chain
     store = Store(str(tmp_path / "store"))
-    copy_datasets(finished, store, "tracks", "mels", "model")
+    copy_datasets(finished, store, "tracks", "mels", "model", "embeddings")
     model = store.manifest(store.require("model"))
-    older = store.publish(model.model_copy(update={"config": {**model.config, "n_tracks": 12}}))
+    older = store.publish(model.model_copy(update={"config": {**model.config, "n_tracks": n_tracks_before}}))
     mels = store.publish(store.manifest(store.require("mels")).model_copy(update={"recipe": "grown"}))
+    commit_drift(store, DriftReport(str(older), str(store.require("embeddings")), retrain=drifted))
     settings = config.train.model_copy(update={"retrain": retrain})
     if kept:
         assert train_model(store, config.model, settings, mels) == older
