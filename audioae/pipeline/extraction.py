@@ -77,11 +77,6 @@ class Extractions:
         return next(iter(self.of(whole)), None)
 
 
-def existing_extractions(store: Store, *datasets: str) -> Extractions:
-    """The extractions whose parts of all `datasets` exist."""
-    return Extractions(set.intersection(*(store.part_fingerprints(dataset) for dataset in datasets)))
-
-
 def find_extraction(store: Store, dataset: str, whole: str) -> str | None:
     """The best existing part of `dataset` for the tracks of `whole`, or None."""
     if store.has_part(dataset, whole):

@@ -18,7 +18,6 @@ import pyarrow.compute as pc  # its functions are generated at import
 
 from audioae.errors import AudioError
 from audioae.pipeline.config import Retry
-from audioae.pipeline.extraction import is_partial
 from audioae.store.dataset import Store
 
 
@@ -40,13 +39,6 @@ def due(failures: pa.Table, retry: Retry) -> np.ndarray:
     return (pc.and_(waited, left) if retry.pause_s else left).to_numpy(zero_copy_only=False).astype(bool)
 
 
-def has_due_failures(store: Store, name: str, retry: Retry, *, embedding: bool) -> bool:
-    """Whether this stage (embedding, or else mels) tries any failure of the extraction `name` again."""
-    if not is_partial(name) or not may_try_again(store, name, embedding=embedding):
-        return False
-    return not is_published(store, name) or bool(due(failures_in(store.read_part("rejects", name)), retry).any())
-
-
 def may_try_again(store: Store, name: str, *, embedding: bool) -> bool:
     """Whether it is for this stage (embedding, or else mels) to try the failures of the extraction `name` again."""
     return not embedding or not store.has_part("mels", name)
@@ -54,7 +46,7 @@ def may_try_again(store: Store, name: str, *, embedding: bool) -> bool:
 
 def is_published(store: Store, name: str) -> bool:
     """Whether a version of `rejects` contains the extraction `name`."""
-    return f"{name}.parquet" in store.published_parts("rejects")
+    return store.is_published("rejects", name)
 
 
 def reject_row(track_id: str, error: AudioError, earlier_attempts: int, retry: Retry) -> dict[str, Any]:

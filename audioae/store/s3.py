@@ -3,6 +3,7 @@
 Conventions
 -----------
 - A connection that sends nothing for `TIMEOUT_S` is given up, and the call is tried again, `ATTEMPTS` times in all.
+- An object of up to 10 MB is one request, and what is larger a multipart upload.
 - Listing and aborting unfinished uploads needs boto3 (pyarrow cannot); without it a bucket's lifecycle rule
   `AbortIncompleteMultipartUpload` does the same.
 """
@@ -24,7 +25,7 @@ def open_s3(uri: str) -> tuple[pafs.FileSystem, str]:
     if not isinstance(filesystem, pafs.S3FileSystem):
         return filesystem, path
     (options,) = filesystem.__reduce__()[1]  # as given by the URI and the environment; pickling keeps no retries
-    options |= {"connect_timeout": TIMEOUT_S, "request_timeout": TIMEOUT_S}
+    options |= {"connect_timeout": TIMEOUT_S, "request_timeout": TIMEOUT_S, "allow_delayed_open": True}
     return pafs.S3FileSystem(**options, retry_strategy=pafs.AwsStandardS3RetryStrategy(max_attempts=ATTEMPTS)), path
 
 

@@ -1,4 +1,4 @@
-"""The datasets from `tracks` to `embeddings`, of any number of shards and without audio, as a finished chain leaves them.
+"""The datasets from `tracks` to `embeddings`, of any number of shards, without audio: as a finished chain leaves them.
 
 Conventions
 -----------
@@ -20,7 +20,7 @@ from audioae.pipeline.mels import commit_mels
 from audioae.pipeline.shards import part_fingerprint
 from audioae.store.artifacts import commit_artifact
 from audioae.store.dataset import Store
-from audioae.store.manifest import DatasetRef
+from audioae.store.manifest import DatasetRef, Part
 from audioae.store.schemas import DATASETS
 
 CONFIG = MelsConfig()
@@ -29,11 +29,12 @@ CONFIG = MelsConfig()
 def made_tracks(store: Store, shards: int, per_shard: int, *, edition: int = 0) -> DatasetRef:
     """Publish `tracks`; another `edition` has other audio in its last shard."""
     names = []
-    for shard in range(shards):
-        content = [per_shard, edition if shard == shards - 1 else 0]
-        names.append(part_fingerprint(shard, content))
-        if not store.has_part("tracks", names[-1]):
-            store.write_part("tracks", names[-1], _tracks(shard, per_shard, content[1]))
+    with store.snapshot():
+        for shard in range(shards):
+            content = [per_shard, edition if shard == shards - 1 else 0]
+            names.append(part_fingerprint(shard, content))
+            if not store.has_part("tracks", names[-1]):
+                store.write_part("tracks", names[-1], _tracks(shard, per_shard, content[1]))
     return store.commit("tracks", names, recipe=f"made-{shards}-{per_shard}-{edition}", config={})
 
 
@@ -48,6 +49,13 @@ def made_parts(
 ) -> None:
     """Write what decoding and embedding the shards leaves."""
     parts = store.manifest(tracks).parts
+    with store.snapshot():
+        _write_parts(store, parts, model, shards, failing)
+
+
+def _write_parts(
+    store: Store, parts: Sequence[Part], model: DatasetRef, shards: Sequence[int], failing: Collection[int]
+) -> None:
     for shard in shards:
         table = store.read_part("tracks", parts[shard].name.removesuffix(".parquet"))
         ids = table["track_id"].to_pylist()
