@@ -16,6 +16,7 @@ from audioae import __version__
 from audioae.cli import (
     aliases,
     deploy,
+    doctor,
     evaluate,
     files,
     findings,
@@ -64,6 +65,7 @@ app.command("demo")(run.demo)
 app.command("deploy")(deploy.deploy)
 app.command("schedule")(deploy.schedule)
 app.command("configs")(run.configs)
+app.command("doctor")(doctor.doctor)
 app.command("plan")(plan.plan)
 app.command("similar")(similar.similar)
 app.command("playlist")(playlist.playlist)

@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -18,8 +19,8 @@ START = datetime(2026, 3, 1, 3, tzinfo=UTC)
 @pytest.fixture
 def root(tmp_path: Path) -> str:
     """A store with a good run and a later one that failed; the IDs begin alike, as those of scheduled runs do."""
-    who = {"user": "anna", "host": "box", "config_name": "mine", "config": {"store": "data"}}
-    times = {"started_at": START, "finished_at": START + timedelta(seconds=90)}
+    who: dict[str, Any] = {"user": "anna", "host": "box", "config_name": "mine", "config": {"store": "data"}}
+    times: dict[str, Any] = {"started_at": START, "finished_at": START + timedelta(seconds=90)}
     good = RunRow("01a21a70-0000-0000-0000-00000000000a", "pipeline", versions={"audioae": "1"}, **who, **times)
     good.counts, good.rejects = {"catalog": {"tracks": 60}, "embed": {"tracks": 57}}, {"silent": 2, "empty": 1}
     good.seconds, good.warnings = {"mels": 1.5}, ["1 file was left out"]

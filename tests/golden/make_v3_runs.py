@@ -4,6 +4,7 @@ It must load forever; an existing sample is kept.
 """
 
 from datetime import UTC, datetime
+from typing import Any
 
 from audioae.pipeline.run_log import FAILED, RunRow, append_run
 from audioae.store.dataset import Store
@@ -15,8 +16,8 @@ def main() -> None:
     if store.latest("runs"):
         return
     begun, ended = (datetime(2026, 1, 2, 3, minute, tzinfo=UTC) for minute in (0, 5))
-    who = {"user": "anna", "host": "box", "config_name": "pipeline", "config": {"store": "data"}}
-    times = {"started_at": begun, "finished_at": ended}
+    who: dict[str, Any] = {"user": "anna", "host": "box", "config_name": "pipeline", "config": {"store": "data"}}
+    times: dict[str, Any] = {"started_at": begun, "finished_at": ended}
     good = RunRow("000000-golden", "pipeline", versions={"audioae": "0.1.0"}, **who, **times)
     good.seconds, good.counts, good.refs = {"mels": 1.5}, {"mels": {"clips": 72}}, {"mels": "mels@00"}
     good.rejects, good.drift = {"silent": 1}, {"alarm": False}
