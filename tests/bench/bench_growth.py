@@ -9,6 +9,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from tests.bench import grow_screening
 from tests.bench.growth import EXPONENT, Point, exponent, measure_case
 from tests.bench.harness import Row
 
@@ -27,6 +28,7 @@ CASES = {
     "fsck": "grow_store:check",
     "prune": "grow_store:prune_nothing",
 }
+SCREENING = ("mislabeled", "corrupt", "duplicate", "similar", "findings", "summary", "report", "evaluate")
 MEMORY_MIB = 4096.0  # at any size
 
 
@@ -42,7 +44,16 @@ def measure() -> list[Row]:
         for name, case in CASES.items():
             if not chosen or name in chosen:
                 rows += _rows(name, [measure_case(case, root / str(n), n) for n in sizes], fixed)
+        for stage in SCREENING:
+            if not chosen or stage in chosen:
+                rows += _rows(stage, [_screened(root / str(n), n, stage) for n in sizes], fixed)
     return rows
+
+
+def _screened(root: Path, n: int, stage: str) -> Point:
+    """A stage of screening, or a table or report on it."""
+    taken = grow_screening.measure(root, stage)
+    return Point(stage, n, taken["cpu_s"], taken["wall_s"], taken["peak_mib"], taken["anonymous_mib"])
 
 
 def _rows(name: str, points: list[Point], fixed: Point) -> list[Row]:

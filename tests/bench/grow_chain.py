@@ -5,7 +5,7 @@ Conventions
 - The catalog is a manifest that carries hashes, so no file is opened: what is measured is what the stage adds.
 - A made track has one clip, one of 16; the mels of a shard are stored. The model is the PCA baseline with components of
   nothing: encoding costs the same for every clip, and this costs little, so that what is measured is everything else.
-- A store for `embed` is made once per size, in `root/embed`; the measured call deletes what it computed.
+- A store for `embed` is made once per size, beside `root`; the embeddings of an earlier call are deleted.
 """
 
 import shutil
@@ -56,7 +56,7 @@ def embed_again(root: Path, n: int) -> Iterator[None]:
 
 def index(root: Path, n: int) -> Iterator[None]:
     """Build and publish an index of n made embeddings, measured by its gate."""
-    store = million(root, n)
+    store = million(root, n, health=True)
     shutil.rmtree(root / "index")
     yield
     build_index(store, IndexConfig(), store.require("embeddings"))
@@ -64,7 +64,7 @@ def index(root: Path, n: int) -> Iterator[None]:
 
 def embed_store(root: Path, n: int) -> tuple[Store, DatasetRef, DatasetRef]:
     """A store with the catalog, mels and evidence of n made tracks, and a model."""
-    source, store = million(root, n), Store(str(root / "embed"))
+    source, store = million(root, n, health=True), Store(f"{root}-embed")
     if not store.latest("mels"):
         _make(source, store)
     return store, store.require("tracks"), store.require("model")

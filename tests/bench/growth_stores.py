@@ -11,4 +11,4 @@ def nothing(root: Path, n: int) -> None:
 
 def make(root: Path, n: int) -> None:
     """The made store of n tracks in `root`, unless it is there."""
-    million(root, n)
+    million(root, n, health=True)
