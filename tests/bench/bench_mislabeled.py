@@ -32,8 +32,9 @@ from audioae.pipeline.index import read_embeddings
 from audioae.screening.mislabeled.config import MislabeledConfig
 from audioae.screening.mislabeled.label_model import LabelScores
 from audioae.screening.mislabeled.label_noise import swap_labels
-from audioae.screening.mislabeled.labels import TrackLabels, read_labels
-from audioae.screening.mislabeled.screen import make_label_model, score_labels, screen_mislabeled
+from audioae.screening.mislabeled.labels import TrackLabels, Vectors, read_labels
+from audioae.screening.mislabeled.panel import make_panel
+from audioae.screening.mislabeled.screen import score_labels, screen_mislabeled
 from audioae.search.factory import IndexConfig
 from audioae.search.index import SearchIndex
 from audioae.settings import PipelineConfig
@@ -85,11 +86,12 @@ def true_labels(library: Library) -> dict[str, str]:
 
 def measure_swaps(name: str, library: Library, truth: dict[str, str] | None) -> list[Row]:
     tracks, _ = read_labels(library)
-    right = tracks.labels if truth is None else [truth[track_id] for track_id in tracks.track_ids]
-    names, labels = np.unique(right, return_inverse=True)
-    model = make_label_model(
-        tracks, len(names), library.index, read_embeddings(library.store, library.embeddings_ref), K
+    right = (
+        tracks.names[tracks.label] if truth is None else [truth[track_id] for track_id in tracks.track_ids.to_pylist()]
     )
+    names, labels = np.unique(right, return_inverse=True)
+    vectors = Vectors(library.index, read_embeddings(library.store, library.embeddings_ref))
+    model = make_panel(tracks, labels, np.arange(len(tracks)), len(names), vectors, K).model
     confusion, n = model.score(labels).confusion, round(SHARE * len(labels))
     rows = []
     for kind, bar in BARS.items():
@@ -140,13 +142,15 @@ def _logistic(tracks: TrackLabels, library: Library, labels: np.ndarray) -> np.n
 def measure_planted(library: Library) -> list[Row]:
     truth = true_labels(library)
     tracks, _ = read_labels(library)
-    wrong = {t for t, label in zip(tracks.track_ids, tracks.labels, strict=True) if truth[t] != label}
+    labels = tracks.names[tracks.label]
+    wrong = {t for t, label in zip(tracks.track_ids.to_pylist(), labels, strict=True) if truth[t] != label}
     screened = screen_mislabeled(library, MislabeledConfig(), Workers(), lambda what, done, total: None)
     order = np.argsort(screened.score)
-    hit = np.isin(screened.track_ids[order], list(wrong))
+    ids = np.array(screened.track_ids.to_pylist())
+    hit = np.isin(ids[order], list(wrong))
     issues, measured = int(screened.is_issue.sum()), screened.measured
     assert screened.suggestion is not None
-    right = sum(screened.suggestion[row] == truth[str(screened.track_ids[row])] for row in order[: len(wrong)].tolist())
+    right = sum(screened.suggestion[row] == truth[str(ids[row])] for row in order[: len(wrong)].tolist())
     note = f"{hit[:issues].sum()} of {issues} issues are wrong; {right} suggestions are right; self-test: "
     note += ", ".join(
         f"{kind} {measured[kind]['average_precision']:.3f}" for kind in ("random", "confusable", "albums")
@@ -185,8 +189,9 @@ def run(n: int) -> dict[str, Any]:
         labels = (vectors @ vectors[:N_LABELS].T).argmax(axis=1)
         artist = np.random.default_rng(1).integers(N_ARTISTS, size=n)
         tracks = TrackLabels(
-            track_ids=np.array(table.track_ids.to_pylist()),
-            labels=np.char.add("label ", labels.astype(str)),
+            track_ids=table.track_ids,
+            label=labels,
+            names=np.char.add("label ", np.arange(N_LABELS).astype(str)),
             index_row=np.argsort(table.rows_of(index.ids)),
             recording=np.arange(n),
             artist=artist,

@@ -79,7 +79,9 @@ class Evidence:
     def concat(cls, parts: Sequence["Evidence"]) -> "Evidence":
         """At least one part."""
         columns = {name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns}
-        return cls(pa.concat_tables([part.tracks for part in parts]).combine_chunks(), columns)
+        return cls(
+            pa.concat_tables([part.tracks for part in parts], promote_options="default").combine_chunks(), columns
+        )
 
 
 @dataclass(frozen=True)

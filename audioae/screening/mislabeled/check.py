@@ -62,5 +62,6 @@ CHECK = Check(
     looks_at="index",
     config=MislabeledConfig,
     run=run,
+    later=("max_tracks",),
     self_test=self_test,
 )

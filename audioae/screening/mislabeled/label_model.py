@@ -13,6 +13,10 @@ Conventions
   they hardly count.
 - Tracks of one artist support each other, which exposes a single wrong one but hides a wholly mislabeled album. Half of
   the margin is therefore the mean over all tracks with that artist and label, scored without the artist's other tracks.
+- The tracks of the model are its reference: they vote, and the classifier is fitted to them. Other tracks can be scored
+  by them (`score_others`) under the same rules.
+- Tracks are scored in blocks of at most `CELLS` / n_labels, those of one artist together: a table of tracks by labels
+  would grow with both. An artist with more tracks than a block is averaged in parts.
 
 Why ridge regression and not logistic: its matrix does not depend on the labels. Folds can be removed from it in closed
 form, and scoring another set of labels, which the self-test does many times, costs one matrix product.
@@ -22,25 +26,23 @@ thresholds per label: too many of the labels below them are right. Alternatives 
 `python -m tests.bench mislabeled`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import csr_array
 
-TEMPERATURE = 0.1  # of votes, in cosine
-SHARPNESS = 0.15  # temperature of the softmax over the regression's outputs
-RIDGE = 0.02  # penalty, relative to the mean variance of a dimension
-N_FOLDS = 10
+from audioae.screening.mislabeled.grouped_model import (
+    Fitted,
+    GroupedModel,
+    LabelNeighbors,
+    Queries,
+    Voters,
+    one_hot,
+)
+
 MAX_SHARE = 0.2  # an artist with more of the catalog than this ("Various Artists") is not treated as one
+CELLS = 1 << 23  # shares of labels in one array
 MIN_UNIT = 2  # tracks with the same artist and label from which their mean counts
-
-
-class LabelNeighbors(NamedTuple):
-    """The nearest other tracks of each track, closest first, (n, depth): cosines, and rows (-1: no more)."""
-
-    scores: np.ndarray
-    rows: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +64,8 @@ class LabelScores:
         Share of the neighbors' votes, and the classifier's probability, for the claimed label and for `other`.
     confusion : np.ndarray, shape (n_labels, n_labels)
         Mean share of each label (column) over the tracks with a claimed label (row).
+    weights : np.ndarray, shape (2, 2)
+        Weights of neighbors and classifier, without the tracks of the same recording and of the same artist.
     """
 
     margin: np.ndarray
@@ -72,6 +76,7 @@ class LabelScores:
     votes: np.ndarray
     probability: np.ndarray
     confusion: np.ndarray
+    weights: np.ndarray
 
     @property
     def score(self) -> np.ndarray:
@@ -94,6 +99,8 @@ class LabelModel:
     n_labels : int
     k : int
         Number of neighbors that vote.
+    groups : np.ndarray, shape (n,), int, optional
+        What `artist_groups` gives for the catalog that these tracks are a sample of; default: for these tracks.
     """
 
     def __init__(
@@ -104,45 +111,139 @@ class LabelModel:
         artists: np.ndarray,
         n_labels: int,
         k: int,
+        *,
+        groups: np.ndarray | None = None,
     ):
-        points = np.hstack([vectors - vectors.mean(axis=0), np.ones((len(vectors), 1), np.float32)])
+        self._mean = vectors.mean(axis=0)
+        points = self._points(vectors)
         self.n_labels = n_labels
-        self.artists = artist_groups(recordings, artists)
-        self._by_recording = _GroupedModel(points, neighbors, np.unique(recordings, return_inverse=True)[1], k)
-        self._by_artist = _GroupedModel(points, neighbors, self.artists, k)
+        self.artists = artist_groups(recordings, artists) if groups is None else groups
+        self._models = tuple(GroupedModel(points, neighbors, of, k) for of in (recordings, self.artists))
+        self._blocks = artist_blocks(self.artists, n_labels)
 
     def score(self, labels: np.ndarray) -> LabelScores:
         """Score `labels`, shape (n,), each from 0 to n_labels - 1."""
-        votes, probability = self._by_recording.shares(labels, self.n_labels)
-        by_neighbors, by_classifier, (margin, share) = _combine(votes, probability, labels)
-        unit, counts = np.unique(self.artists * self.n_labels + labels, return_inverse=True, return_counts=True)[1:]
-        several = counts[unit] >= MIN_UNIT
-        margin_apart, share_apart = _combine(*self._by_artist.shares(labels, self.n_labels), labels)[2]
-        without_artist = np.where(several, (np.bincount(unit, margin_apart) / counts)[unit], np.nan)
-        means = (_one_hot(unit, len(counts)) @ share_apart) / counts[:, None].astype(np.float32)
-        share[several] = (share[several] + means[unit[several]]) / 2
-        rows = np.arange(len(labels))
-        claimed_share, share[rows, labels] = share[rows, labels], -np.inf
-        other = share.argmax(axis=1)
-        share[rows, labels] = claimed_share
-        both = np.stack([labels, other], axis=1)
-        return LabelScores(
-            margin=np.where(several, (margin + without_artist) / 2, margin).astype(np.float32),
-            neighbors=by_neighbors,
-            classifier=by_classifier,
-            without_artist=without_artist,
-            other=other,
-            votes=np.take_along_axis(votes, both, 1),
-            probability=np.take_along_axis(probability, both, 1),
-            confusion=_one_hot(labels, self.n_labels)
-            @ share
-            / np.maximum(np.bincount(labels, minlength=self.n_labels), 1)[:, None],
-        )
+        fitted = self.fit(labels)
+        own = tuple(model.own for model in self._models)
+        if len(self._blocks) == 1:
+            shares = self._shares(fitted, own)
+            weights = np.array([_weights([_hits(*of, labels)]) for of in shares])
+            return _scores(shares, weights, labels, self.artists, self.n_labels)
+        hits: list[list[np.ndarray]] = [[], []]
+        for rows in self._blocks:
+            for place, of in enumerate(self._shares(fitted, [queries.take(rows) for queries in own])):
+                hits[place].append(_hits(*of, labels[rows]))
+        weights = np.array([_weights(of) for of in hits])
+        parts = []
+        for rows in self._blocks:
+            shares = self._shares(fitted, [queries.take(rows) for queries in own])
+            parts.append(_scores(shares, weights, labels[rows], self.artists[rows], self.n_labels))
+        return _joined(parts, self._blocks, labels, weights)
 
-    def voters(self, row: int) -> tuple[np.ndarray, np.ndarray]:
-        """Rows of the tracks that vote on one track, closest first, and their cosines."""
-        present = self._by_recording.weights[row] > 0
-        return self._by_recording.rows[row][present], self._by_recording.scores[row][present]
+    def fit(self, labels: np.ndarray) -> tuple[Fitted, ...]:
+        """What scoring other tracks by these `labels` of the reference needs."""
+        return tuple(model.fit(labels, self.n_labels) for model in self._models)
+
+    def score_others(
+        self,
+        fitted: tuple[Fitted, ...],
+        weights: np.ndarray,
+        vectors: np.ndarray,
+        neighbors: LabelNeighbors,
+        recordings: np.ndarray,
+        groups: np.ndarray,
+        labels: np.ndarray,
+    ) -> tuple[LabelScores, Voters]:
+        """Score tracks that need not be in the reference, and who votes on them.
+
+        Parameters
+        ----------
+        fitted : as returned by `fit`
+        weights : np.ndarray, shape (2, 2)
+            Those of the reference's `LabelScores`.
+        vectors, neighbors, recordings, groups, labels
+            Of m tracks, as in the constructor: neighbors are rows of the reference, perhaps the track itself;
+            recordings and groups have the numbers of the whole catalog.
+        """
+        points = self._points(vectors)
+        of_groups = zip(self._models, (recordings, groups), strict=True)
+        queries = [model.queries(points, neighbors, of) for model, of in of_groups]
+        scores = _scores(self._shares(fitted, queries), weights, labels, groups, self.n_labels)
+        return scores, Voters.of(queries[0])
+
+    def voters(self, rows: np.ndarray) -> Voters:
+        """The tracks that vote on some tracks of the reference."""
+        return Voters.of(self._models[0].own.take(rows))
+
+    def _points(self, vectors: np.ndarray) -> np.ndarray:
+        return np.hstack([vectors - self._mean, np.ones((len(vectors), 1), np.float32)])
+
+    def _shares(self, fitted: tuple[Fitted, ...], queries: Sequence[Queries]) -> list[tuple[np.ndarray, ...]]:
+        """Votes and probabilities without the same recording, and without the same artist."""
+        return [of.shares(q) for of, q in zip(fitted, queries, strict=True)]
+
+
+def _scores(
+    shares: list[tuple[np.ndarray, ...]], weights: np.ndarray, labels: np.ndarray, artists: np.ndarray, n_labels: int
+) -> LabelScores:
+    """Scores of some tracks, those of one artist together, from votes and probabilities; `shares` are overwritten."""
+    (votes, probability), apart = shares
+    by_neighbors, by_classifier, (margin, share) = _combine(votes, probability, labels, weights[0])
+    unit, counts = np.unique(artists * n_labels + labels, return_inverse=True, return_counts=True)[1:]
+    several = counts[unit] >= MIN_UNIT
+    margin_apart, share_apart = _combine(*apart, labels, weights[1])[2]
+    without_artist = np.where(several, (np.bincount(unit, margin_apart) / counts)[unit], np.nan)
+    means = (one_hot(unit, len(counts)) @ share_apart) / counts[:, None].astype(np.float32)
+    share[several] = (share[several] + means[unit[several]]) / 2
+    rows = np.arange(len(labels))
+    claimed_share, share[rows, labels] = share[rows, labels], -np.inf
+    other = share.argmax(axis=1)
+    share[rows, labels] = claimed_share
+    both = np.stack([labels, other], axis=1)
+    return LabelScores(
+        margin=np.where(several, (margin + without_artist) / 2, margin).astype(np.float32),
+        neighbors=by_neighbors,
+        classifier=by_classifier,
+        without_artist=without_artist,
+        other=other,
+        votes=np.take_along_axis(votes, both, 1),
+        probability=np.take_along_axis(probability, both, 1),
+        confusion=one_hot(labels, n_labels) @ share / np.maximum(np.bincount(labels, minlength=n_labels), 1)[:, None],
+        weights=weights,
+    )
+
+
+def _joined(
+    parts: Sequence[LabelScores], blocks: Sequence[np.ndarray], labels: np.ndarray, weights: np.ndarray
+) -> LabelScores:
+    """The scores of all blocks, in the order of the tracks."""
+    order = np.argsort(np.concatenate(blocks))
+    n_labels = len(parts[0].confusion)
+    counts = [np.bincount(labels[rows], minlength=n_labels)[:, None] for rows in blocks]
+    sums = sum(part.confusion * n for part, n in zip(parts, counts, strict=True))
+    per_track = ("margin", "neighbors", "classifier", "without_artist", "other", "votes", "probability")
+    joined = {name: np.concatenate([getattr(part, name) for part in parts])[order] for name in per_track}
+    return LabelScores(**joined, confusion=sums / np.maximum(sum(counts), 1), weights=weights)
+
+
+def artist_blocks(artists: np.ndarray, n_labels: int) -> list[np.ndarray]:
+    """Rows in blocks of at most `CELLS` / n_labels, those of one artist in one block if it can hold them.
+
+    >>> [rows.tolist() for rows in artist_blocks(np.array([1, 0, 1, 2]), CELLS // 3)]
+    [[1, 0, 2], [3]]
+    """
+    size = max(CELLS // max(n_labels, 1), 1)
+    if len(artists) <= size:
+        return [np.arange(len(artists))]
+    order = np.argsort(artists, kind="stable")
+    ends = np.append(np.flatnonzero(np.diff(artists[order])) + 1, len(order))
+    blocks, start = [], 0
+    while start < len(order):
+        whole = ends[np.searchsorted(ends, start + size, side="right") - 1]
+        end = whole if whole > start else start + size
+        blocks.append(order[start:end])
+        start = int(end)
+    return blocks
 
 
 def artist_groups(recordings: np.ndarray, artists: np.ndarray) -> np.ndarray:
@@ -158,82 +259,25 @@ def artist_groups(recordings: np.ndarray, artists: np.ndarray) -> np.ndarray:
     return np.unique(np.where(alone, recording, len(recordings) + numbers), return_inverse=True)[1]
 
 
-class _GroupedModel:
-    """Votes and regression in which tracks of one group never contribute to each other's shares."""
-
-    def __init__(self, points: np.ndarray, neighbors: LabelNeighbors, groups: np.ndarray, k: int):
-        allowed = (neighbors.rows >= 0) & (groups[neighbors.rows] != groups[:, None])
-        chosen = allowed & (np.cumsum(allowed, axis=1, dtype=np.int32) <= k)
-        order = np.argsort(~chosen, axis=1, kind="stable")[:, :k].astype(np.int32)
-        present = np.take_along_axis(chosen, order, 1)
-        self.rows = np.where(present, np.take_along_axis(neighbors.rows, order, 1), 0).astype(np.int32)
-        self.scores = np.where(present, np.take_along_axis(neighbors.scores, order, 1), -np.inf).astype(np.float32)
-        nearest = np.where(present[:, :1], self.scores[:, :1], 0)
-        self.weights = np.exp((self.scores - nearest) / TEMPERATURE)
-        self._points, self.fold = points, _folds(groups)
-        parts = [points[self.fold == fold] for fold in range(self.fold.max(initial=0) + 1)]
-        squares = np.stack([part.T @ part for part in parts]).astype(np.float64)
-        self._inverses = [_inverse(squares.sum(axis=0) - square) for square in squares]
-
-    def shares(self, labels: np.ndarray, n_labels: int) -> tuple[np.ndarray, np.ndarray]:
-        """Shares of votes and probabilities, each (n, n_labels) float32; votes are 0 where no neighbor may vote."""
-        return self._vote(labels, n_labels), self._classify(labels, n_labels)
-
-    def _vote(self, labels: np.ndarray, n_labels: int) -> np.ndarray:
-        n = len(labels)
-        weights = self.weights / np.sqrt(np.bincount(labels, minlength=n_labels))[labels[self.rows]].astype(np.float32)
-        weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1e-9)
-        cells = np.arange(n)[:, None] * n_labels + labels[self.rows]
-        return np.bincount(cells.ravel(), weights.ravel(), n * n_labels).astype(np.float32).reshape(n, n_labels)
-
-    def _classify(self, labels: np.ndarray, n_labels: int) -> np.ndarray:
-        n_folds = len(self._inverses)
-        sums = _one_hot(self.fold * n_labels + labels, n_folds * n_labels) @ self._points
-        sums = sums.reshape(n_folds, n_labels, -1).transpose(0, 2, 1)
-        outputs = np.empty((len(labels), n_labels), np.float32)
-        for fold, inverse in enumerate(self._inverses):
-            test = self.fold == fold
-            outputs[test] = self._points[test] @ (inverse @ (sums.sum(axis=0) - sums[fold])).astype(np.float32)
-        outputs -= outputs.max(axis=1, keepdims=True)
-        np.exp(outputs / SHARPNESS, out=outputs)
-        return outputs / outputs.sum(axis=1, keepdims=True)
+def _hits(votes: np.ndarray, probability: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Whether each part names the label of each track, shape (2, n), bool."""
+    return np.stack([part.argmax(axis=1) == labels for part in (votes, probability)])
 
 
-def _inverse(matrix: np.ndarray) -> np.ndarray:
-    """Inverse of the regression's matrix with its penalty; the constant, its last dimension, is not penalized."""
-    dim = len(matrix) - 1
-    penalty = np.full(dim + 1, RIDGE * np.trace(matrix[:dim, :dim]) / dim + 1e-6)
-    penalty[-1] = 1e-6
-    return np.linalg.inv(matrix + np.diag(penalty))
+def _weights(hits: Sequence[np.ndarray]) -> list[float]:
+    """Weights of the two parts: how often each names the label."""
+    accuracy = [float(part.mean()) + 1e-9 for part in np.concatenate(hits, axis=1)]
+    return [value / sum(accuracy) for value in accuracy]
 
 
-def _folds(groups: np.ndarray) -> np.ndarray:
-    """A fold for each track, one for all tracks of a group; the largest groups are assigned first."""
-    counts = np.bincount(groups)
-    order = np.lexsort((np.random.default_rng(0).random(len(counts)), -counts))
-    fold = np.empty(len(counts), np.int64)
-    fold[order] = np.arange(len(counts)) % min(N_FOLDS, len(counts))
-    return fold[groups]
-
-
-def _combine(votes: np.ndarray, probability: np.ndarray, labels: np.ndarray):
-    """Both margins, and (margin, shares) of both together, weighted by how often each part names the label."""
+def _combine(votes: np.ndarray, probability: np.ndarray, labels: np.ndarray, weights: np.ndarray):
+    """Both margins, and (margin, shares) of both together."""
     rows = np.arange(len(labels))
-    parts = (votes, probability)
-    accuracy = [float((part.argmax(axis=1) == labels).mean()) + 1e-9 for part in parts]
-    weights = [value / sum(accuracy) for value in accuracy]
     margins = []
-    for part in parts:
+    for part in (votes, probability):
         claimed = part[rows, labels]
         part[rows, labels] = -1
         margins.append(claimed - part.max(axis=1))
         part[rows, labels] = claimed
-    margin = weights[0] * margins[0] + weights[1] * margins[1]
-    return *margins, (margin, weights[0] * votes + weights[1] * probability)
-
-
-def _one_hot(labels: np.ndarray, n_labels: int) -> csr_array:
-    """Shape (n_labels, n): 1 where a track (column) has a label (row)."""
-    order = np.argsort(labels, kind="stable")
-    starts = np.searchsorted(labels[order], np.arange(n_labels + 1))
-    return csr_array((np.ones(len(labels), np.float32), order, starts), shape=(n_labels, len(labels)))
+    one, other = map(float, weights)  # of Python, so that the tables stay float32
+    return *margins, (one * margins[0] + other * margins[1], one * votes + other * probability)

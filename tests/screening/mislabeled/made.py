@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from audioae.screening.mislabeled.label_model import LabelModel, LabelNeighbors
+from audioae.screening.mislabeled.grouped_model import LabelNeighbors
+from audioae.screening.mislabeled.label_model import LabelModel
 from audioae.search.recall import exact_neighbors
 
 NONE = -1

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from audioae.screening.mislabeled.label_model import N_FOLDS, LabelModel, LabelNeighbors, artist_groups
+from audioae.screening.mislabeled.grouped_model import N_FOLDS, LabelNeighbors
+from audioae.screening.mislabeled.label_model import LabelModel, artist_groups
 from audioae.screening.mislabeled.label_noise import swap_labels
+from audioae.search.recall import exact_neighbors
 from tests.recommend.made import styles
 from tests.screening.mislabeled.made import NONE, label_model
 
@@ -45,7 +47,7 @@ def test_the_classifier_is_ridge_regression_on_the_other_folds(catalog):
     """Compared with a regression that is fitted without the fold of the track."""
     vectors, labels = catalog
     model = label_model(vectors, 4)
-    fold = model._by_recording.fold
+    fold = model._models[0].own.fold
     assert sorted(set(np.bincount(fold))) == [len(vectors) // N_FOLDS]
     test = fold == fold[5]
     fitting = vectors[~test].astype(float)
@@ -134,3 +136,35 @@ def test_uninformative_neighbors_hardly_count():
     share = np.polyfit(scores.neighbors, scores.margin - scores.classifier, 1)[0]
     assert share < 0.3
     assert scores.score.mean() > 0.75
+
+
+def test_scoring_in_blocks_changes_nothing(catalog, monkeypatch):
+    vectors, labels = catalog
+    artists = np.arange(120) // 3
+    whole = label_model(vectors, 4, artists=artists).score(labels)
+    monkeypatch.setattr("audioae.screening.mislabeled.label_model.CELLS", 4 * 31)
+    model = label_model(vectors, 4, artists=artists)
+    assert [len(rows) for rows in model._blocks] == [30, 30, 30, 30], "an artist is in one block"
+    blocks = model.score(labels)
+    for name in ("margin", "without_artist", "votes", "probability", "confusion", "weights"):
+        assert getattr(blocks, name) == pytest.approx(getattr(whole, name), abs=1e-5)
+    assert (blocks.other == whole.other).all()
+
+
+def test_tracks_outside_the_reference_are_scored_as_if_they_were_in_it(catalog):
+    """The reference itself, given as other tracks, gets its own scores; new tracks are judged by all folds."""
+    vectors, labels = catalog
+    artists = np.arange(120) // 3
+    model = label_model(vectors, 4, artists=artists)
+    own, fitted = model.score(labels), model.fit(labels)
+    scores, rows = exact_neighbors(vectors, vectors, 41)
+    neighbors = LabelNeighbors(scores, rows)  # a track is among its own neighbors
+    again, voters = model.score_others(fitted, own.weights, vectors, neighbors, np.arange(120), model.artists, labels)
+    assert again.margin == pytest.approx(own.margin, abs=1e-5)
+    assert (again.other == own.other).all()
+    assert (voters.rows == model.voters(np.arange(120)).rows).all()
+    wrong = (labels + 1) % 4
+    new = np.arange(1000, 1120)
+    strangers, _ = model.score_others(fitted, own.weights, vectors, neighbors, new, new, wrong)
+    assert (strangers.score < 0.3).all()
+    assert (strangers.other == labels).all()

@@ -11,8 +11,8 @@ from audioae.api import Library
 from audioae.library.catalog_columns import CatalogColumns
 from audioae.pipeline.config import Workers
 from audioae.screening.mislabeled.config import MislabeledConfig
-from audioae.screening.mislabeled.labels import TrackLabels, find_neighbors, read_labels
-from audioae.screening.mislabeled.screen import group_issues, score_labels, screen_mislabeled
+from audioae.screening.mislabeled.labels import TrackLabels, Vectors, find_neighbors, read_labels
+from audioae.screening.mislabeled.screen import choose_reference, group_issues, score_labels, screen_mislabeled
 from audioae.search.factory import IndexConfig
 from audioae.search.index import SearchIndex
 from tests.recommend.made import styles
@@ -29,9 +29,11 @@ def track_labels(labels, index_row=None, artists=None, albums=None) -> TrackLabe
     n = len(labels)
     index_row = np.arange(n) if index_row is None else np.asarray(index_row)
     artist, album = (np.full(n, -1) if ids is None else np.asarray(ids) for ids in (artists, albums))
+    names, label = np.unique(np.asarray(labels, str), return_inverse=True)
     return TrackLabels(
-        track_ids=np.array([f"id{i}" for i in range(n)]),
-        labels=np.asarray(labels, str),
+        track_ids=pa.array([f"id{i}" for i in range(n)], pa.string()),
+        label=label,
+        names=names,
         index_row=index_row,
         recording=index_row,
         artist=artist,
@@ -121,7 +123,7 @@ def test_six_tracks_of_two_labels_are_enough(world):
 def test_neighbors_are_among_the_labeled_tracks_only(world):
     index, table, _ = world
     index_row = np.r_[np.arange(0, 90, 2), 4]  # every other track, and a copy of one
-    neighbors = find_neighbors(index, table, index_row, 8)
+    neighbors = find_neighbors(Vectors(index, table), index_row, 8)
     vectors = table.embeddings[table.rows_of(index.ids)[index_row]]
     cosines = vectors @ vectors.T - 3 * np.eye(46)
     cosines[:, 45] = -3  # a copy does not vote
@@ -165,11 +167,42 @@ def test_tracks_without_a_label_or_an_embedding_are_counted(chain):
         f"2 of {len(rows)} tracks without a label",
         "1 track with a label but no embedding: rejected or pending (see audioae coverage)",
     ]
-    assert labels.track_ids.tolist() == [row["track_id"] for row in rows[2:] if row["track_id"] != "pending"]
-    assert labels.labels[-1] == "Polka"
+    assert labels.track_ids.to_pylist() == [row["track_id"] for row in rows[2:] if row["track_id"] != "pending"]
+    assert labels.names[labels.label[-1]] == "Polka"
     assert labels.recording[-1] == labels.recording[3]
     unlabeled = [{**row, "label": None} for row in rows]
     library.columns = CatalogColumns.of(pa.Table.from_pylist(unlabeled, schema=library.tracks.schema))
     screened = screen_mislabeled(library, CONFIG, Workers(), quiet)
     assert len(screened.score) == 0
     assert screened.omitted == [f"{len(rows)} of {len(rows)} tracks without a label"]
+
+
+def test_a_large_catalog_is_judged_by_a_sample(world):
+    """Half of the tracks judge all; every wrong label is found, and the suggestions are right."""
+    index, _, style = world
+    names = np.array(["Rock", "Jazz", "Folk"])
+    labels = names[style]
+    wrong = np.flatnonzero(style == 0)[:4]
+    labels[wrong] = "Jazz"
+    config = MislabeledConfig.model_construct(**{**CONFIG.model_dump(), "max_tracks": 45, "budget": 10})
+    screened = score_labels(track_labels(labels), index, None, config, quiet)
+    assert set(np.argsort(screened.score)[:4]) == set(wrong)
+    assert (screened.suggestion[wrong] == "Rock").all()
+    assert np.isfinite(screened.score).all()
+    assert screened.omitted == ["tracks are compared with a random sample of 45 of 90 tracks with a label"]
+    evidence = screened.evidence[int(wrong[0])]
+    assert evidence["why"].startswith("labeled Jazz; of its 10 nearest tracks, ")
+    assert {entry["label"] for entry in evidence["neighbors"]} <= {"Rock", "Folk"}
+    assert set(screened.evidence_rows) >= set(np.flatnonzero(screened.is_issue))
+    again = score_labels(track_labels(labels), index, None, config, quiet)
+    assert np.array_equal(again.score, screened.score)
+
+
+def test_the_reference_has_some_tracks_of_rare_labels():
+    label = np.r_[np.zeros(9_000, int), np.full(900, 1), np.full(100, 2), np.full(7, 3)]
+    chosen = choose_reference(label, 1000, seed=0)
+    counts = np.bincount(label[chosen])
+    assert len(chosen) == len(set(chosen.tolist())) == 1000
+    assert (counts[2] >= 50, counts[3]) == (True, 7)
+    assert 700 < counts[0] < 870
+    assert choose_reference(label, 10_007, seed=0).tolist() == list(range(10_007))
