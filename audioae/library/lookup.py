@@ -5,7 +5,6 @@ Conventions
 - A track_id is found by binary search. Only a text that is no track_id is compared with every uri, then every title.
 """
 
-import difflib
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,6 +14,7 @@ import pyarrow.compute as pc  # its functions are made at import
 from audioae.catalog.paths import displayed
 from audioae.errors import SearchError
 from audioae.library.catalog_columns import CatalogColumns
+from audioae.library.close_titles import CloseTitles
 from audioae.library.columns import Cells
 from audioae.library.records import Track
 
@@ -44,6 +44,7 @@ class Lookup:
         self.cells = Cells(columns.tracks)
         self.shown = columns.shown
         self._lower_titles: pa.ChunkedArray | None = None
+        self._close_titles: CloseTitles | None = None
 
     def row_of(self, track_id: str) -> int:
         """The catalog row of a track_id, -1 if it is unknown."""
@@ -83,8 +84,8 @@ class Lookup:
                 raise SearchError(
                     f"{query!r} matches {len(rows)} tracks; name one by its track_id:\n{self._listed(rows)}"
                 )
-        titles = self._tracks["title"].drop_null().to_pylist()
-        close = difflib.get_close_matches(query, titles, n=3)
+        self._close_titles = self._close_titles or CloseTitles(self._tracks["title"])
+        close = self._close_titles.find(query)
         hint = (
             f"did you mean {', '.join(map(repr, close))}?" if close else "expected a track_id, a title or an audio file"
         )
