@@ -6,7 +6,7 @@ Conventions
 - Results are found in the extractions of the same shard: first those of the same tracks, then those of earlier versions
   of the catalog, published or not. A shard that is gone was merged into the nearest lower one (see `sharding.py`), so
   its extractions count as that one's.
-- Nothing is read for a shard whose parts exist.
+- Nothing is read for a shard whose parts exist, and no more than `VERSIONS` manifests, however many versions there are.
 """
 
 import bisect
@@ -20,12 +20,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc  # its functions are generated at import
 
-from audioae.errors import StoreError
+from audioae.errors import DamageError, StoreError
 from audioae.pipeline.config import MelsConfig
 from audioae.pipeline.extraction import Extractions, decodable, extraction_fingerprint
 from audioae.pipeline.shards import shard_of
 from audioae.store.dataset import Store
-from audioae.store.manifest import DatasetRef
+from audioae.store.manifest import DatasetRef, Part
 
 VERSIONS = 8  # earlier versions of the catalog that are looked at
 AUDIO_COLUMNS = ("track_id", "content_hash", "audio_hash", "duplicate_of")
@@ -77,32 +77,39 @@ class History:
 
     def __init__(self, store: Store, tracks: DatasetRef, config: MelsConfig):
         self.store, self.config = store, config
-        self.extractions = Extractions(store.part_fingerprints("rejects"))
+        self.extractions = Extractions(name.removesuffix(".parquet") for name in store.list_parts("rejects"))
         self._ref = tracks
 
     def of(self, shard: int, tracks: pa.Table) -> Iterator[Known]:
         """Yield the extractions of `shard`, whose rows of `tracks` are given; the nearest first."""
         yield from self._known(shard, tracks)
-        for name in self._earlier_parts.get(shard, ()):
+        for part in self._earlier_parts.get(shard, ()):
             with contextlib.suppress(StoreError):  # damaged or pruned: there is nothing to reuse
-                table = self.store.read_part("tracks", name, AUDIO_COLUMNS)
-                yield from self._known(shard_of(name), table)
+                table = self.store.read_published("tracks", part, AUDIO_COLUMNS)
+                yield from self._known(shard_of(part.name), table)
 
     def _known(self, shard: int, tracks: pa.Table) -> Iterator[Known]:
         for name in self.extractions.of(extraction_fingerprint(shard, tracks, self.config)):
-            yield Known(name, decodable(tracks))
+            if self.store.has_part("rejects", name):
+                yield Known(name, decodable(tracks))
 
     @cached_property
-    def _earlier_parts(self) -> dict[int, list[str]]:
+    def _earlier_parts(self) -> dict[int, list[Part]]:
         """The parts that only other versions of `tracks` have, the newest first, by the shard of their tracks now."""
         now = [part.name for part in self.store.manifest(self._ref).parts]
         shards, unchanged = [shard_of(name) for name in now], set(now)
-        refs = [ref for ref, _ in self.store.versions("tracks") if ref != self._ref][:VERSIONS]
-        names = dict.fromkeys(part.name for ref in refs for part in self.store.manifest(ref).parts)
-        parts: dict[int, list[str]] = defaultdict(list)
-        for name in [name for name in names if name not in unchanged]:
-            successor = max(bisect.bisect_right(shards, shard_of(name)) - 1, 0)
-            parts[shards[successor]].append(name.removesuffix(".parquet"))
+        written = self.store.list_manifests("tracks")  # reading one of 10,000 parts takes 0.14 s
+        refs = sorted(written.keys() - {self._ref}, key=lambda ref: written[ref].time, reverse=True)[:VERSIONS]
+        others: dict[str, Part] = {}
+        for ref in refs:
+            with contextlib.suppress(DamageError):
+                for part in self.store.manifest(ref).parts:
+                    if part.name not in unchanged:
+                        others.setdefault(part.name, part)
+        parts: dict[int, list[Part]] = defaultdict(list)
+        for part in others.values():
+            successor = max(bisect.bisect_right(shards, shard_of(part.name)) - 1, 0)
+            parts[shards[successor]].append(part)
         return parts
 
 
