@@ -4,6 +4,8 @@ Conventions
 -----------
 - Input: codes (n, 128, 130) uint8. Output: embeddings (n, 128) float32 in the same order.
 - Every block has the same shape, and the last one is padded: a clip's embedding does not depend on its batch.
+- The encoder runs in float32, or with `half` in bfloat16 where PyTorch's autocast uses it; head and bottleneck always
+  run in float32. `python -m tests.bench gpu` measures what `half` gains and how far its embeddings are.
 - A track's embedding is the L2-normalized mean over its clips, without whitening.
 """
 
@@ -21,6 +23,7 @@ from audioae.model.pca import PcaModel
 from audioae.model.threads import cpu_threads
 
 BLOCK = 16
+GPU_BLOCK = 512  # a GPU waits less for the program
 
 
 class Embedder:
@@ -34,12 +37,22 @@ class Embedder:
         "cpu", "cuda", "mps", or "auto" (a CUDA GPU if available, else the CPU).
     threads : int, optional
         CPU threads of one call of `embed`; default: all cores but one.
+    half : bool
+        Whether `embed` computes in bfloat16.
     """
 
-    def __init__(self, model: ConvAutoencoder | PcaModel, device: str = "auto", *, threads: int | None = None):
+    def __init__(
+        self,
+        model: ConvAutoencoder | PcaModel,
+        device: str = "auto",
+        *,
+        threads: int | None = None,
+        half: bool = False,
+    ):
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.device, self.threads = torch.device(device), threads
+        self.device, self.threads, self.half = torch.device(device), threads, half
+        self.block = GPU_BLOCK if self.device.type == "cuda" else BLOCK
         self.model = fold(model).to(self.device)
 
     @property
@@ -60,17 +73,18 @@ class Embedder:
         """
         if codes.ndim != 3 or codes.shape[1:] != (N_MELS, N_FRAMES) or codes.dtype != np.uint8:
             raise ModelError(f"embed: got {codes.shape} {codes.dtype}, wanted (n, {N_MELS}, {N_FRAMES}) uint8 codes")
-        embeddings = np.empty((len(codes), EMBEDDING_DIM), np.float32)
-        errors = np.empty(len(codes), np.float32)
-        with cpu_threads(self.threads):
-            for start in range(0, len(codes), BLOCK):
-                block = codes[start : start + BLOCK]
-                padded = np.zeros((BLOCK, N_MELS, N_FRAMES), np.uint8)
-                padded[: len(block)] = block
-                vectors, error = self.model.embed_and_score(torch.from_numpy(padded).to(self.device))
-                embeddings[start : start + BLOCK] = vectors[: len(block)].cpu().numpy()
-                errors[start : start + BLOCK] = error[: len(block)].cpu().numpy()
-        return embeddings, errors
+        if not len(codes):
+            return np.empty((0, EMBEDDING_DIM), np.float32), np.empty(0, np.float32)
+        with cpu_threads(self.threads), torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
+            blocks = [self._embed_block(codes[i : i + self.block]) for i in range(0, len(codes), self.block)]
+            embeddings, errors = (torch.cat(parts)[: len(codes)].float().cpu() for parts in zip(*blocks, strict=True))
+        return embeddings.numpy(), errors.numpy()
+
+    def _embed_block(self, codes: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        """Embed at most one block; the results stay on the device, so that a GPU need not wait for the next block."""
+        if len(codes) < self.block:
+            codes = np.concatenate([codes, np.zeros((self.block - len(codes), N_MELS, N_FRAMES), np.uint8)])
+        return self.model.embed_and_score(torch.from_numpy(np.ascontiguousarray(codes)).to(self.device))
 
     @torch.inference_mode()
     @cpu_threads()
