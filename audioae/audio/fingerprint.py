@@ -101,22 +101,26 @@ def is_same(one: Fingerprint, other: Fingerprint) -> bool:
     return similarity(one, other) >= (SAME_SHORT if short else SAME)
 
 
-def candidate_pairs(scores: np.ndarray, rows: np.ndarray, durations_s: np.ndarray) -> np.ndarray:
+def candidate_pairs(
+    scores: np.ndarray, rows: np.ndarray, durations_s: np.ndarray, own: np.ndarray | None = None
+) -> np.ndarray:
     """Find the pairs to compare: close embeddings, similar durations.
 
     Parameters
     ----------
     scores, rows : np.ndarray, shape (n, k)
         Cosines and rows of each track's nearest tracks; row -1 means no neighbor.
-    durations_s : np.ndarray, shape (n,)
+    durations_s : np.ndarray, shape (n_tracks,)
         NaN where unknown: such a track is never a near duplicate.
+    own : np.ndarray, shape (n,), int64, optional
+        Rows of the tracks themselves; default: all tracks in order.
 
     Returns
     -------
     pairs : np.ndarray, shape (m, 2), int64
         Rows, the smaller first, ascending, each pair once.
     """
-    first = np.repeat(np.arange(len(rows)), rows.shape[1])
+    first = np.repeat(np.arange(len(rows)) if own is None else own, rows.shape[1])
     second, score = rows.ravel(), scores.ravel()
     with np.errstate(invalid="ignore"):
         near = (second >= 0) & (second != first) & (score >= MIN_COSINE)

@@ -1,13 +1,21 @@
 """Stage index: build a FAISS index over embeddings, and publish it with its track IDs if it passes its quality gate.
 
-The index is written to a file in the store before it is measured, and the gate measures it as it will be used: mapped
-from that file.
+Conventions
+-----------
+- An index with inverted lists is trained on a sample and filled shard by shard (`index_lists.py`), on this machine or
+  on a cluster; then the shards are merged (`index_commit.py`). Small catalogs are indexed in one pass.
+- The index is written to a file in the store before it is measured, and the gate measures it as it will be used: mapped
+  from that file.
 """
 
 import json
+from pathlib import Path
 
 from audioae.config import fingerprint
+from audioae.pipeline.config import Workers
 from audioae.pipeline.embeddings import read_embeddings
+from audioae.pipeline.index_commit import Merged, merge_index
+from audioae.pipeline.index_lists import compute_index, pending_index, train_index
 from audioae.pipeline.index_neighbors import FILE, index_neighbors_bytes, measure_index_neighbors
 from audioae.search.factory import IndexConfig
 from audioae.search.gate import check_gate, measure_gate
@@ -18,8 +26,12 @@ from audioae.store.manifest import DatasetRef
 
 CODE = 2  # increment when the same embeddings and settings would give an index with other answers
 
+ONE_MACHINE = Workers()
 
-def build_index(store: Store, config: IndexConfig, embeddings: DatasetRef) -> DatasetRef:
+
+def build_index(
+    store: Store, config: IndexConfig, embeddings: DatasetRef, *, workers: Workers = ONE_MACHINE
+) -> DatasetRef:
     """Build an index over `embeddings`, measure it, and publish it if it passes its quality gate.
 
     Raises
@@ -27,26 +39,75 @@ def build_index(store: Store, config: IndexConfig, embeddings: DatasetRef) -> Da
     SearchError
         If the index fails its gate, or there is nothing to index; then nothing is published.
     """
-    settings = config.model_dump(mode="json")
-    recipe = fingerprint([CODE, settings, str(embeddings)])
-    if published := store.find("index", recipe):
-        return store.make_current(published)
-    table = read_embeddings(store, embeddings)
+    if published := find_index(store, config, embeddings):
+        return published
+    training = train_index(store, config, embeddings)
+    if training:
+        compute_index(store, embeddings, training, pending_index(store, embeddings, training))
+    return commit_index(store, config, embeddings, training, workers=workers)
+
+
+def find_index(store: Store, config: IndexConfig, embeddings: DatasetRef) -> DatasetRef | None:
+    """The index that was built from the same embeddings with the same settings, made current; None if there is none."""
+    published = store.find("index", _recipe(config, embeddings))
+    return published and store.make_current(published)
+
+
+def commit_index(
+    store: Store,
+    config: IndexConfig,
+    embeddings: DatasetRef,
+    training: DatasetRef | None,
+    *,
+    workers: Workers = ONE_MACHINE,
+) -> DatasetRef:
+    """Merge the lists of all shards (without a training: build the index in one pass), measure it and publish it.
+
+    Parameters
+    ----------
+    training : DatasetRef or None
+        From `train_index`; `compute_index` must have filled the lists of every shard.
+    workers : Workers
+        How tracks are decoded that may be near duplicates and whose mels are not stored.
+
+    Raises
+    ------
+    SearchError
+        If the index fails its gate; then nothing is published.
+    StoreError
+        If the lists of a shard are missing.
+    """
+    if published := find_index(store, config, embeddings):
+        return published
     with staging(store, "index") as folder:
-        files = SearchIndex.build(table, config).save(folder)
-        index = SearchIndex.load(*files.values())
-        gate = measure_gate(index, table, config)
-        check_gate(gate, config)
-        neighbors = measure_index_neighbors(store, index, table, embeddings)
+        if training:
+            merged = merge_index(store, config, embeddings, training, folder)
+        else:
+            merged = _in_one_pass(store, config, embeddings, folder)
+        check_gate(merged.gate, config)
+        neighbors = measure_index_neighbors(store, merged.index, embeddings, workers)
+        gate = json.dumps(merged.gate, indent=1).encode()
+        made_from = [ref for ref in (training, merged.lists) if ref]
         return commit_artifact(
             store,
             "index",
-            files,
-            derived={"gate.json": json.dumps(gate, indent=1).encode(), FILE: index_neighbors_bytes(neighbors)},
-            recipe=recipe,
-            config=settings,
-            parents=[embeddings, store.manifest(embeddings).parent("model")],
+            merged.files,
+            derived={"gate.json": gate, FILE: index_neighbors_bytes(neighbors)},
+            recipe=_recipe(config, embeddings),
+            config=config.model_dump(mode="json"),
+            parents=[embeddings, store.manifest(embeddings).parent("model"), *made_from],
         )
+
+
+def _recipe(config: IndexConfig, embeddings: DatasetRef) -> str:
+    return fingerprint([CODE, config.model_dump(mode="json"), str(embeddings)])
+
+
+def _in_one_pass(store: Store, config: IndexConfig, embeddings: DatasetRef, folder: Path) -> Merged:
+    table = read_embeddings(store, embeddings)
+    files = SearchIndex.build(table, config).save(folder)
+    index = SearchIndex.load(*files.values())
+    return Merged(files, index, measure_gate(index, table, config), None)
 
 
 def load_index(store: Store, ref: DatasetRef) -> SearchIndex:

@@ -13,27 +13,20 @@ and must never be read with another version.
 """
 
 import io
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc  # its functions are made at import
 import pyarrow.parquet as pq
 
-from audioae.catalog.paths import path_of
-from audioae.config import parse_config
-from audioae.errors import AudioError
-from audioae.pipeline.config import MelsConfig, Workers
-from audioae.pipeline.stored_clips import iter_stored_clips, shards_of
-from audioae.search.embeddings import EmbeddingTable
+from audioae.pipeline.config import Workers
+from audioae.pipeline.embeddings import iter_embeddings
+from audioae.pipeline.fingerprints import same_recordings
+from audioae.pipeline.shards import shard_of
 from audioae.search.index import SearchIndex
 from audioae.store.artifacts import read_artifact
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
-
-if TYPE_CHECKING:
-    from audioae.audio.fingerprint import Fingerprint
 
 FILE = "neighborhood.parquet"
 K = 10
@@ -48,51 +41,64 @@ SCHEMA = pa.schema(
 )
 
 
-def measure_index_neighbors(
-    store: Store, index: SearchIndex, table: EmbeddingTable, embeddings: DatasetRef
-) -> pa.Table:
+def measure_index_neighbors(store: Store, index: SearchIndex, embeddings: DatasetRef, workers: Workers) -> pa.Table:
     """The content of `neighborhood.parquet` for an index.
 
     Parameters
     ----------
     store : Store
     index : SearchIndex
-    table : EmbeddingTable
-        The embeddings that the index was built from.
     embeddings : DatasetRef
-        The version of `table`, for its tracks, durations and stored clips.
+        The version that the index was built from.
+    workers : Workers
+        How tracks are decoded whose clips are not stored.
     """
     from audioae.audio.fingerprint import candidate_pairs, connected_groups
 
-    ids = table.track_ids.to_pylist()
-    scores, rows = nearest_others(index, table)
-    pairs = candidate_pairs(scores, rows, _durations(store, embeddings, ids))
-    fingerprints = read_fingerprints(store, embeddings, {ids[row] for row in pairs.ravel().tolist()})
-    similarities = np.array([_similarity(fingerprints, ids[a], ids[b]) for a, b in pairs.tolist()], np.float32)
-    pairs, similarities = pairs[similarities > 0], similarities[similarities > 0]
-    highest = np.zeros(len(ids), np.float32)
-    np.maximum.at(highest, pairs, similarities[:, None])
-    first = pa.array(connected_groups(len(ids), pairs), mask=highest == 0)
-    columns = [
-        table.track_ids,
-        pa.array(mean_knn_cosine(scores, rows)),
-        table.track_ids.take(first),
-        pa.array(highest, mask=highest == 0),
-    ]
+    track_ids, table_rows = _ids_and_rows(store, index, embeddings)
+    durations_s, n = _durations(store, embeddings), len(index)
+    radius, pairs, start = np.empty(n, np.float32), [np.empty((0, 2), np.int64)], 0
+    for block in iter_embeddings(store, embeddings, BLOCK):
+        own = np.arange(start, start + len(block))
+        scores, rows = nearest_others(index, block.embeddings, own, table_rows)
+        radius[own] = mean_knn_cosine(scores, rows)
+        pairs.append(candidate_pairs(scores, rows, durations_s, own))
+        start += len(block)
+    candidates = np.unique(np.concatenate(pairs), axis=0)
+    same, similarities = same_recordings(store, embeddings, track_ids, candidates, workers)
+    highest = np.zeros(n, np.float32)
+    np.maximum.at(highest, same, similarities[:, None])
+    first = pa.array(connected_groups(n, same), mask=highest == 0)
+    columns = [track_ids, pa.array(radius), track_ids.take(first), pa.array(highest, mask=highest == 0)]
     return pa.Table.from_arrays(columns, schema=SCHEMA)
 
 
-def nearest_others(index: SearchIndex, table: EmbeddingTable, k: int = K) -> tuple[np.ndarray, np.ndarray]:
-    """The `k` nearest other tracks of each track: scores and rows of `table`, each (n, k); -1 where there are fewer."""
-    table_rows = table.rows_of(index.ids)
-    parts = []
-    for start in range(0, len(table), BLOCK):
-        scores, rows = index.search(table.embeddings[start : start + BLOCK], k + 1)
+def nearest_others(
+    index: SearchIndex, embeddings: np.ndarray, own: np.ndarray, table_rows: np.ndarray | None = None, k: int = K
+) -> tuple[np.ndarray, np.ndarray]:
+    """The `k` nearest other tracks of some tracks of an index.
+
+    Parameters
+    ----------
+    index : SearchIndex
+    embeddings : np.ndarray, shape (n, dim)
+    own : np.ndarray, shape (n,), int64
+        The row of each of these tracks in the table.
+    table_rows : np.ndarray, shape (n_index,), int64, optional
+        The row in the table of each row of the index; default: the same.
+    k : int
+
+    Returns
+    -------
+    scores, rows : np.ndarray, each of shape (n, k)
+        Rows of the table; -1 where there are fewer.
+    """
+    scores, rows = index.search(embeddings, k + 1)
+    if table_rows is not None:
         rows = np.where(rows < 0, -1, table_rows[rows])
-        itself = rows == np.arange(start, start + len(rows))[:, None]
-        itself[~itself.any(axis=1), -1] = True  # more than k tracks have its embedding: drop the last neighbor instead
-        parts.append((scores[~itself].reshape(-1, k), rows[~itself].reshape(-1, k)))
-    return np.concatenate([scores for scores, _ in parts]), np.concatenate([rows for _, rows in parts])
+    itself = rows == own[:, None]
+    itself[~itself.any(axis=1), -1] = True  # more than k tracks have its embedding: drop the last neighbor instead
+    return scores[~itself].reshape(-1, k), rows[~itself].reshape(-1, k)
 
 
 def mean_knn_cosine(scores: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -103,29 +109,6 @@ def mean_knn_cosine(scores: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """
     present = rows >= 0
     return (np.where(present, scores, 0).sum(axis=1) / np.maximum(present.sum(axis=1), 1)).astype(np.float32)
-
-
-def read_fingerprints(store: Store, embeddings: DatasetRef, track_ids: Iterable[str]) -> "dict[str, Fingerprint]":
-    """Fingerprints of some tracks, from stored clips or else from their files; without tracks that fail to decode."""
-    wanted = set(track_ids)
-    if not wanted:
-        return {}
-    from audioae.audio.fingerprint import fingerprint_clips, fingerprint_file
-    from audioae.audio.workers import imap_killable
-
-    manifest = store.manifest(embeddings)
-    tracks = manifest.parent("tracks")
-    config = parse_config(MelsConfig, manifest.config["mels"], where=str(embeddings))
-    stored = iter_stored_clips(store, tracks, config, shards_of(store, tracks, wanted))
-    fingerprints = {track_id: fingerprint_clips(clips.codes, clips.starts_s) for track_id, clips in stored}
-    table = store.read(tracks, ["track_id", "uri", "path_bytes"])
-    missing = table.filter(pc.is_in(table["track_id"], value_set=pa.array(wanted - fingerprints.keys(), pa.string())))
-    files = ((row["track_id"], (path_of(row), config.clips, config.decode)) for row in missing.to_pylist())
-    workers = Workers()
-    for track_id, result in imap_killable(fingerprint_file, files, workers=workers.n, timeout_s=workers.timeout_s):
-        if not isinstance(result, AudioError):
-            fingerprints[str(track_id)] = result
-    return fingerprints
 
 
 def index_neighbors_bytes(table: pa.Table) -> bytes:
@@ -142,16 +125,28 @@ def read_index_neighbors(store: Store, index: DatasetRef) -> pa.Table | None:
     return pq.read_table(pa.BufferReader(read_artifact(store, index, FILE)))
 
 
-def _similarity(fingerprints: "Mapping[str, Fingerprint]", one: str, other: str) -> float:
-    """The similarity of two tracks that are the same recording; 0 if they are not, or one of them was not decoded."""
-    from audioae.audio.fingerprint import is_same, similarity
+def _ids_and_rows(store: Store, index: SearchIndex, embeddings: DatasetRef) -> tuple[pa.StringArray, np.ndarray | None]:
+    """The track IDs in the order of the embeddings, and where in it each row of the index is (None: in its place)."""
+    parts = store.read_parts("embeddings", store.manifest(embeddings).parts, ["track_id"])
+    ids = pa.concat_arrays([chunk for table in parts for chunk in table["track_id"].chunks])
+    if ids.equals(index.ids):
+        return index.ids, None
+    return ids, pc.index_in(index.ids, value_set=ids).to_numpy().astype(np.int64)
 
-    a, b = fingerprints.get(one), fingerprints.get(other)
-    return similarity(a, b) if a is not None and b is not None and is_same(a, b) else 0.0
 
+def _durations(store: Store, embeddings: DatasetRef) -> np.ndarray:
+    """Durations in seconds according to the decoder, in the order of the embeddings, float64; NaN if unknown.
 
-def _durations(store: Store, embeddings: DatasetRef, track_ids: Sequence[str]) -> np.ndarray:
-    """Durations in seconds according to the decoder, shape (n,), float64; NaN if unknown."""
-    health = store.read(store.manifest(embeddings).parent("health"), ["track_id", "duration_s"])
-    seconds = dict(zip(health["track_id"].to_pylist(), health["duration_s"].to_pylist(), strict=True))
-    return np.array([seconds.get(track_id) for track_id in track_ids], float)
+    The evidence on a track is in the part of its shard: one shard is looked up at a time.
+    """
+    manifest = store.manifest(embeddings)
+    evidence = {shard_of(part.name): part for part in store.manifest(manifest.parent("health")).parts}
+    seconds = []
+    for part, table in zip(manifest.parts, store.read_parts("embeddings", manifest.parts, ["track_id"]), strict=True):
+        found = np.full(table.num_rows, np.nan)
+        if known := evidence.get(shard_of(part.name)):
+            health = next(store.read_parts("health", [known], ["track_id", "duration_s"]))
+            rows = pc.index_in(table["track_id"], value_set=health["track_id"].combine_chunks())
+            found = health["duration_s"].take(rows).to_numpy().astype(np.float64)
+        seconds.append(found)
+    return np.concatenate([np.empty(0), *seconds])

@@ -102,14 +102,20 @@ class EmbeddingTable:
             )
         return rows.to_numpy(zero_copy_only=False).astype(np.int64)
 
+    def places_of(self, track_ids: pa.StringArray) -> np.ndarray:
+        """Rows of those of the given tracks that are in the table, ascending, int64."""
+        return np.flatnonzero(
+            call_function("is_in", [self.track_ids], SetLookupOptions(track_ids)).to_numpy(zero_copy_only=False)
+        )
+
     def take(self, rows: np.ndarray) -> "EmbeddingTable":
         """The given rows, in the given order."""
         return EmbeddingTable(self.track_ids.take(pa.array(rows)), self.embeddings[rows], self.model)
 
     def without(self, track_ids: pa.StringArray) -> "EmbeddingTable":
         """The table without the given tracks; the table itself if it has none of them."""
-        kept = ~call_function("is_in", [self.track_ids], SetLookupOptions(track_ids)).to_numpy(zero_copy_only=False)
-        return self if kept.all() else self.take(np.flatnonzero(kept))
+        places = self.places_of(track_ids)
+        return self.take(np.delete(np.arange(len(self)), places)) if len(places) else self
 
     def blocks(self, size: int) -> Iterator["EmbeddingTable"]:
         """The table in consecutive pieces of at most `size` rows, without copying."""

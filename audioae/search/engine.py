@@ -78,10 +78,14 @@ def finish(index: Any) -> None:
         inner.make_direct_map(True)
 
 
-def searcher(index: Any, parameters: Parameters) -> Searcher:
-    """Search `index` as it is now. FAISS's parameter objects are made once: that takes a tenth of a short search."""
-    prepared = search_parameters(index, parameters)
-    n = index.ntotal
+def searcher(index: Any, parameters: Parameters, without: np.ndarray | None = None) -> Searcher:
+    """Search `index` as it is now, an index with inverted lists also `without` some rows (int64).
+
+    FAISS's parameter objects are made once: that takes a tenth of a short search.
+    """
+    selector = None if without is None else load_faiss().IDSelectorNot(load_faiss().IDSelectorBatch(without))
+    prepared = search_parameters(index, parameters, selector)
+    n = index.ntotal - (0 if without is None else len(without))
 
     def search(queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         if prepared is None:
@@ -91,7 +95,7 @@ def searcher(index: Any, parameters: Parameters) -> Searcher:
         scores = 1 - distances / 2
         if (rows[:, -1] < 0).any():
             short = (rows < 0).any(axis=1)
-            scores[short], rows[short] = _search_everything(index, queries[short], present, parameters)
+            scores[short], rows[short] = _search_everything(index, queries[short], present, parameters, selector)
         if present < k:
             padding = ((0, 0), (0, k - present))
             return np.pad(scores, padding, constant_values=-np.inf), np.pad(rows, padding, constant_values=-1)
@@ -178,13 +182,14 @@ def flat_part(index: Any) -> Any:
 
 
 def _search_everything(
-    index: Any, queries: np.ndarray, k: int, parameters: Parameters
+    index: Any, queries: np.ndarray, k: int, parameters: Parameters, selector: Any
 ) -> tuple[np.ndarray, np.ndarray]:
     """For queries with too few neighbors: search all lists, or without the graph all embeddings. k <= n."""
     if "ef_search" in parameters:
         return exact_neighbors(_stored_vectors(index), queries, k)
     lists = load_faiss().extract_index_ivf(index).nlist
-    distances, rows = index.search(queries, k, params=search_parameters(index, {**parameters, "nprobe": lists}))
+    everything = search_parameters(index, {**parameters, "nprobe": lists}, selector)
+    distances, rows = index.search(queries, k, params=everything)
     return 1 - distances / 2, rows
 
 

@@ -31,7 +31,7 @@ LIST_ROW = 8  # bytes of the row number that an inverted list keeps with each co
 MAP_ROW = 8  # bytes of the place of each row in the lists, which an index that has only codes needs to decode a row
 INF = float("inf")
 SUPPORTED = re.compile(
-    r"auto|Flat|HNSW\d+|(RR,|OPQ\d+,)?IVF\d*,(Flat|SQ[48]|PQ\d+(x4fs)?|RaBitQ[1-9]?)(,(RFlat|Refine\((Flat|SQ8)\)))?"
+    r"auto|Flat|HNSW\d+|(RR,|OPQ\d+,)?IVF\d*(_HNSW\d+)?,(Flat|SQ[48]|PQ\d+(x4fs)?|RaBitQ[1-9]?)(,(RFlat|Refine\((Flat|SQ8)\)))?"
 )
 
 Tunable = Annotated[int, Field(ge=1)] | Literal["auto"]
@@ -160,4 +160,15 @@ def n_lists(factory: str) -> int:
 def fixed_bytes(factory: str, dim: int) -> int:
     """The size of an index that does not depend on n: centroids, half a block per list of 4-bit codes, a rotation."""
     per_list = 4 * dim + (16 * dim // 2 if "fs" in factory else 0)
+    if links := re.search(r"_HNSW(\d+)", factory):
+        per_list += 4 * 2 * int(links.group(1)) + 12  # links of the lowest layer, and what a node needs besides
     return n_lists(factory) * per_list + (4 * dim * dim if factory.startswith("RR") else 0)
+
+
+def without_lists(factory: str) -> str:
+    """A factory string without its number of lists: what two sizes of one kind of index have in common.
+
+    >>> without_lists("RR,IVF4096,RaBitQ5"), without_lists("IVF16384_HNSW32,SQ8")
+    ('RR,IVF,RaBitQ5', 'IVF,SQ8')
+    """
+    return re.sub(r"\bIVF\d*(_HNSW\d+)?", "IVF", factory)

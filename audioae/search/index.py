@@ -171,9 +171,7 @@ class SearchIndex:
         """
         vectors, ids = (folder / name for name in self.FILES)
         engine.write(self._index, vectors)
-        about = {**self._about, "sha256": _sha256(vectors)}
-        table = pa.table({"track_id": self.ids}, metadata={"audioae": json.dumps(about, sort_keys=True)})
-        pq.write_table(table, ids, compression="zstd", use_dictionary=False)  # all IDs differ
+        write_ids(ids, [self.ids], {**self._about, "sha256": sha256_of(vectors)})
         return {vectors.name: vectors, ids.name: ids}
 
     @classmethod
@@ -199,7 +197,7 @@ class SearchIndex:
             about = json.loads((file.metadata or {})[b"audioae"])
         except (pa.ArrowException, OSError, KeyError, ValueError) as error:
             raise SearchError(f"{ids}: not the IDs of an index ({error}); build the index again") from None
-        digest = sha256 or _sha256(vectors)
+        digest = sha256 or sha256_of(vectors)
         if digest != about["sha256"]:
             raise SearchError(
                 f"{vectors} (sha256 {digest[:12]}) is not the file that {ids.name} was written with "
@@ -211,6 +209,15 @@ class SearchIndex:
         return cls(index, mapped, about, vectors.stat().st_size)
 
 
-def _sha256(path: Path) -> str:
+def write_ids(path: Path, blocks: Iterable[pa.StringArray], about: Mapping[str, Any]) -> None:
+    """Write `ids.parquet`: the IDs in the order of the rows, and what `SearchIndex` states, with the SHA-256."""
+    schema = pa.schema([("track_id", pa.string())], {"audioae": json.dumps(about, sort_keys=True)})
+    with pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=False) as writer:  # all IDs differ
+        for ids in blocks:
+            writer.write_table(pa.table([ids], schema=schema))
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, read in blocks."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

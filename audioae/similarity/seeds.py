@@ -260,7 +260,7 @@ def _from_file(library: Generation, seed: FileSeed) -> Resolved:
 def _recordings(library: Generation, embedded: "Embedded") -> set[int]:
     """Groups of the catalog's tracks that are the same recording as a file from outside."""
     from audioae.audio.fingerprint import MAX_SECONDS, MIN_COSINE, is_same
-    from audioae.pipeline.index_neighbors import read_fingerprints
+    from audioae.pipeline.fingerprints import read_fingerprints
 
     scores, rows = (block[0] for block in library.index.search(embedded.embedding[None], LIKELY))
     near = rows[(rows >= 0) & (scores >= MIN_COSINE)]

@@ -279,6 +279,19 @@ RUNS = pa.schema(
     ]
 )
 
+# The entries of tracks in the inverted lists of a trained index, in the order of the embeddings. The `queries` are
+# those of the training that the track may be a true neighbor of, with their cosines.
+INDEX_LISTS = pa.schema(
+    [
+        _required("track_id", pa.string()),
+        _required("list", pa.int32()),
+        _required("code", pa.binary()),
+        _required("refined", pa.binary()),  # empty: there is no `Refine`, or it keeps the embedding itself
+        _required("queries", pa.list_(pa.field("element", pa.int32(), nullable=False))),
+        _required("cosines", pa.list_(pa.field("element", pa.float32(), nullable=False))),
+    ]
+)
+
 DATASETS: dict[str, Dataset] = {
     "tracks": Dataset(3, TRACKS, added=tuple(TRACKS.names[TRACKS.names.index("duplicate_of") + 1 :])),
     "mels": Dataset(2, MELS, former_types={"mel": _MEL_V1}),
@@ -294,6 +307,7 @@ DATASETS: dict[str, Dataset] = {
     "aliases": Dataset(1, ALIASES),
     "residues": Dataset(1, RESIDUES),
     "steps": Dataset(1, STEPS),
+    "index_lists": Dataset(1, INDEX_LISTS),
     "runs": Dataset(1, RUNS),
 }
 

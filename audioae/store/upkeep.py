@@ -9,7 +9,11 @@ from audioae.store.manifest import DatasetRef
 from audioae.store.schemas import DATASETS
 
 PUBLISHED = ("tracks", "mels", "health", "rejects", "model", "embeddings", "index")
-ON_REQUEST = (*(name for name in DATASETS if name not in PUBLISHED), "drift", "index_training")  # published by optional stages
+ON_REQUEST = (
+    *(name for name in DATASETS if name not in PUBLISHED),
+    "drift",
+    "index_training",
+)  # published by optional stages
 EVERY = (*PUBLISHED, *ON_REQUEST)
 
 

@@ -16,7 +16,8 @@ import numpy as np
 from audioae.api import Library
 from audioae.audio.fingerprint import MAX_SECONDS, MIN_COSINE, is_same, similarity
 from audioae.audio.perturbations import PERTURBATIONS, read_whole, write_version
-from audioae.pipeline.index_neighbors import read_fingerprints, read_index_neighbors
+from audioae.pipeline.fingerprints import read_fingerprints
+from audioae.pipeline.index_neighbors import read_index_neighbors
 from audioae.spacing import evenly_spaced
 from audioae.store.dataset import Store
 from tests.bench.harness import Row

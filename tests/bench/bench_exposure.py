@@ -35,7 +35,8 @@ def measure() -> list[Row]:
     table = read_embeddings(library.store, library.embeddings_ref)
     names = dict(zip(library.tracks["track_id"].to_pylist(), library.tracks["label"].to_pylist(), strict=True))
     labels = np.array([names[track_id] or "" for track_id in table.track_ids.to_pylist()])
-    scores, rows = nearest_others(library.index, table, min(POOL, len(table) - 1))
+    own, index_rows = np.arange(len(table)), table.rows_of(library.index.ids)
+    scores, rows = nearest_others(library.index, table.embeddings, own, index_rows, min(POOL, len(table) - 1))
     corrected = np.argsort(-correct_hubs(scores, scores[:, :K].mean(axis=1)[rows]), axis=1)[:, :K]
     alone = np.arange(rows.shape[1])
     options = {"groups": alone, "artists": alone, "diversity": DIVERSITY}

@@ -14,12 +14,15 @@ from audioae.model.weights import model_from_bytes
 from audioae.pipeline.clips import mel_codes
 from audioae.pipeline.embed import embed_tracks, load_embedder
 from audioae.pipeline.index import load_index
+from audioae.pipeline.index_lists import lists_table, load_training
 from audioae.pipeline.run_log import list_runs
 from audioae.screening.findings import open_findings
+from audioae.search.embeddings import EmbeddingTable
 from audioae.store.dataset import Store
 from audioae.store.schemas import DATASETS, names_of
 from audioae.store.upkeep import PUBLISHED
 from tests.golden.make_model import EMBEDDINGS, MODEL, golden_clips
+from tests.golden.make_v3_lists import IDS, vectors
 
 V1 = Path(__file__).parent / "v1"
 V2 = Path(__file__).parent / "v2"
@@ -181,3 +184,15 @@ def test_a_stored_model_gives_the_embeddings_that_it_gave():
     with torch.no_grad():
         embeddings = model.embed(torch.from_numpy(golden_clips())).numpy()
     assert embeddings == pytest.approx(np.array(json.loads(EMBEDDINGS.read_text())), abs=2e-4)
+
+
+def test_v3_of_a_trained_index_and_its_lists_loads():
+    store = Store(str(V3))
+    refs = [store.require(name) for name in ("index_lists", "index_training")]
+    for ref in refs:
+        store.verify(ref)
+    trained, table = load_training(store, refs[1]), store.read(refs[0])
+    again = lists_table(trained, EmbeddingTable(IDS, vectors(3, 1), "model@golden"))
+    assert table["track_id"].to_pylist() == IDS
+    assert again.equals(table)
+    assert len(trained.queries) == 4

@@ -10,7 +10,7 @@ from audioae.api import Library
 from audioae.catalog.paths import displayed
 from audioae.library.track_vectors import vectors_from_store
 from audioae.pipeline.config import Workers
-from audioae.pipeline.index_neighbors import read_fingerprints
+from audioae.pipeline.fingerprints import read_fingerprints
 from audioae.playlists.builder import Playlists
 from audioae.playlists.export import export_playlist
 from audioae.playlists.latent_preview import preview_path
@@ -95,7 +95,7 @@ def test_screening_and_the_report_open_it(library: Library):
     evidence = read_evidence(library)
     versions = make_versions(library, evidence, np.arange(12), 1, Workers(), nothing)
     assert versions.omitted == ()
-    page = PageTracks(library.tracks, ids.tolist())
+    page = PageTracks(library.columns, ids.tolist())
     page.add_rows(range(12))
     excerpts, failed = page.read_excerpts(library, Workers(), nothing)
     assert (len(excerpts), failed) == (12, ())

@@ -1,5 +1,6 @@
 """Synthetic embeddings to search in: tracks around artists around styles; and indexes over them."""
 
+from functools import lru_cache
 from pathlib import Path
 
 import faiss
@@ -28,15 +29,21 @@ def clustered(n: int, seed: int, n_artists: int = 400) -> np.ndarray:
     The variance decreases from dimension to dimension, so that about 20 of the 128 matter (participation ratio 20).
     Another seed gives other tracks by the same artists.
     """
-    world, rng = np.random.default_rng(0), np.random.default_rng(seed)
+    artists, rng = _artists(n_artists), np.random.default_rng(seed)
     spectrum = ((1 + np.arange(128)) ** -0.5).astype(np.float32)
-    styles = world.standard_normal((50, 128), np.float32)
-    artists = styles[world.integers(50, size=n_artists)] + 0.7 * world.standard_normal((n_artists, 128), np.float32)
     embeddings = 0.7 * rng.standard_normal((n, 128), np.float32)
     embeddings += artists[rng.integers(n_artists, size=n)]
     embeddings *= spectrum
     embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
     return embeddings
+
+
+@lru_cache(maxsize=1)
+def _artists(n: int) -> np.ndarray:
+    """Where the artists are, (n, 128) float32, around 50 styles."""
+    world = np.random.default_rng(0)
+    styles = world.standard_normal((50, 128), np.float32)
+    return styles[world.integers(50, size=n)] + 0.7 * world.standard_normal((n, 128), np.float32)
 
 
 def make_table(embeddings: np.ndarray, model: str = MODEL) -> EmbeddingTable:

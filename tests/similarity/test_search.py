@@ -281,7 +281,7 @@ def test_nearest_others_of_identical_embeddings_leave_out_the_track_itself(copie
     library, _ = copies
     table = make_table(np.eye(1, 128).repeat(30, 0))
     index = SearchIndex.build(table, index_config(library))
-    scores, rows = nearest_others(index, table, 10)
+    scores, rows = nearest_others(index, table.embeddings, np.arange(30), table.rows_of(index.ids))
     assert rows.shape == (30, 10)
     assert np.allclose(scores, 1)
     assert (rows[:20] != np.arange(20)[:, None]).all()
