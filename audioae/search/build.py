@@ -14,6 +14,7 @@ from audioae.errors import SearchError
 from audioae.search import engine
 from audioae.search.embeddings import EmbeddingTable
 from audioae.search.factory import POINTS_PER_LIST, IndexConfig, choose_factory, fill_in, n_lists
+from audioae.search.memory import memory_limit
 from audioae.search.recall import exact_neighbors, merge_neighbors, recall_at_k
 from audioae.search.tuning import Parameters, parameter_grid, tune
 
@@ -117,8 +118,12 @@ def choose(n: int, dim: int, config: IndexConfig) -> tuple[str, str]:
     """The factory string of an index of `n` embeddings, and why."""
     if config.factory != "auto":
         return fill_in(config.factory, n), "set in the config"
-    choice = choose_factory(n, dim, config.memory_bytes, config.recall_target)
-    return choice.factory, choice.reason
+    limit, source = memory_limit(config.memory_bytes)
+    choice = choose_factory(n, dim, limit, config.recall_target, or_smallest=config.memory_bytes is None)
+    if choice.factory == "Flat":
+        return choice.factory, choice.reason
+    relation = "larger than" if choice.bytes_per_vector * n > limit else "within"
+    return choice.factory, f"{choice.reason}; {relation} {source}"
 
 
 def n_held(n: int, config: IndexConfig) -> int:

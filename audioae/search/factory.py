@@ -42,6 +42,9 @@ class IndexConfig(Config):
 
     `factory` is a FAISS factory string, or "auto". Search parameters that are "auto" are tuned to reach `recall_target`
     at `k`. One half of the `n_queries` held-out tracks serves for tuning, the other half for measuring.
+
+    `memory_bytes` is the largest size that "auto" chooses: what the machine that serves the index can keep in memory.
+    Null means half of the memory of the machine that builds it.
     """
 
     factory: str = "auto"
@@ -107,7 +110,9 @@ FAMILIES = [
 ]
 
 
-def choose_factory(n: int, dim: int, memory_bytes: int | None, recall_target: float) -> FactoryChoice:
+def choose_factory(
+    n: int, dim: int, memory_bytes: int | None, recall_target: float, *, or_smallest: bool = False
+) -> FactoryChoice:
     """Choose an index for `n` embeddings of `dim` floats.
 
     Parameters
@@ -117,27 +122,32 @@ def choose_factory(n: int, dim: int, memory_bytes: int | None, recall_target: fl
         The largest size of the index; None means no limit.
     recall_target : float
         The recall@k wanted, 0 to 1.
+    or_smallest : bool
+        Whether the smallest index will do where none fits: it is mapped, and read from disk where memory ends.
 
     Raises
     ------
     SearchError
-        If even the smallest index with that recall is larger than `memory_bytes`.
+        If even the smallest index with that recall is larger than `memory_bytes`, unless `or_smallest`.
 
     >>> choose_factory(1_000, 128, None, 0.95).factory
     'Flat'
     """
     limit = float("inf") if memory_bytes is None else memory_bytes
-    sizes = []
+    choices = []
     for family in FAMILIES:
         if n > family.up_to or recall_target > family.best_recall:
             continue
         choice = family.at(n, dim)
         if choice.bytes_per_vector * n <= limit:
             return choice
-        sizes.append(choice.bytes_per_vector)
+        choices.append(choice)
+    smallest = min(choices, key=lambda choice: choice.bytes_per_vector)
+    if or_smallest:
+        return smallest
     raise SearchError(
         f"no index of {n:,} embeddings at recall {recall_target} fits index.memory_bytes={memory_bytes}: the smallest "
-        f"takes {min(sizes) * n:,.0f}; raise the memory or lower index.recall_target"
+        f"takes {smallest.bytes_per_vector * n:,.0f}; raise the memory or lower index.recall_target"
     )
 
 
