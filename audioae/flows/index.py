@@ -15,6 +15,6 @@ def index(config_path: str, overrides: list[str] | None = None, embeddings: str 
     config = read_settings("index", config_path, overrides)
     store = Store(config.store)
     embeddings_ref = DatasetRef.parse(embeddings) if embeddings else store.require("embeddings")
-    ref = build_index(store, config.index, embeddings_ref)
+    ref = build_index(store, config.index, embeddings_ref, workers=config.run.local_workers)
     publish_artifact("index", str(ref), read_gate(store, ref))
     return str(ref)
