@@ -9,10 +9,18 @@ Conventions
 
 from typing import NamedTuple
 
-from audioae.errors import SearchError
 from audioae.plan.known import KNOWN_SEARCHES, KnownSearch
 from audioae.plan.rates import Rates
-from audioae.search.factory import POINTS_PER_LIST, IndexConfig, choose_factory, fill_in, n_lists
+from audioae.search.factory import (
+    FAMILIES,
+    POINTS_PER_LIST,
+    IndexConfig,
+    choose_factory,
+    fill_in,
+    n_lists,
+    without_lists,
+)
+from audioae.search.memory import memory_limit
 
 DIM = 128
 ROUNDS = 10  # of k-means over the sample: FAISS's default for the lists of an index
@@ -53,10 +61,14 @@ def estimate_index(n: int, config: IndexConfig, rates: Rates) -> IndexEstimate:
         If no index of this recall fits `config.memory_bytes`.
     """
     if config.factory == "auto":
-        factory, per_vector, reason = choose_factory(n, DIM, config.memory_bytes, config.recall_target)
+        limit, source = memory_limit(config.memory_bytes)
+        is_free = config.memory_bytes is None
+        choice = choose_factory(n, DIM, limit, config.recall_target, or_smallest=is_free)
+        factory, per_vector = choice.factory, choice.bytes_per_vector
+        reason = f"{choice.reason}; {'within' if per_vector * n <= limit else 'larger than'} {source}"
     else:
         factory, reason = fill_in(config.factory, n), "set in the config"
-        per_vector = _bytes_of(n, factory)
+        per_vector = _bytes_of(factory, n)
     lists = n_lists(factory)
     sample = min(config.train_size or POINTS_PER_LIST * lists, n)
     flop = 2 * DIM * lists * (ROUNDS * sample + n)
@@ -73,13 +85,8 @@ def estimate_index(n: int, config: IndexConfig, rates: Rates) -> IndexEstimate:
     )
 
 
-def _bytes_of(n: int, factory: str) -> float:
-    """The size per embedding of a factory that the config names: that of the family it is like."""
-    for limit in (None, 200 * n, 160 * n, 130 * n):
-        try:
-            choice = choose_factory(n, DIM, limit, 0.5)
-        except SearchError:
-            continue
-        if choice.factory.partition(",")[2] == factory.partition(",")[2]:
-            return choice.bytes_per_vector
-    return 4 * DIM + DIM / 2
+def _bytes_of(factory: str, n: int) -> float:
+    """The size per embedding of a factory that the config names: that of its family, or of the largest one."""
+    like = [family.at(n, DIM) for family in FAMILIES]
+    same = [choice for choice in like if without_lists(choice.factory) == without_lists(factory)]
+    return (same or [max(like, key=lambda choice: choice.bytes_per_vector)])[0].bytes_per_vector

@@ -1,9 +1,10 @@
 """This machine: its memory, and the free disk of a local store."""
 
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+
+from audioae.search.memory import machine_memory
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class Machine:
 
 def this_machine(store: str) -> Machine:
     """The machine that this process runs on; `store` is the root of the store, which need not exist yet."""
-    memory = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    memory = float(machine_memory())
     if "://" in store:
         return Machine(memory, None)
     folder = Path(store).expanduser().absolute()

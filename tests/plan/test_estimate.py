@@ -72,3 +72,9 @@ def test_the_index_is_the_one_that_would_be_built():
     large = make_plan(N, config(index={"memory_bytes": 200_000_000}), rates(), Resources(workers=10)).index
     assert "SQ8" in large.factory
     assert large.bytes <= 200_000_000
+
+
+@pytest.mark.parametrize(("factory", "per_vector"), [("Flat", 512), ("IVF,SQ8", 144), ("HNSW32", 584)])
+def test_a_factory_of_the_config_has_the_size_of_its_family(factory, per_vector):
+    index = make_plan(N, config(index={"factory": factory}), rates(), Resources(workers=10)).index
+    assert index.bytes / N == pytest.approx(per_vector, rel=0.02)
