@@ -33,7 +33,7 @@ from audioae.metrics.metric import Metric
 from audioae.metrics.robustness import PerturbationResult, measure, same_track
 from audioae.model.embedder import Embedder, pool_track
 from audioae.pipeline.config import Workers
-from audioae.pipeline.index import read_embeddings
+from audioae.pipeline.embeddings import take_embeddings
 from audioae.pipeline.stored_clips import iter_stored_clips
 from audioae.progress import Advance
 from audioae.spacing import evenly_spaced
@@ -118,11 +118,11 @@ def measure_robustness(
     SearchError
         If a track of `ids` has no embedding.
     """
-    table = read_embeddings(library.store, library.embeddings_ref)
-    ids = sorted(table.track_ids.to_pylist()) if ids is None else list(ids)
+    all_ids = library.store.read(library.embeddings_ref, ["track_id"])["track_id"].combine_chunks()
+    ids = sorted(all_ids.to_pylist()) if ids is None else list(ids)
     if min(n_tracks, len(ids)) < 2:
         raise EvaluationError(f"robustness: got n_tracks={n_tracks} of {len(ids)} embedded tracks, wanted at least 2")
-    own = EmbeddingSpace(table.embeddings[table.rows_of(ids)], lambda tracks: embed_clips(library.embedder, tracks))
+    own = EmbeddingSpace(_embeddings(library, all_ids, ids), lambda tracks: embed_clips(library.embedder, tracks))
     spaces = {
         name: EmbeddingSpace(check_vectors(space.vectors, np.array(ids), name), space.vectorize)
         for name, space in {OWN: own, **(spaces or {})}.items()
@@ -142,6 +142,15 @@ def measure_robustness(
     return Robustness(results, (*omitted, *missing))
 
 
+def _embeddings(library: Generation, all_ids: pa.StringArray, ids: Sequence[str]) -> np.ndarray:
+    """Embeddings of tracks. Raises `SearchError` if one has none."""
+    rows = pc.drop_null(pc.index_in(pa.array(ids, pa.string()), value_set=all_ids)).to_numpy().astype(np.int64)
+    if not len(rows):
+        rows = np.array([0])  # the table names what is missing
+    table = take_embeddings(library.store, library.embeddings_ref, rows)
+    return table.embeddings[table.rows_of(ids)]
+
+
 def embed_clips(embedder: Embedder, tracks: Sequence[Clips], batch: int = BATCH) -> np.ndarray:
     """Embed tracks from their clips, `batch` clips at a time: shape (n, 128)."""
     codes = np.concatenate([codes for codes, _ in tracks])
@@ -152,8 +161,8 @@ def embed_clips(embedder: Embedder, tracks: Sequence[Clips], batch: int = BATCH)
 
 def _sample(library: Generation, ids: Sequence[str], n_tracks: int) -> _Sample:
     rows = evenly_spaced(len(ids), n_tracks, ends=True)
-    places = pc.index_in(pa.array([ids[row] for row in rows]), value_set=library.tracks["track_id"])
-    tracks = library.tracks.take(places).to_pylist()
+    places = library.columns.ids.rows_of([ids[row] for row in rows])
+    tracks = library.tracks.take(pa.array(places)).to_pylist()
     metadata = make_metadata([track["track_id"] for track in tracks], artists=[track["artist"] for track in tracks])
     return _Sample(rows, tracks, metadata.groups)
 

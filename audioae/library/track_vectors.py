@@ -18,10 +18,12 @@ import pyarrow.compute as pc
 from audioae.catalog.paths import paths_of
 from audioae.errors import EvaluationError
 from audioae.library.track_metadata import Target, TrackMetadata, check_vectors
-from audioae.pipeline.index import read_embeddings
+from audioae.pipeline.embeddings import read_embeddings, take_embeddings
+from audioae.search.embeddings import EmbeddingTable
 from audioae.spacing import evenly_spaced
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
+from audioae.store.schemas import TRACKS
 
 OWN = "model"
 """Name of the store's own vectors in a comparison with others."""
@@ -62,11 +64,12 @@ def vectors_from_store(store: Store, embeddings: DatasetRef, max_tracks: int | N
     EvaluationError
         If a track is missing from the catalog, or fewer than two tracks have an embedding.
     """
-    table = read_embeddings(store, embeddings)
-    order = pc.array_sort_indices(table.track_ids).take(pa.array(evenly_spaced(len(table), max_tracks)))
-    ids = table.track_ids.take(order)
+    table, total = _chosen(store, embeddings, max_tracks)
+    ids = table.track_ids
     columns = ["track_id", "uri", "path_bytes", "title", *COLUMNS]
-    catalog = store.read(store.manifest(embeddings).parent("tracks"), columns)
+    tracks = store.manifest(embeddings).parent("tracks")
+    whole = len(table) == total
+    catalog = store.read(tracks, columns) if whole else catalog_rows(store, tracks, ids, columns)
     rows = pc.index_in(ids, value_set=catalog["track_id"])
     if rows.null_count:
         missing = ids.filter(rows.is_null()).slice(0, 5).to_pylist()
@@ -80,12 +83,41 @@ def vectors_from_store(store: Store, embeddings: DatasetRef, max_tracks: int | N
     titles = zip(catalog["title"].to_pylist(), catalog["uri"].to_pylist(), strict=True)
     return TrackVectors(
         str(embeddings),
-        check_vectors(table.embeddings[order.to_numpy()], metadata.ids, str(embeddings)),
+        check_vectors(table.embeddings, metadata.ids, str(embeddings)),
         metadata,
         [title or Path(uri).stem for title, uri in titles],
         paths_of(catalog),
-        sampled(len(ids), len(table)),
+        sampled(len(ids), total),
     )
+
+
+def catalog_rows(store: Store, tracks: DatasetRef, ids: pa.StringArray, columns: Sequence[str]) -> pa.Table:
+    """The rows of some tracks, in the order of the catalog; one part of it is in memory at a time.
+
+    Parameters
+    ----------
+    store : Store
+    tracks : DatasetRef
+    ids : pa.StringArray
+        A sample: for all tracks, `store.read` takes less time.
+    columns : sequence of str
+        With track_id.
+    """
+    empty = TRACKS.empty_table().select(columns)
+    parts = (part.filter(pc.is_in(part["track_id"], value_set=ids)) for part in store.iter_parts(tracks, columns))
+    return pa.concat_tables([empty, *parts])
+
+
+def _chosen(store: Store, embeddings: DatasetRef, max_tracks: int | None) -> tuple[EmbeddingTable, int]:
+    """Embeddings sorted by track_id, evenly spaced, and how many there are; of all, only the IDs are in memory."""
+    total = store.manifest(embeddings).rows
+    if max_tracks is None or total <= max(max_tracks, 1):
+        table = read_embeddings(store, embeddings)
+        return table.take(pc.array_sort_indices(table.track_ids).to_numpy()), total
+    order = pc.array_sort_indices(store.read(embeddings, ["track_id"])["track_id"].combine_chunks())
+    rows = order.take(pa.array(evenly_spaced(total, max_tracks))).to_numpy().astype(np.int64)
+    table = take_embeddings(store, embeddings, rows)
+    return table.take(pc.array_sort_indices(table.track_ids).to_numpy()), total
 
 
 def sampled(n: int, total: int) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ Conventions
 - The map and the lists of neighbors have at most `MAX_TRACKS` tracks, evenly spaced through the catalog.
 """
 
+from collections import Counter
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +20,7 @@ import pyarrow.parquet as pq
 from audioae.audio.mel import decode_mel
 from audioae.display import shown
 from audioae.errors import StoreError
+from audioae.library.catalog_columns import open_columns
 from audioae.library.generation import Generation
 from audioae.library.track_vectors import TrackVectors, vectors_from_store
 from audioae.metrics import hubness
@@ -78,7 +80,8 @@ def make_report(
     embeddings = library.embeddings_ref if library else None
     accounting = account_store(store, embeddings)
     vectors = vectors_from_store(store, embeddings, MAX_TRACKS) if embeddings and accounting.embedded >= 2 else None
-    tracks = PageTracks(store.read(tracks_ref), vectors.metadata.ids.tolist() if vectors else ())
+    columns = library.columns if library else open_columns(store, tracks_ref)
+    tracks = PageTracks(columns, vectors.metadata.ids.tolist() if vectors else ())
 
     sections: dict[str, Any] = {}
     missing = dict(MISSING)
@@ -174,12 +177,18 @@ def _gate(store: Store, library: Generation | None) -> dict[str, Any]:
 
 def _rejected(store: Store, ref: DatasetRef | None, tracks: PageTracks) -> list[dict[str, Any]]:
     """Some rejected tracks of each reason, so that a frequent reason does not hide the others."""
-    rows, seen = [], dict[str, int]()
-    rejects = store.read(ref).to_pylist() if ref else []
-    most = MAX_REJECTED if len(rejects) <= MAX_REJECTED else PER_REASON
-    for row in rejects:
-        seen[row["reason"]] = seen.get(row["reason"], 0) + 1
-        if seen[row["reason"]] <= most and len(rows) < MAX_REJECTED:
+    if ref is None:
+        return []
+    most = MAX_REJECTED if store.manifest(ref).rows <= MAX_REJECTED else PER_REASON
+    rows, seen = [], Counter[str]()
+    for part in store.iter_parts(ref):
+        reasons = part["reason"].to_numpy()
+        rare = np.flatnonzero(np.isin(reasons, [reason for reason, n in seen.items() if n >= most], invert=True))
+        for i in rare.tolist():
+            if seen[reasons[i]] >= most or len(rows) >= MAX_REJECTED:
+                continue
+            seen[reasons[i]] += 1
+            row = part.slice(i, 1).to_pylist()[0]
             track = tracks.metadata(row["track_id"])
             name, uri = shown(track["title"]), track["uri"]
             reason = f"{row['reason']}, tried again" if row["retry_at"] else row["reason"]

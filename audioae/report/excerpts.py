@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from audioae.audio.excerpt import Excerpt, excerpt
 from audioae.audio.mel import decode_mel
 from audioae.audio.workers import imap_killable
 from audioae.catalog.paths import path_of
 from audioae.errors import AudioError
+from audioae.library.catalog_columns import CatalogColumns
 from audioae.library.generation import Generation
 from audioae.pages.shell import Key, PageTrack
 from audioae.pipeline.config import Workers
@@ -44,19 +44,17 @@ class PageTracks:
 
     Parameters
     ----------
-    tracks : pa.Table
-        The catalog.
+    tracks : CatalogColumns
     ids : sequence of str
         Tracks that have a row on the page; their key is the row. Other tracks get a text as key.
     """
 
-    def __init__(self, tracks: pa.Table, ids: Sequence[str] = ()):
+    def __init__(self, tracks: CatalogColumns, ids: Sequence[str] = ()):
         self._ids = list(ids)
         self._rows = {track_id: row for row, track_id in enumerate(ids)}
         self._requests: dict[Key, _Request] = {}
         self._keys: dict[_Request, Key] = {}
-        self._columns = tracks.select(COLUMNS)
-        self._catalog_row = {track_id: i for i, track_id in enumerate(self._columns["track_id"].to_pylist())}
+        self._columns, self._catalog = tracks.tracks.select(COLUMNS), tracks.ids
 
     def key(self, track_id: str, start_s: float | None = None) -> Key:
         """The key of a track's excerpt from `start_s` on (None: its middle clip); the same for equal arguments."""
@@ -74,8 +72,8 @@ class PageTracks:
 
     def metadata(self, track_id: str) -> Mapping[str, Any]:
         """uri, path_bytes, title, artist, label and shard; a track that is not in the catalog has its ID as title."""
-        i = self._catalog_row.get(track_id)
-        if i is None:
+        i = self._catalog.row_of(track_id)
+        if i < 0:
             return {"title": track_id, "uri": "", "path_bytes": None, "artist": "", "label": "", "shard": None}
         row = {name: self._columns[name][i].as_py() for name in COLUMNS}
         return {**row, "title": row["title"] or Path(row["uri"]).stem}
@@ -100,7 +98,7 @@ class PageTracks:
         self, library: Generation, workers: Workers, progress: Progress
     ) -> tuple[dict[Key, Excerpt], tuple[str, ...]]:
         """Excerpts of the first `MAX_EXCERPTS` keys, and a sentence on those whose audio cannot be read."""
-        known = {key: request for key, request in self._requests.items() if request.track_id in self._catalog_row}
+        known = {key: request for key, request in self._requests.items() if self._catalog.row_of(request.track_id) >= 0}
         chosen = dict(list(known.items())[:MAX_EXCERPTS])
         rows = {key: self.metadata(request.track_id) for key, request in chosen.items()}
         items = ((key, (path_of(rows[key]), chosen[key].start_s, library.mels_config.clips)) for key in chosen)

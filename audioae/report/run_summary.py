@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc  # its functions are made at import
 from rich.table import Table
 
 from audioae.display import drawn
+from audioae.library.track_vectors import catalog_rows
 from audioae.pages.formats import percent
 from audioae.pipeline.accounting import Accounting, account_store
-from audioae.pipeline.index import read_embeddings, read_gate
+from audioae.pipeline.embeddings import read_embeddings, take_embeddings
+from audioae.pipeline.index import read_gate
 from audioae.screening.findings import Findings
 from audioae.search.projection import fit_plane
 from audioae.search.recall import exact_neighbors
@@ -201,13 +204,13 @@ def _check_result(row: dict[str, Any]) -> str:
 def _embeddings_and_labels(
     store: Store, ref: DatasetRef, *, labeled_only: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Embeddings and labels of all tracks, or of the labeled ones; evenly spaced, at most `MAX_MAPPED`."""
-    table = read_embeddings(store, ref)
-    tracks = store.read(store.manifest(ref).parent("tracks"), ["track_id", "label"])
-    label_of = dict(zip(tracks["track_id"].to_pylist(), tracks["label"].to_pylist(), strict=True))
-    labels = np.array([label_of.get(track_id) or "" for track_id in table.track_ids.to_pylist()], dtype=object)
+    """Embeddings and labels of all tracks, or of the labeled ones; of more than `MAX_MAPPED`, evenly spaced."""
+    n = store.manifest(ref).rows
+    table = take_embeddings(store, ref, evenly_spaced(n, MAX_MAPPED)) if n else read_embeddings(store, ref)
+    tracks = catalog_rows(store, store.manifest(ref).parent("tracks"), table.track_ids, ["track_id", "label"])
+    rows = pc.index_in(table.track_ids, value_set=tracks["track_id"].combine_chunks())
+    labels = pc.fill_null(tracks["label"].take(rows), "").to_numpy()
     rows = np.flatnonzero(labels != "") if labeled_only else np.arange(len(labels))
-    rows = rows[evenly_spaced(len(rows), MAX_MAPPED)]
     return table.embeddings[rows], labels[rows].astype(str)
 
 

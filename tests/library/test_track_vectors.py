@@ -8,6 +8,7 @@ import pytest
 from audioae.errors import EvaluationError, SearchError, StoreError
 from audioae.library.track_metadata import Target, make_metadata
 from audioae.library.track_vectors import TrackVectors, take, vectors_from_store, with_targets
+from audioae.spacing import evenly_spaced
 from audioae.store.manifest import DatasetRef
 from tests.library.made import IDS, UNIT, N, publish
 
@@ -86,3 +87,15 @@ def test_with_targets_adds_to_existing_targets(tracks):
     assert tracks.metadata.targets == {}
     with pytest.raises(EvaluationError, match="tempo: got 3 values for 12 tracks"):
         with_targets(tracks, {"tempo": Target(np.zeros(3), "a")})
+
+
+def test_a_sample_reads_no_other_embeddings_and_is_that_of_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    store, ref = publish(tmp_path)
+    whole = vectors_from_store(store, ref)
+    monkeypatch.setattr("audioae.library.track_vectors.read_embeddings", lambda *_: pytest.fail("all in memory"))
+    some = vectors_from_store(store, ref, max_tracks=5)
+    rows = [whole.metadata.ids.tolist().index(track_id) for track_id in some.metadata.ids.tolist()]
+    assert rows == evenly_spaced(whole.metadata.n, 5).tolist()
+    np.testing.assert_array_equal(some.vectors, whole.vectors[rows])
+    assert list(some.titles) == [whole.titles[row] for row in rows]
+    assert some.metadata.labels.tolist() == whole.metadata.labels[rows].tolist()

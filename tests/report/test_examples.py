@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from audioae.library.catalog_columns import CatalogColumns
 from audioae.library.track_vectors import TrackVectors, vectors_from_store
 from audioae.pages.report_page import ReportData
 from audioae.report.examples import example_listeners, far_pairs
@@ -48,7 +49,9 @@ def test_recommendations_of_other_embeddings_are_named_as_outdated(chain, tmp_pa
     tracks = store.read(store.require("tracks"))
     old = DatasetRef("embeddings", "0123456789ab")
     publish_recommendations(store, old, tracks["track_id"].to_pylist())
-    listeners, (sentence,) = example_listeners(store, PageTracks(tracks), store.require("embeddings"))
+    listeners, (sentence,) = example_listeners(
+        store, PageTracks(CatalogColumns.of(tracks)), store.require("embeddings")
+    )
     assert len(listeners) == 4
     assert sentence.startswith("recommendations@")
     assert "was made from embeddings@0123456789ab, not from embeddings@" in sentence

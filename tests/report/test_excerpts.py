@@ -3,22 +3,25 @@
 import pyarrow as pa
 import pytest
 
+from audioae.library.catalog_columns import CatalogColumns
 from audioae.pages.report_page import ReportData
 from audioae.report import excerpts
 from audioae.report.build import make_report
 from audioae.report.excerpts import PageTracks
 from audioae.store.dataset import Store
 
-CATALOG = pa.table(
-    {
-        "track_id": ["a", "b"],
-        "uri": ["/music/one.mp3", "/music/two.mp3"],
-        "path_bytes": [None, None],
-        "title": ["One", None],
-        "artist": [None, "Artist"],
-        "label": [None, "jazz"],
-        "shard": [0, 1],
-    }
+CATALOG = CatalogColumns.of(
+    pa.table(
+        {
+            "track_id": ["a", "b"],
+            "uri": ["/music/one.mp3", "/music/two.mp3"],
+            "path_bytes": pa.nulls(2, pa.binary()),
+            "title": ["One", None],
+            "artist": [None, "Artist"],
+            "label": [None, "jazz"],
+            "shard": [0, 1],
+        }
+    )
 )
 
 
