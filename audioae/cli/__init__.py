@@ -85,6 +85,7 @@ app.command("files")(files.files)
 app.command("versions")(store.versions)
 app.command("rollback")(store.rollback)
 app.command("prune")(store.prune)
+app.command("verify")(fsck.verify)
 app.command("fsck")(fsck.fsck)
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from audioae.cli.show import JsonOption, StoreOption, open_store, plain, rows_table, show
-from audioae.errors import StoreError
+from audioae.errors import DamageError, StoreError
 
 
 def coverage(store: StoreOption = "data", as_json: JsonOption = False) -> None:
@@ -71,7 +71,7 @@ def export_embeddings(
 
 def versions(
     verify: Annotated[
-        bool, typer.Option("--verify", help="Hash every part of the current versions; `audioae fsck` hashes all.")
+        bool, typer.Option("--verify", help="Check every part of the current versions first, as `audioae verify` does.")
     ] = False,
     store: StoreOption = "data",
     as_json: JsonOption = False,
@@ -80,7 +80,7 @@ def versions(
 
     The note says `pinned` where a rollback holds a version, and `not whole` where parts of it are gone.
     """
-    from audioae.store.fsck import verify_current
+    from audioae.store.fsck import check_current
     from audioae.store.upkeep import EVERY, list_versions
 
     opened = open_store(store)
@@ -88,7 +88,8 @@ def versions(
     if not rows:
         opened.require("tracks")
     if verify:
-        verify_current(opened)
+        for fault in check_current(opened):
+            raise DamageError(f"{fault.where}: {fault.what}; `audioae verify` lists every fault")
     columns = ("ref", "current", "published", "rows", "parts", "MB", "note")
     verified = ["every part verified"] if verify else []
     shown = [{**row, "published": f"{row['published'][:10]} {row['published'][11:16]}"} for row in rows]  # UTC
@@ -139,7 +140,8 @@ def prune(
     """Delete old versions, and the parts that no remaining version needs.
 
     Versions that were current within --grace-hours are kept: whoever opened one has that long to finish. Unfinished
-    files and uploads of killed runs are deleted when they are older than that.
+    files and uploads of killed runs are deleted when they are older than that. A run may go on meanwhile: parts that
+    were written since the last version of their dataset are kept 30 times as long.
     """
     from datetime import timedelta
 

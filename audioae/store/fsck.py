@@ -1,10 +1,13 @@
-"""Check a whole store: every manifest, part and pointer of every version, against what was recorded about it.
+"""Check a store: every manifest, part and pointer against what was recorded about it.
 
 Conventions
 -----------
 - A fault names one object, what is wrong with it, which versions it affects (those that name it, and all that were made
   from these), and what to do.
-- Each part is hashed once, however many versions share it. A part that no manifest names is read to its last page.
+- `check_current` looks at what is current and at all that it was made from; `check_store` looks at every version, and
+  reads parts that no manifest names to their last page.
+- Each part is hashed once, however many versions share it, and several at a time. Then its footer must give the schema
+  of the dataset and the recorded number of rows.
 - `repair` deletes nothing. A damaged object is moved to the folder `quarantine` of its dataset, the manifest of a
   version whose parts are gone to the folder `lost`, and LATEST names the newest whole version. A lookup finds nothing
   of this any more, so the next run computes again what it needs.
@@ -13,12 +16,13 @@ Conventions
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from audioae.errors import DamageError
+from audioae.errors import DamageError, StoreError
 from audioae.progress import Progress
 from audioae.store.dataset import Store
 from audioae.store.latest import Latest, Pin
 from audioae.store.manifest import DatasetRef, Manifest, Part
-from audioae.store.parquet import decode
+from audioae.store.parallel import map_parallel
+from audioae.store.parquet import decode, read_footer
 from audioae.store.schemas import DATASETS
 from audioae.store.storage import Entry
 from audioae.store.upkeep import EVERY
@@ -66,6 +70,16 @@ def check_store(store: Store, progress: Progress | None = None) -> list[Fault]:
     return faults + _check_ancestors(store, published, manifests)
 
 
+def check_current(store: Store, progress: Progress | None = None) -> list[Fault]:
+    """Every fault of the current versions, and of all versions that they were made from."""
+    manifests, faults = _read_current(store)
+    for dataset in EVERY:
+        own = {ref: manifest for ref, manifest in manifests.items() if ref.dataset == dataset}
+        faults += check_parts(store, dataset, own, manifests, progress)
+        faults += _check_latest(store, dataset)
+    return faults
+
+
 def repair(store: Store, faults: Iterable[Fault]) -> list[str]:
     """Set aside what is damaged, and mend LATEST where it names no whole version; returns what was done."""
     done = []
@@ -102,23 +116,19 @@ def check_parts(
     for ref, manifest in named_by.items():
         for part in manifest.parts:
             uses.setdefault(part.name, []).append((ref, part))
-    stored = store.list_parts(dataset)
+    stored = store.list_parts(dataset) if uses else {}
     total, done, faults = sum(stored[name].size for name in uses if name in stored), 0, []
-    for name, named in uses.items():
-        faults += _check_part(store, dataset, name, stored.get(name), named, manifests)
+
+    def check(name: str) -> list[Fault]:
+        return list(_check_part(store, dataset, name, stored.get(name), uses[name], manifests))
+
+    found = map_parallel(check, uses)
+    for name, part_faults in zip(uses, found, strict=True):
+        faults += part_faults
         done += stored[name].size if name in stored else 0
         if progress:
             progress(f"checking {dataset}", done, total)
     return faults
-
-
-def verify_current(store: Store) -> None:
-    """Hash every part of every current version. Raises `DamageError` naming the first fault."""
-    for dataset in EVERY:
-        if current := store.latest(dataset):
-            manifests = {current: store.manifest(current)}
-            for fault in check_parts(store, dataset, manifests, manifests):
-                raise DamageError(f"{fault.where}: {fault.what}; `audioae fsck` lists every fault")
 
 
 def _check_part(
@@ -139,6 +149,8 @@ def _check_part(
         sha256 = store.storage.sha256(key)
         what = f"content with sha256 {sha256[:12]}, its manifest says {part.sha256[:12]}"
         right = {ref for ref, part in named if part.sha256 == sha256}
+        if right and dataset in DATASETS and (problem := _check_footer(store, dataset, key, part)):
+            what, right = problem, set()
     wrong = [ref for ref, _ in named if ref not in right]
     if wrong and not right:
         remedy = "run again to compute it" if entry is None else "set it aside with --repair, then run again"
@@ -147,6 +159,17 @@ def _check_part(
         what = f"names another content of {name} than {min(right)}, which is right"
         where = store.storage.locate(store.version_key(ref))
         yield _fault(where, what, manifests, [ref], "give it up with --repair", broken=[ref])
+
+
+def _check_footer(store: Store, dataset: str, key: str, part: Part) -> str:
+    """What is wrong with the schema or the number of rows of a part; empty if nothing is."""
+    where = store.storage.locate(key)
+    try:
+        with store.storage.open(key) as stream:
+            rows = read_footer(dataset, stream, where)
+    except StoreError as error:
+        return str(error).removeprefix(f"{where}: ").split(";")[0]
+    return "" if part.rows in (None, rows) else f"{rows} rows, its manifest says {part.rows}"
 
 
 def _check_unpublished(store: Store, dataset: str, manifests: Manifests) -> Iterator[Fault]:
@@ -223,6 +246,29 @@ def _read_manifests(store: Store) -> tuple[Manifests, list[Fault]]:
         for ref, key, message in bad
         for where in (store.storage.locate(key),)
     ]
+
+
+def _read_current(store: Store) -> tuple[Manifests, list[Fault]]:
+    """The manifests of the current versions and of their ancestors; and the faults of those that cannot be read."""
+    pointers = {dataset: store.pointer(dataset) for dataset in EVERY}
+    pending = [DatasetRef(dataset, pointer.version) for dataset, pointer in pointers.items() if pointer]
+    pending += [ref for dataset in EVERY if (ref := store.latest(dataset))]
+    sound: Manifests = {}
+    faults: dict[DatasetRef, Fault] = {}
+    while pending:
+        ref = pending.pop()
+        if ref in sound or ref in faults:
+            continue
+        key = store.version_key(ref)
+        try:
+            sound[ref] = store.parse(ref, key)
+            pending += _parents(sound[ref])
+        except DamageError as error:
+            where = store.storage.locate(key)
+            what = str(error).removeprefix(f"{where}: ").split(";")[0]
+            remedy = "set it aside with --repair, then run again to publish it"
+            faults[ref] = Fault(where, what, (str(ref),), remedy, key)
+    return sound, list(faults.values())
 
 
 def _fault(

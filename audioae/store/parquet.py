@@ -114,6 +114,14 @@ def _readable(where: str) -> Iterator[None]:
         ) from error
 
 
+def read_footer(dataset: str, source: pa.NativeFile, where: str) -> int:
+    """The number of rows of a part. Raises `StoreError` if its schema breaks the contract of the dataset."""
+    with _readable(where):
+        file = pq.ParquetFile(source)
+    _upgraded(dataset, file.schema_arrow.empty_table(), None, where)
+    return file.metadata.num_rows
+
+
 def count_rows(source: pa.NativeFile, where: str) -> int:
     """The number of rows of a part, according to its footer."""
     with _readable(where):

@@ -4,7 +4,9 @@ Conventions
 -----------
 - Kept are the newest versions of each dataset, the current one, every version that was superseded within the grace
   period (so that whoever opened it has that long to finish), and all that these were made from.
-- Whatever was written within the grace period is kept too: it may belong to a run that has not published yet.
+- Whatever was written within the grace period is kept too. A part that is younger than every version of its dataset is
+  kept `RUN_FACTOR` times as long: it is the work of a run that has not published yet, which may take days, or was
+  interrupted and goes on later.
 - The store is looked at again before each deletion: what became current or was published meanwhile is kept.
 - Unfinished files and uploads of killed runs, quarantined objects, and manifests that are only a record are deleted
   like anything else that nothing needs.
@@ -22,8 +24,8 @@ from audioae.store.dataset import Store
 from audioae.store.latest import Latest
 from audioae.store.manifest import DatasetRef
 from audioae.store.s3 import abort_uploads
-from audioae.store.schemas import names_of
-from audioae.store.storage import Entry
+from audioae.store.schemas import DATASETS, names_of
+from audioae.store.storage import UNFINISHED, Entry
 from audioae.store.upkeep import EVERY
 
 FOLDERS = (
@@ -34,6 +36,8 @@ FOLDERS = (
     "superseded",
     "checkpoints",
 )  # manifests first: their parts exist for readers
+
+RUN_FACTOR = 30
 
 _log = logging.getLogger(__name__)
 
@@ -50,15 +54,18 @@ class Pruned:
 def prune(store: Store, *, keep: int = 3, grace: timedelta = timedelta(days=1), dry_run: bool = False) -> Pruned:
     """Delete all but the newest `keep` versions of each dataset, and every part that no kept version needs.
 
-    A process that has mapped a deleted file keeps it.
+    A process that has mapped a deleted file keeps it. A run may go on meanwhile.
     """
     if keep < 1:
         raise StoreError(f"keep={keep}: wanted at least 1, because the current version of each dataset is kept")
-    oldest = datetime.now(UTC) - grace
+    now = datetime.now(UTC)
+    oldest = now - grace
+    published = {dataset: _last_publication(store, dataset) for dataset in EVERY}
     needed = _Needed(store, keep, oldest)
     versions, objects, n_bytes = [], [], 0
     for dataset, key, entry in _objects(store):
-        if entry.time >= oldest or needed.has(dataset, key):
+        is_new = _is_part(dataset, key) and entry.time >= published[dataset]
+        if now - entry.time <= (RUN_FACTOR * grace if is_new else grace) or needed.has(dataset, key):
             continue
         if not dry_run:
             store.storage.delete(key)
@@ -69,6 +76,17 @@ def prune(store: Store, *, keep: int = 3, grace: timedelta = timedelta(days=1), 
             needed.deleted(versions[-1])
     uploads = [] if store.storage.is_local else _abort_uploads(store, oldest, dry_run)
     return Pruned(versions, objects + uploads, n_bytes)
+
+
+def _last_publication(store: Store, dataset: str) -> datetime:
+    """When the newest manifest was written, by the clock that parts are dated with."""
+    times = [entry.time for entry in store.list_manifests(dataset).values()]
+    return max(times, default=datetime.fromtimestamp(0, UTC))
+
+
+def _is_part(dataset: str, key: str) -> bool:
+    """Whether an object is a complete part of a table; files of artifacts are written when they are published."""
+    return dataset in DATASETS and "/parts/" in key and f"/{UNFINISHED}" not in key
 
 
 def _objects(store: Store) -> Iterator[tuple[str, str, Entry]]:

@@ -83,3 +83,19 @@ def test_prune_counts_what_it_would_remove(store: Store):
     text = answer(store, "prune", "--keep", "1", "--grace-hours", "-1", "--dry-run")
     assert text.startswith("would remove 1 versions, 3 objects, ")
     assert len(json.loads(answer(store, "versions", "--json"))) == 2
+
+
+def test_verify_checks_what_is_current_and_says_what_to_run(store: Store):
+    old, current = (Path(store.root) / "rejects" / "parts" / f"{name}.parquet" for name in "ab")
+    assert answer(store, "verify").strip() == "no faults"
+    damage(old, "byte")
+    assert answer(store, "verify").strip() == "no faults", "an old version is left to fsck"
+    assert "1 fault" in answer(store, "fsck", status=1)
+    damage(current, "byte")
+    (fault,) = json.loads(answer(store, "verify", "--json", status=1))["faults"]
+    assert fault["where"] == str(current)
+    assert fault["what"].startswith("content with sha256 ")
+    mended = answer(store, "verify", "--repair", status=1)
+    assert f"{current}: moved to rejects/quarantine" in mended
+    assert mended.rstrip().endswith("audioae run CONFIG")
+    assert not Store(store.root).has_part("rejects", "b")

@@ -1,6 +1,8 @@
 """What prune deletes, what it keeps, and what changes while it deletes."""
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -15,6 +17,7 @@ from audioae.store.fsck import check_store, repair
 from audioae.store.latest import Latest
 from audioae.store.manifest import DatasetRef
 from audioae.store.prune import prune
+from audioae.store.schemas import HEALTH
 from audioae.store.storage import Storage
 from audioae.store.upkeep import rollback
 from tests.store.made import commit, rejects
@@ -197,3 +200,54 @@ def test_a_server_that_refuses_to_list_uploads_is_named(s3_root: str, monkeypatc
 def test_an_empty_store_has_nothing_to_prune(tmp_path: Path):
     assert prune(Store(str(tmp_path))).objects == []
     assert Storage(tmp_path).list("") == {}
+
+
+def test_the_parts_of_a_run_that_takes_days_are_kept_until_it_publishes(tmp_path: Path):
+    """A first run, interrupted after two days, and a run on a grown catalog that has not published yet."""
+    store = Store(str(tmp_path))
+    store.write_part("health", "000000-first", HEALTH.empty_table())
+    store.write_part("rejects", "abandoned", rejects("t0"))
+    age(tmp_path, 2 * TWO_DAYS_S)
+    commit(store, a=("t1",))
+    age(tmp_path)
+    store.write_part("rejects", "next", rejects("t2"))
+    os.utime(tmp_path / "rejects" / "parts" / "next.parquet", (time.time() - TWO_DAYS_S / 2 - 60,) * 2)
+    os.utime(tmp_path / "rejects" / "parts" / "abandoned.parquet", (time.time() - 2 * TWO_DAYS_S,) * 2)
+    assert prune(store).objects == ["rejects/parts/abandoned.parquet"]
+    assert store.part_fingerprints("rejects") == {"a", "next"}
+    assert store.part_fingerprints("health") == {"000000-first"}
+    age(tmp_path, 31 * 86400.0)
+    assert set(prune(store).objects) == {"rejects/parts/next.parquet", "health/parts/000000-first.parquet"}
+
+
+RUN = """
+import sys, time
+from audioae.store.dataset import Store
+from tests.store.made import rejects
+store, names = Store(sys.argv[1]), [f"{i:06d}-run" for i in range(50)]
+for name in names:
+    store.write_part("rejects", name, rejects(name))
+    time.sleep(0.06)
+print(store.commit("rejects", names, recipe="run", config={}))
+"""
+
+
+def test_prune_beside_a_real_run_deletes_nothing_of_it(tmp_path: Path):
+    """The run writes for three seconds and then publishes; prune runs all the time and spares what is .5 s old."""
+    store = Store(str(tmp_path))
+    commit(store, a=("t1",))
+    store.write_part("rejects", "orphan", rejects("t9"))
+    commit(store, b=("t2",))
+    run = subprocess.Popen([sys.executable, "-c", RUN, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    deleted, oldest = [], 0.0
+    while run.poll() is None:
+        deleted += prune(Store(str(tmp_path)), keep=1, grace=timedelta(seconds=0.5)).objects
+        unpublished = [path.stat().st_mtime for path in (tmp_path / "rejects" / "parts").glob("*-run.parquet")]
+        oldest = max([oldest, *(time.time() - written for written in unpublished)])
+    ref = DatasetRef.parse(run.communicate()[0].strip())
+    assert run.returncode == 0
+    assert oldest > 1.5, "the run had parts that were older than the grace period before it published"
+    assert "rejects/parts/orphan.parquet" in deleted
+    assert not any("-run" in key for key in deleted)
+    assert store.latest("rejects") == ref
+    assert Store(str(tmp_path)).read(ref).num_rows == 50
