@@ -9,13 +9,14 @@ Conventions
 
 import base64
 import io
+import logging
 import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from prefect.artifacts import create_image_artifact, create_markdown_artifact
 
-from audioae.flows.reporting import current
+from audioae.flows.reporting import DRIFT, current
 from audioae.pages.formats import brief, words
 from audioae.pipeline.run_log import reject_reasons, without_passwords
 from audioae.store.dataset import Store
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from audioae.report.run_summary import Summary
 
 COLORS = 48
+_log = logging.getLogger(__name__)
 
 
 def publish_artifact(stage: str, ref: str, lines: Mapping[str, Any]) -> None:
@@ -41,6 +43,29 @@ def publish_rejects(store: Store, rejects: DatasetRef) -> None:
     """Record the rejected tracks; if there are any, the flow ends in the state `CompletedWithRejects`."""
     if report := current():
         report.count_rejects(reject_reasons(store, rejects))
+
+
+def publish_drift(store: Store, embeddings: DatasetRef) -> None:
+    """Measure drift and show it; with an alarm the flow ends in the state `CompletedWithDrift`.
+
+    What is published already stays so: if drift cannot be measured, that is a warning.
+    """
+    from audioae.pipeline.drift import update_drift
+
+    report = current()
+    if report is None:
+        return
+    try:
+        drift = update_drift(store, embeddings)
+    except Exception as error:  # noqa: BLE001 - the embeddings are there
+        _log.warning(f"drift of {embeddings} is not measured: {type(error).__name__}: {error}")
+        return
+    report.row.drift = {name: _plain(value) for name, value in drift.facts().items()}
+    rows = table(("", ""), ((words(name), value) for name, value in report.row.drift.items()))
+    description = f"drift of {embeddings}"
+    create_markdown_artifact(f"## {description}\n\n{rows}\n", key=_key("drift"), description=description)
+    if drift.alarms:
+        report.warn(DRIFT, drift.summary)
 
 
 def publish_summary(summary: "Summary", picture: bytes | None, report_url: str | None = None) -> None:

@@ -139,8 +139,8 @@ def serve(request: Request, url: str | None = None, on_start: Callable[[], None]
 def make_deployment(request: Request, variables: Mapping[str, Any] | None = None) -> "RunnerDeployment":
     """The deployment, which the server does not know yet."""
     from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
-    from prefect.deployments.runner import EntrypointType
     from prefect.schedules import Cron
+    from prefect.types.entrypoint import EntrypointType
 
     waits = request.if_running == "wait"
     strategy = ConcurrencyLimitStrategy.ENQUEUE if waits else ConcurrencyLimitStrategy.CANCEL_NEW

@@ -1,6 +1,6 @@
 """Flow embed: one 128-d embedding per track."""
 
-from audioae.flows.artifacts import publish_artifact, publish_rejects
+from audioae.flows.artifacts import publish_artifact, publish_drift, publish_rejects
 from audioae.flows.common import map_groups
 from audioae.flows.launch import read_settings
 from audioae.flows.reporting import reported_flow
@@ -19,4 +19,5 @@ def embed(
     sums = {"tracks": manifest.rows, "model": stage.refs["model"], "shards computed": computed}
     publish_artifact("embed", str(ref), sums)
     publish_rejects(store, manifest.parent("rejects"))
+    publish_drift(store, ref)
     return str(ref)

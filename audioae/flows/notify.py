@@ -9,6 +9,8 @@ because it waits for an event "Scheduled" that it never emits (measured with 3.8
 
 import json
 import re
+from typing import Any, cast
+from uuid import UUID
 
 from audioae.flows.reporting import STATES
 
@@ -30,7 +32,8 @@ def notify(deployment: str, url: str) -> str:
 
     name = f"audioae {deployment}"
     block = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-    block_id = Webhook(method="POST", url=SecretStr(url)).save(block, overwrite=True)
+    block_id = cast(UUID, Webhook(method="POST", url=SecretStr(url)).save(block, overwrite=True))
+    post: list[Any] = [CallWebhook(block_document_id=block_id, payload=json.dumps({"text": TEXT}))]
     with get_client(sync_client=True) as client:
         deployment_id = client.read_deployment_by_name(deployment).id
         automation = AutomationCore(
@@ -43,7 +46,7 @@ def notify(deployment: str, url: str) -> str:
                 posture=Posture.Reactive,
                 threshold=1,
             ),
-            actions=[CallWebhook(block_document_id=block_id, payload=json.dumps({"text": TEXT}))],
+            actions=post,
         )
         for old in client.read_automations_by_name(name):
             client.delete_automation(old.id)
