@@ -17,7 +17,7 @@ from audioae.pipeline.embeddings import read_embeddings
 from audioae.pipeline.index_commit import Merged, merge_index
 from audioae.pipeline.index_lists import compute_index, pending_index, train_index
 from audioae.pipeline.index_neighbors import FILE, index_neighbors_bytes, measure_index_neighbors
-from audioae.search.factory import IndexConfig
+from audioae.search.factory import IndexConfig, without_lists
 from audioae.search.gate import check_gate, measure_gate
 from audioae.search.index import SearchIndex
 from audioae.store.artifacts import artifact_part, artifact_path, commit_artifact, read_artifact, staging
@@ -85,7 +85,8 @@ def commit_index(
         else:
             merged = _in_one_pass(store, config, embeddings, folder)
         check_gate(merged.gate, config)
-        neighbors = measure_index_neighbors(store, merged.index, embeddings, workers)
+        before = _index_before(store, config, merged.gate) if training else None
+        neighbors = measure_index_neighbors(store, merged.index, embeddings, workers, before=before)
         gate = json.dumps(merged.gate, indent=1).encode()
         made_from = [ref for ref in (training, merged.lists) if ref]
         return commit_artifact(
@@ -101,6 +102,16 @@ def commit_index(
 
 def _recipe(config: IndexConfig, embeddings: DatasetRef) -> str:
     return fingerprint([CODE, config.model_dump(mode="json"), str(embeddings)])
+
+
+def _index_before(store: Store, config: IndexConfig, gate: dict) -> DatasetRef | None:
+    """The current index, if it is of the same kind and model: then what it knows of neighbors may be taken over."""
+    latest = store.latest("index")
+    if latest is None or store.manifest(latest).config != config.model_dump(mode="json"):
+        return None
+    known = read_gate(store, latest)
+    same = known["model"] == gate["model"] and without_lists(known["factory"]) == without_lists(gate["factory"])
+    return latest if same else None
 
 
 def _in_one_pass(store: Store, config: IndexConfig, embeddings: DatasetRef, folder: Path) -> Merged:

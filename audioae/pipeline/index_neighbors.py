@@ -13,6 +13,7 @@ and must never be read with another version.
 """
 
 import io
+from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -20,9 +21,11 @@ import pyarrow.compute as pc  # its functions are made at import
 import pyarrow.parquet as pq
 
 from audioae.pipeline.config import Workers
-from audioae.pipeline.embeddings import iter_embeddings
+from audioae.pipeline.embeddings import COLUMNS, model_of
 from audioae.pipeline.fingerprints import same_recordings
+from audioae.pipeline.known_neighbors import KnownNeighbors, nothing_known, take_over
 from audioae.pipeline.shards import shard_of
+from audioae.search.embeddings import EmbeddingTable
 from audioae.search.index import SearchIndex
 from audioae.store.artifacts import read_artifact
 from audioae.store.dataset import Store
@@ -31,6 +34,7 @@ from audioae.store.manifest import DatasetRef
 FILE = "neighborhood.parquet"
 K = 10
 BLOCK = 1 << 14
+AMONG = "among"  # metadata: the smallest number of tracks among which a radius was measured
 SCHEMA = pa.schema(
     [
         pa.field("track_id", pa.string(), nullable=False),
@@ -41,7 +45,9 @@ SCHEMA = pa.schema(
 )
 
 
-def measure_index_neighbors(store: Store, index: SearchIndex, embeddings: DatasetRef, workers: Workers) -> pa.Table:
+def measure_index_neighbors(
+    store: Store, index: SearchIndex, embeddings: DatasetRef, workers: Workers, *, before: DatasetRef | None = None
+) -> pa.Table:
     """The content of `neighborhood.parquet` for an index.
 
     Parameters
@@ -52,25 +58,48 @@ def measure_index_neighbors(store: Store, index: SearchIndex, embeddings: Datase
         The version that the index was built from.
     workers : Workers
         How tracks are decoded whose clips are not stored.
+    before : DatasetRef, optional
+        An index of the same kind over an earlier version, whose measurements are taken over where they still count.
     """
     from audioae.audio.fingerprint import candidate_pairs, connected_groups
 
     track_ids, table_rows = _ids_and_rows(store, index, embeddings)
     durations_s, n = _durations(store, embeddings), len(index)
-    radius, pairs, start = np.empty(n, np.float32), [np.empty((0, 2), np.int64)], 0
-    for block in iter_embeddings(store, embeddings, BLOCK):
-        own = np.arange(start, start + len(block))
-        scores, rows = nearest_others(index, block.embeddings, own, table_rows)
+    known = _known(store, before, embeddings) if before else nothing_known(n)
+    radius, pairs = known.radius, [np.empty((0, 2), np.int64)]
+    for own, vectors in _unknown(store, embeddings, radius):
+        scores, rows = nearest_others(index, vectors, own, table_rows)
         radius[own] = mean_knn_cosine(scores, rows)
         pairs.append(candidate_pairs(scores, rows, durations_s, own))
-        start += len(block)
     candidates = np.unique(np.concatenate(pairs), axis=0)
     same, similarities = same_recordings(store, embeddings, track_ids, candidates, workers)
+    same, similarities = np.concatenate([known.pairs, same]), np.concatenate([known.similarities, similarities])
     highest = np.zeros(n, np.float32)
     np.maximum.at(highest, same, similarities[:, None])
     first = pa.array(connected_groups(n, same), mask=highest == 0)
     columns = [track_ids, pa.array(radius), track_ids.take(first), pa.array(highest, mask=highest == 0)]
-    return pa.Table.from_arrays(columns, schema=SCHEMA)
+    return pa.Table.from_arrays(columns, schema=SCHEMA).replace_schema_metadata({AMONG: str(known.among)})
+
+
+def _known(store: Store, before: DatasetRef, embeddings: DatasetRef) -> KnownNeighbors:
+    """What an earlier index knows of the tracks in `embeddings`."""
+    earlier, now = store.manifest(before).parent("embeddings"), store.manifest(embeddings).parts
+    table = read_index_neighbors(store, before)
+    if table is None:
+        return nothing_known(sum(part.rows or 0 for part in now))
+    among = int((table.schema.metadata or {}).get(AMONG.encode(), table.num_rows))
+    return take_over(table, among, store.manifest(earlier).parts, now)
+
+
+def _unknown(store: Store, embeddings: DatasetRef, radius: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Rows whose radius is unknown, and their embeddings, part by part."""
+    parts = store.manifest(embeddings).parts
+    starts = np.cumsum([0, *(part.rows or 0 for part in parts)]).tolist()
+    todo = [(part, start) for part, start in zip(parts, starts, strict=False) if part.rows and np.isnan(radius[start])]
+    tables = store.read_parts("embeddings", [part for part, _ in todo], COLUMNS)
+    for (_, start), table in zip(todo, tables, strict=True):
+        block = EmbeddingTable.from_arrow(table, model_of(store, embeddings))
+        yield np.arange(start, start + len(block)), block.embeddings
 
 
 def nearest_others(

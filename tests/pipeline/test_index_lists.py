@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from audioae.errors import SearchError, StoreError
-from audioae.pipeline import index_lists
+from audioae.pipeline import index_lists, index_neighbors
 from audioae.pipeline.embeddings import read_embeddings
 from audioae.pipeline.index import build_index, commit_index, load_index, read_gate
 from audioae.pipeline.index_lists import compute_index, load_training, pending_index, train_index
@@ -203,3 +203,31 @@ def test_names_of_lists_depend_on_the_code(parts, tmp_path: Path, monkeypatch):
     compute_index(store, embeddings, training, [0, 1])
     monkeypatch.setattr(index_lists, "CODE", 99)
     assert pending_index(store, embeddings, training) == [0, 1]
+
+
+def test_neighbors_of_unchanged_shards_are_taken_over_until_the_catalog_has_grown_by_a_tenth(
+    parts, tmp_path: Path, monkeypatch
+):
+    store, searched = Store(str(tmp_path)), []
+    original = index_neighbors.nearest_others
+
+    def watch(index, embeddings, own, *rest):
+        searched.append((int(own[0]), len(own)))
+        return original(index, embeddings, own, *rest)
+
+    monkeypatch.setattr(index_neighbors, "nearest_others", watch)
+    few, n = [*parts[:5], parts[5][:10]], sum(map(len, parts[:5]))
+    build_index(store, config(), commit_parts(store, parts[:5]))
+    before = read_index_neighbors(store, store.require("index"))
+    assert before is not None
+    assert sum(size for _, size in searched) == n
+    searched.clear()
+    build_index(store, config(), commit_parts(store, few))
+    now = read_index_neighbors(store, store.require("index"))
+    assert now is not None
+    assert searched == [(n, 10)]
+    assert now["radius"].to_pylist()[:n] == before["radius"].to_pylist()
+    assert (now.schema.metadata or {})[b"among"] == str(n).encode()
+    searched.clear()
+    build_index(store, config(), commit_parts(store, parts))
+    assert sum(size for _, size in searched) == sum(map(len, parts)), "600 more tracks are more than a tenth"
