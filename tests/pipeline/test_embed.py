@@ -3,17 +3,23 @@
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from audioae.api import Library
 from audioae.errors import StoreError
-from audioae.pipeline.config import Workers
+from audioae.pipeline.clips import mel_codes
+from audioae.pipeline.config import MelsConfig, Workers
 from audioae.pipeline.embed import commit_embeddings, compute_embeddings, pending_embeddings
 from audioae.pipeline.index import read_embeddings
+from audioae.pipeline.mels import pending_mels
 from audioae.pipeline.shards import shard_numbers
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
+from audioae.store.schemas import DATASETS, MELS
 from tests.chain import copy_datasets
+from tests.stores import made_store, random_weights
 
 
 def test_embedding_without_stored_mels_gives_the_same_parts(chain, tmp_path):
@@ -66,3 +72,26 @@ def test_an_exact_duplicate_has_the_embedding_of_its_original(chain):
     original = library.find(library.tracks["track_id"][0].as_py())
     duplicate = replace(original, track_id="f" * 16, duplicate_of=original.track_id)
     assert np.array_equal(library.embedding_of(duplicate), library.embedding_of(original))
+
+
+def test_mels_of_an_older_schema_are_embedded_and_nothing_is_decoded(tmp_path, monkeypatch):
+    """Version 1 had lists of numbers, in one row group."""
+    store = made_store(tmp_path / "store", 6, indexed=False, model=random_weights())
+    tracks, model, config = store.require("tracks"), store.require("model"), MelsConfig()
+    (name,) = store.part_fingerprints("mels")
+    mels, column = store.read_part("mels", name), MELS.get_field_index("mel")
+    monkeypatch.setattr("audioae.audio.workers.imap_killable", lambda *_, **__: pytest.fail("a file is decoded"))
+    parts, key = {}, ""
+    for version in (2, 1):
+        if version == 1:
+            schema = DATASETS["mels"].stored_schema(1)
+            codes = pa.array(mel_codes(mels).ravel())
+            lists = pa.FixedSizeListArray.from_arrays(codes, type=schema.field("mel").type)
+            pq.write_table(mels.set_column(column, schema.field("mel"), lists), tmp_path / "v1.parquet")
+            store.storage.write(f"mels/parts/{name}.parquet", (tmp_path / "v1.parquet").read_bytes())
+            store.storage.delete(key)
+        assert pending_mels(store, config, tracks) == []
+        assert compute_embeddings(store, config, tracks, model, [0], Workers(2)) == 6
+        (key,) = (key for key in store.storage.list("embeddings/parts") if "made" not in key)
+        parts[version] = store.storage.read(key)
+    assert parts[1] == parts[2]

@@ -18,3 +18,17 @@ def test_max_stored_tracks_stores_a_sample_of_whole_shards(chain, tmp_path):
     ref = commit_mels(other, sample, tracks, max_reject_rate=0.0)
     assert len(set(other.read(ref, ["track_id"])["track_id"].to_pylist())) == 8
     assert pending_mels(other, sample, tracks) == []
+
+
+def test_parts_do_not_depend_on_blocks_or_workers(chain, tmp_path, monkeypatch):
+    store, config = chain
+    tracks = store.require("tracks")
+    for block, workers in ((1, 2), (3, 1)):
+        monkeypatch.setattr("audioae.pipeline.clips.BLOCK_TRACKS", block)
+        other = Store(str(tmp_path / f"{block}"))
+        copy_datasets(store, other, "tracks")
+        compute_mels(other, config.mels, tracks, pending_mels(other, config.mels, tracks), Workers(workers))
+        for dataset in ("mels", "health", "rejects"):
+            parts = other.storage.list(f"{dataset}/parts")
+            assert len(parts) == 6
+            assert {key: other.storage.read(key) for key in parts} == {key: store.storage.read(key) for key in parts}
