@@ -14,7 +14,7 @@ from audioae.cli.show import JsonOption, StoreOption, open_store, progress_line,
 if TYPE_CHECKING:
     from audioae.progress import Progress
     from audioae.store.dataset import Store
-    from audioae.store.fsck import Fault
+    from audioae.store.faults import Fault
 
 RepairOption = Annotated[
     bool, typer.Option("--repair", help="Set damaged objects aside and mend LATEST; nothing is deleted.")
