@@ -80,10 +80,7 @@ def commit_index(
     if published := find_index(store, config, embeddings):
         return published
     with staging(store, "index") as folder:
-        if training:
-            merged = merge_index(store, config, embeddings, training, folder)
-        else:
-            merged = _in_one_pass(store, config, embeddings, folder)
+        merged = index_files(store, config, embeddings, training, folder)
         check_gate(merged.gate, config)
         before = _index_before(store, config, merged.gate) if training else None
         neighbors = measure_index_neighbors(store, merged.index, embeddings, workers, before=before)
@@ -100,21 +97,12 @@ def commit_index(
         )
 
 
-def _recipe(config: IndexConfig, embeddings: DatasetRef) -> str:
-    return fingerprint([CODE, config.model_dump(mode="json"), str(embeddings)])
-
-
-def _index_before(store: Store, config: IndexConfig, gate: dict) -> DatasetRef | None:
-    """The current index, if it is of the same kind and model: then what it knows of neighbors may be taken over."""
-    latest = store.latest("index")
-    if latest is None or store.manifest(latest).config != config.model_dump(mode="json"):
-        return None
-    known = read_gate(store, latest)
-    same = known["model"] == gate["model"] and without_lists(known["factory"]) == without_lists(gate["factory"])
-    return latest if same else None
-
-
-def _in_one_pass(store: Store, config: IndexConfig, embeddings: DatasetRef, folder: Path) -> Merged:
+def index_files(
+    store: Store, config: IndexConfig, embeddings: DatasetRef, training: DatasetRef | None, folder: Path
+) -> Merged:
+    """Write the index into an empty folder and measure it: what `commit_index` publishes."""
+    if training:
+        return merge_index(store, config, embeddings, training, folder)
     table = read_embeddings(store, embeddings)
     files = SearchIndex.build(table, config).save(folder)
     index = SearchIndex.load(*files.values())
@@ -136,3 +124,17 @@ def load_index(store: Store, ref: DatasetRef) -> SearchIndex:
 def read_gate(store: Store, ref: DatasetRef) -> dict:
     """What the quality gate measured before the index was published."""
     return json.loads(read_artifact(store, ref, "gate.json"))
+
+
+def _recipe(config: IndexConfig, embeddings: DatasetRef) -> str:
+    return fingerprint([CODE, config.model_dump(mode="json"), str(embeddings)])
+
+
+def _index_before(store: Store, config: IndexConfig, gate: dict) -> DatasetRef | None:
+    """The current index, if it is of the same kind and model: then what it knows of neighbors may be taken over."""
+    latest = store.latest("index")
+    if latest is None or store.manifest(latest).config != config.model_dump(mode="json"):
+        return None
+    known = read_gate(store, latest)
+    same = known["model"] == gate["model"] and without_lists(known["factory"]) == without_lists(gate["factory"])
+    return latest if same else None

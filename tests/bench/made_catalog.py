@@ -1,6 +1,6 @@
 """A store of any number of made tracks, built by blocks within minutes: the catalog that benchmarks of 1,000,000 ask.
 
-`python -m tests.bench.made_catalog FOLDER [N] [--health]` builds it, or does nothing if the folder holds one of this size.
+`python -m tests.bench.made_catalog FOLDER [N] [--health]` builds it, unless the folder holds one of this size.
 
 Conventions
 -----------
@@ -8,7 +8,7 @@ Conventions
   byte-identical to one of them, and one in two hundred is a near duplicate of the row before it, as in real catalogs.
 - 1 % of the tracks have the label `LABELS[0]` and 10 % the label `LABELS[1]`, whatever they sound like. One in
   fifty has no label, artist, album, year or duration.
-- The vectors and `index.faiss` are those of `SearchIndex.build` with the factory `auto`. The neighborhood is made up:
+- `index.faiss` is that of `build_index` with the factory `auto`. The neighborhood is made up:
   measuring it would take longer than all the rest, and no query's time depends on its values.
 """
 
@@ -24,11 +24,10 @@ import numpy as np
 import pyarrow as pa
 
 from audioae.pipeline.config import MelsConfig
-from audioae.pipeline.index import read_embeddings
+from audioae.pipeline.index import index_files
+from audioae.pipeline.index_lists import compute_index, pending_index, train_index
 from audioae.pipeline.index_neighbors import FILE, SCHEMA, index_neighbors_bytes
 from audioae.search.factory import IndexConfig
-from audioae.search.gate import measure_gate
-from audioae.search.index import SearchIndex
 from audioae.store.artifacts import commit_artifact, staging
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
@@ -86,15 +85,15 @@ def _publish_tables(store: Store, n: int, recipe: str, *, health: bool) -> dict[
 
 
 def _publish_index(store: Store, embeddings: DatasetRef, recipe: str) -> DatasetRef:
-    table, config = read_embeddings(store, embeddings), IndexConfig(n_queries=1000)
+    config = IndexConfig(n_queries=1000)
+    if training := train_index(store, config, embeddings):
+        compute_index(store, embeddings, training, pending_index(store, embeddings, training))
     with staging(store, "index") as folder:
-        files = SearchIndex.build(table, config).save(folder)
-        index = SearchIndex.load(*files.values())
-        gate = json.dumps(measure_gate(index, table, config)).encode()
-        neighbors = index_neighbors_bytes(_neighbors(table.track_ids))
+        made = index_files(store, config, embeddings, training, folder)
+        neighbors = index_neighbors_bytes(_neighbors(made.index.ids))
         parents = [embeddings, store.manifest(embeddings).parent("model")]
-        derived = {"gate.json": gate, FILE: neighbors}
-        return commit_artifact(store, "index", files, derived=derived, recipe=recipe, config={}, parents=parents)
+        derived = {"gate.json": json.dumps(made.gate).encode(), FILE: neighbors}
+        return commit_artifact(store, "index", made.files, derived=derived, recipe=recipe, config={}, parents=parents)
 
 
 def _sizes(n: int) -> Iterator[int]:
