@@ -9,6 +9,7 @@ memory, 4 GB for 10,000 tracks. A part in the right order, which is the rule, is
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -61,8 +62,7 @@ class CopiedMels:
             yield from self._read()
             return
         ordered = np.sort(places)
-        starts = ordered[::SORTED_CLIPS]
-        for low, high in zip(starts, np.append(starts[1:], ordered[-1] + 1), strict=True):
+        for low, high in pairwise([*ordered[::SORTED_CLIPS].tolist(), int(ordered[-1]) + 1]):
             if low == high:  # more clips of one track than that
                 continue
             blocks = [_select(*block, low, high) for block in self._read()]
