@@ -1,6 +1,7 @@
 """The Dockerfile and the compose file, as far as they can be checked without a docker daemon: by hadolint, by the
-schema of Compose, and by what they name. Where there is a daemon, docker/try-serve.sh and docker/try-compose.sh build and
-run them.
+schema of Compose, and by what they name.
+
+Where there is a daemon, docker/try-serve.sh and docker/try-compose.sh build and run them.
 """
 
 import os
