@@ -7,6 +7,7 @@ with `audioae[pipeline]`. A command that misses one says so in one line.
 # The module to import -> the extra that installs it. tests/packaging checks this table against pyproject.toml.
 EXTRA_OF = {
     "av": "pipeline",
+    "duckdb": "pipeline",
     "jinja2": "pipeline",
     "librosa": "pipeline",
     "lightning": "pipeline",

@@ -10,7 +10,7 @@ Conventions
 import math
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 _NOTHING = frozenset({"", "-", "--", "?", "n/a", "na", "nan", "none", "null", "undefined", "unknown", "not available"})
@@ -122,20 +122,21 @@ def split_labels(values: Iterable[Any], separators: str = "") -> list[str]:
     return list(dict.fromkeys(label for text in whole if (label := clean_label(text))))
 
 
-def one_spelling(rows: Iterable[Sequence[str]], earlier: Iterable[str] = ()) -> list[list[str]]:
-    """Give all spellings of a label the one that came first: in `earlier`, if still used, or else in `rows`.
+def spellings(used: Iterable[str], earlier: Iterable[str] = ()) -> dict[str, str]:
+    """What is to be shown for the spellings of labels that are not shown themselves.
+
+    All spellings of a label are shown as the one that came first: in `earlier`, if still used, or else in `used`.
 
     Why `earlier`: a new file whose name comes first must not rename the label of all the others.
 
-    >>> one_spelling([["rock", "Pop"], ["ROCK ", "Rock"]], earlier=["Rock", "POP"])
-    [['Rock', 'Pop'], ['Rock']]
+    >>> spellings(["rock", "Pop", "ROCK ", "Rock"], earlier=["Rock", "POP"])
+    {'rock': 'Rock', 'ROCK ': 'Rock'}
     """
-    rows = list(rows)
-    used = dict.fromkeys(label for row in rows for label in row)
+    used = dict.fromkeys(used)
     first: dict[str, str] = {}
     for label in (*filter(used.__contains__, earlier), *used):
         first.setdefault(_key(label), label)
-    return [list(dict.fromkeys(first[_key(label)] for label in row)) for row in rows]
+    return {label: shown for label in used if (shown := first[_key(label)]) != label}
 
 
 def _key(label: str) -> str:

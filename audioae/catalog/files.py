@@ -1,37 +1,56 @@
-"""Read the files of a scan: size, time of modification, hashes and tags.
+"""Read files of a scan: size, time of modification, hashes and tags.
 
 Conventions
 -----------
-- A file whose size and time of modification are as in an earlier scan is not read again, or only its tags (`retag`). A
-  new one is read twice: for the hashes, and by a worker process for its tags.
-- A file that cannot be read now (no permission, a failing disk, a stale mount) is as it was in the earlier scan. A new
-  one has no hash; nor has a file that is absent, or is no regular file, which is never opened.
+- `READ` has the columns of what is known of files; see `catalog.database` for paths.
+- A file is read twice: for the hashes, and by a worker process for its tags. One that has hashes is read for its tags
+  only.
+- A file that cannot be read now (no permission, a failing disk, a stale mount) has no hash, but a `problem`. A file
+  that is absent, or is no regular file, has neither, nor a size; it is never opened.
 """
 
 import contextlib
 import hashlib
-import logging
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import pyarrow as pa
 
 from audioae.catalog.audio_bytes import hash_audio
+from audioae.catalog.database import encoded
 from audioae.catalog.file_kinds import says_absent
-from audioae.catalog.paths import paths_of, printable
 from audioae.catalog.sources import CatalogConfig
 from audioae.catalog.tag_workers import Reading, read_all_tags
 from audioae.catalog.tags import Tags
-from audioae.progress import Advance
+from audioae.catalog.texts import TEXTS
+
+CODE = 1  # raise it when the same file would give other hashes or tags
+CHUNK = 1024  # files; what a killed scan has to read again, at most
+
+READ = pa.schema(
+    [
+        ("path", pa.binary()),
+        ("size_bytes", pa.int64()),
+        ("modified_ns", pa.int64()),
+        ("content_hash", pa.string()),
+        ("audio_hash", pa.string()),
+        ("title", pa.string()),
+        ("artists", TEXTS),
+        ("album", pa.string()),
+        ("genres", TEXTS),
+        ("year", pa.int32()),
+        ("duration_s", pa.float64()),
+        ("isrc", pa.string()),
+        ("musicbrainz_id", pa.string()),
+    ]
+)
 
 _THREADS = 8
 _BATCH = 64
 _READ_BYTES = 1 << 20
-
-_log = logging.getLogger(__name__)
 
 
 class File(NamedTuple):
@@ -50,69 +69,49 @@ class File(NamedTuple):
         return self._replace(tags=tags, modified_ns=None if reading.may_pass else self.modified_ns)
 
 
-def read_files(
-    config: CatalogConfig,
-    paths: Sequence[str],
-    earlier: Mapping[str, File],
-    *,
-    reread: bool,
-    retag: bool = False,
-    on_progress: Advance | None,
-) -> list[File]:
-    """What is known of each file.
+def stat_files(paths: Sequence[str]) -> list[File]:
+    """Size and time of modification of each file."""
+    with ThreadPoolExecutor(_THREADS, "audioae-stat") as pool:
+        batches = [paths[i : i + CHUNK] for i in range(0, len(paths), CHUNK)]
+        return [file for batch in pool.map(lambda batch: list(map(_stat, batch)), batches) for file in batch]
+
+
+def read_files(config: CatalogConfig, paths: Sequence[str], files: Sequence[File]) -> list[File]:
+    """Read the hashes (of those that have none) and the tags of some files.
 
     Parameters
     ----------
     config : CatalogConfig
         How tags are read.
     paths : sequence of str
-    earlier : mapping of str to File
-        Files of an earlier scan by path.
-    reread : bool
-        Whether files that have not changed are read again.
-    retag : bool
-        Whether only their tags are read again.
-    on_progress : Advance or None
-        Called with the number of files done and of all files.
+    files : sequence of File
+        What is known of each.
     """
-    files = [_stat(path) for path in paths]
-    unread = []
-    for i, (path, file) in enumerate(zip(paths, files, strict=True)):
-        before = earlier.get(path)
-        if before and before[:2] == file[:2] and not reread:
-            files[i] = before
-        if file.size_bytes is not None and (files[i] is file or retag):
-            unread.append(i)
-    done = len(paths) - len(unread)
-    for batch, read in _read_batches(config, paths, files, unread):
-        for i, file in zip(batch, read, strict=True):
-            files[i] = file
-        done += len(batch)
-        if on_progress:
-            on_progress(done, len(paths))
-    if on_progress and not unread:
-        on_progress(done, len(paths))
-    return _kept(paths, files, earlier)
+    read: list[File] = []
+    rows = range(len(paths))
+    for batch in _read_batches(config, paths, files, [rows[i : i + _BATCH] for i in rows[::_BATCH]]):
+        read += batch
+    return read
 
 
-def files_of(scanned: pa.Table) -> dict[str, File]:
-    """The files of a scan by path, without those that could not be read."""
-    columns = ["size_bytes", "modified_ns", "content_hash", "audio_hash", *Tags._fields]
-    rows = zip(*scanned.select(columns).to_pydict().values(), strict=True)
-    return {
-        path: File(size_bytes, modified_ns, content_hash, audio_hash, Tags(*tags))
-        for path, (size_bytes, modified_ns, content_hash, audio_hash, *tags) in zip(
-            paths_of(scanned), rows, strict=True
-        )
-        if content_hash is not None
-    }
+def as_table(paths: Sequence[str], files: Sequence[File]) -> pa.Table:
+    """Files as rows of `READ`."""
+    rows = [(encoded(path), *file[:4], *file.tags) for path, file in zip(paths, files, strict=True)]
+    names = ["path", *File._fields[:4], *Tags._fields]
+    columns = dict(zip(names, zip(*rows, strict=True), strict=True)) if rows else {}
+    return pa.table([pa.array(columns.get(field.name, ()), field.type) for field in READ], schema=READ)
+
+
+def as_files(rows: pa.Table) -> list[File]:
+    """Rows with the columns of `READ` as files."""
+    columns = [rows[name].to_pylist() for name in (*File._fields[:4], *Tags._fields)]
+    return [File(*row[:4], Tags(*row[4:])) for row in zip(*columns, strict=True)]
 
 
 def _read_batches(
-    config: CatalogConfig, paths: Sequence[str], files: Sequence[File], unread: Sequence[int]
-) -> Iterator[tuple[Sequence[int], list[File]]]:
-    """Yield batches of rows and their files; while the tags of one are read, the next ones are hashed."""
-    batches = [unread[i : i + _BATCH] for i in range(0, len(unread), _BATCH)]
+    config: CatalogConfig, paths: Sequence[str], files: Sequence[File], batches: Sequence[Sequence[int]]
+) -> Iterator[list[File]]:
+    """Yield the files of each batch of rows; while the tags of one are read, the next ones are hashed."""
     hashed: list[list[File]] = []
 
     def read_batch(batch: Sequence[int]) -> list[File]:
@@ -127,10 +126,10 @@ def _read_batches(
         results = pool.map(read_batch, batches)
         with contextlib.closing(results):  # type: ignore[type-var] - a generator; closing it cancels queued batches
             tags = read_all_tags(readable(results), config.tag_limits, config.tag_encoding)
-            for batch, answers in zip(batches, tags, strict=True):
+            for answers in tags:
                 readings = iter(answers)
                 read = hashed.pop(0)
-                yield batch, [file.with_tags(next(readings)) if file.content_hash else file for file in read]
+                yield [file.with_tags(next(readings)) if file.content_hash else file for file in read]
 
 
 def _stat(path: str) -> File:
@@ -157,14 +156,3 @@ def _read(path: str, file: File) -> File:
 
 def _failed(file: File, error: OSError) -> File:
     return File() if says_absent(error) else file._replace(problem=error.strerror or str(error))
-
-
-def _kept(paths: Sequence[str], files: list[File], earlier: Mapping[str, File]) -> list[File]:
-    """Files that cannot be read now are as they were."""
-    kept = [i for i, (path, file) in enumerate(zip(paths, files, strict=True)) if file.problem and path in earlier]
-    if kept:
-        some = f"{printable(paths[kept[0]])} ({files[kept[0]].problem})"
-        _log.warning("%d known files cannot be read now, such as %s; they are kept as they were", len(kept), some)
-    for i in kept:
-        files[i] = earlier[paths[i]]
-    return files

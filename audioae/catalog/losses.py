@@ -16,15 +16,13 @@ Why a deeper folder that is gone altogether does not count: deleting an album is
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from functools import reduce
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 
-import pyarrow as pa
-import pyarrow.compute as pc  # its functions are generated at import
-
+from audioae.catalog.database import Database, decoded
 from audioae.catalog.exclusion import leaves_out
 from audioae.catalog.file_kinds import is_absent
-from audioae.catalog.paths import paths_of, printable
+from audioae.catalog.paths import printable
 from audioae.catalog.sources import CatalogConfig
 from audioae.errors import ConfigError
 
@@ -33,15 +31,16 @@ FEW = 3  # fewer tracks than these may always go
 _log = logging.getLogger(__name__)
 
 
-def check_losses(config: CatalogConfig, known: pa.Table, scanned: pa.Table, known_source: str) -> None:
+def check_losses(db: Database, config: CatalogConfig, known_source: str) -> None:
     """Compare a scan with the catalog that it would replace.
 
     Parameters
     ----------
+    db : Database
+        With the tables `known` (the catalog so far) and `scanned` (the scan); of both the columns track_id, uri,
+        content_hash and audio_hash are used, of `known` also row and path.
     config : CatalogConfig
         Of the scan.
-    known, scanned : pa.Table
-        The catalog so far (rows of the dataset `tracks`) and the scan.
     known_source : str
         `config.source` of the catalog so far.
 
@@ -50,34 +49,42 @@ def check_losses(config: CatalogConfig, known: pa.Table, scanned: pa.Table, know
     ConfigError
         If more is lost than `config.max_loss` allows; the message names what.
     """
-    known = known.filter(pc.is_valid(known["content_hash"]))
-    lost = _lost(config, known, scanned)
-    if not lost:
+    n_known = db.value("SELECT count(*) FROM known WHERE content_hash IS NOT NULL")
+    _find_lost(db)
+
+    def lost() -> Iterator[str]:
+        paths = _paths(db, "lost")
+        return paths if config.is_manifest else (path for path in paths if not _is_left_out(config, path))
+
+    some, n_lost = next(lost(), ""), sum(1 for _ in lost())
+    if not n_lost:
         return
-    if len(lost) == known.num_rows and config.source != known_source:
-        _log.warning("%s replaces the catalog of %s: all its %d tracks go", config.source, known_source, len(lost))
+    if n_lost == n_known and config.source != known_source:
+        _log.warning("%s replaces the catalog of %s: all its %d tracks go", config.source, known_source, n_lost)
         return
-    share = len(lost) / known.num_rows
-    folders = _emptied(paths_of(known), [path for path in lost if is_absent(path)], _root(config))
+    gone = Counter(folder for path in lost() if is_absent(path) for folder in _folders(path, _root(config)))
+    folders = _emptied(_paths(db, "known WHERE content_hash IS NOT NULL"), gone, _root(config))
     suspect = [folder for folder, n in folders.items() if n >= FEW and _is_suspect(folder, config)]
-    too_many = share > config.max_loss and (len(lost) >= FEW or config.max_loss == 0)
+    too_many = n_lost / n_known > config.max_loss and (n_lost >= FEW or config.max_loss == 0)
     if config.max_loss < 1 and (too_many or suspect):
-        raise ConfigError(_message(config, known.num_rows, lost, folders))
-    _log.warning(
-        "%s: %d of %d tracks are gone, such as %s", config.source, len(lost), known.num_rows, printable(lost[0])
-    )
+        raise ConfigError(_message(config, n_known, n_lost, lost, folders))
+    _log.warning("%s: %d of %d tracks are gone, such as %s", config.source, n_lost, n_known, printable(some))
 
 
-def _lost(config: CatalogConfig, known: pa.Table, scanned: pa.Table) -> list[str]:
-    """The paths of the lost tracks."""
-    present = scanned.filter(pc.is_valid(scanned["content_hash"]))
-    same = [
-        pc.is_in(known[name], value_set=present[name].drop_null().combine_chunks())
-        for name in ("track_id", "uri", "content_hash", "audio_hash")
-    ]
-    kept = reduce(pc.or_, same)
-    paths = paths_of(known.filter(pc.invert(kept)))
-    return paths if config.is_manifest else [path for path in paths if not _is_left_out(config, path)]
+def _find_lost(db: Database) -> None:
+    """Make the table `lost`: the known tracks that nothing of the scan is."""
+    columns = "row, path, track_id, uri, content_hash, audio_hash"
+    source = f"(SELECT {columns} FROM known WHERE content_hash IS NOT NULL)"
+    for name in ("track_id", "uri", "content_hash", "audio_hash"):
+        present = f"(SELECT {name} FROM scanned WHERE content_hash IS NOT NULL AND {name} IS NOT NULL)"
+        db.run(f"CREATE OR REPLACE TABLE without_{name} AS SELECT * FROM {source} ANTI JOIN {present} USING ({name})")
+        source = f"without_{name}"
+    db.run(f"CREATE OR REPLACE VIEW lost AS SELECT * FROM {source}")
+
+
+def _paths(db: Database, table: str) -> Iterator[str]:
+    for block in db.stream(f"SELECT path FROM {table} ORDER BY row"):
+        yield from map(decoded, block["path"].to_pylist())
 
 
 def _root(config: CatalogConfig) -> str:
@@ -94,10 +101,12 @@ def _is_left_out(config: CatalogConfig, path: str) -> bool:
     return path.startswith(root) and (suffix not in config.suffixes or leaves_out(relative, config.exclude))
 
 
-def _emptied(paths: Sequence[str], absent: Sequence[str], root: str) -> dict[str, int]:
-    """The uppermost folders below the root of which every file is absent, and how many files, most first."""
-    before = Counter(folder for path in paths for folder in _folders(path, root))
-    gone = Counter(folder for path in absent for folder in _folders(path, root))
+def _emptied(paths: Iterable[str], gone: Counter[str], root: str) -> dict[str, int]:
+    """The uppermost folders below the root of which every file is absent, and how many files, most first.
+
+    `gone` counts the absent files in each folder.
+    """
+    before = Counter(folder for path in paths for folder in _folders(path, root) if folder in gone)
     whole = {folder for folder, n in gone.items() if before[folder] == n}
     upper = {folder: gone[folder] for folder in whole if os.path.dirname(folder) not in whole}
     return dict(sorted(upper.items(), key=lambda item: (-item[1], item[0])))
@@ -114,16 +123,18 @@ def _is_suspect(folder: str, config: CatalogConfig) -> bool:
     return os.path.dirname(folder) == _root(config) or os.path.lexists(folder)
 
 
-def _message(config: CatalogConfig, n_known: int, lost: Sequence[str], folders: dict[str, int]) -> str:
+def _message(
+    config: CatalogConfig, n_known: int, n_lost: int, lost: Callable[[], Iterator[str]], folders: dict[str, int]
+) -> str:
     named = [(folder, n) for folder, n in folders.items() if n >= FEW][:3]
-    others = len(lost) - sum(n for _, n in named)
+    others = n_lost - sum(n for _, n in named)
     parts = [f"all {n} of {printable(folder)}" for folder, n in named]
     if others:
-        shown = [folder + os.sep for folder, _ in named]
-        some = [printable(path) for path in lost if not path.startswith(tuple(shown))][:3]
+        shown = tuple(folder + os.sep for folder, _ in named)
+        some = [printable(path) for path in islice((path for path in lost() if not path.startswith(shown)), 3)]
         parts.append(f"{others} {'others' if named else 'of them'}, such as {', '.join(some)}")
     return (
-        f"catalog.source: {config.source}: {len(lost)} of {n_known} known tracks are gone: {'; '.join(parts)}. "
+        f"catalog.source: {config.source}: {n_lost} of {n_known} known tracks are gone: {'; '.join(parts)}. "
         "Is a disk not mounted, or a listing cut off? Nothing was changed. If they were removed on purpose, run once "
         f"with --set catalog.max_loss=1 (it is {config.max_loss:g}; docs/catalog.md)"
     )

@@ -1,10 +1,4 @@
-"""The source of a catalog: its config.
-
-Conventions
------------
-- A listing is a dict of columns of equal length: `path` (absolute) and `relative` (to the root, with "/"); from a
-  manifest also its claims (title, label, ...), as text or None.
-"""
+"""The source of a catalog: its config."""
 
 import os
 from collections.abc import Mapping
@@ -19,9 +13,10 @@ from audioae.catalog.tag_config import TagLimits
 from audioae.config import Config
 from audioae.errors import ConfigError
 
-Listing = dict[str, list[Any]]
 Claim = Literal["track_id", "title", "artist", "album", "label", "split", "year", "added_at", "isrc", "musicbrainz_id"]
 CLAIMS: tuple[Claim, ...] = get_args(Claim)
+FileClaim = Literal["content_hash", "audio_hash", "size_bytes", "modified_ns", "duration_s"]
+FILE_CLAIMS: tuple[FileClaim, ...] = get_args(FileClaim)
 
 MANIFEST_SUFFIXES = (".csv", ".tsv", ".jsonl", ".csv.gz", ".tsv.gz", ".jsonl.gz", ".parquet")
 _MANIFEST = "a manifest: .csv, .tsv, .jsonl (each also .gz) or .parquet"
@@ -50,14 +45,15 @@ class CatalogConfig(Config):
     tag_limits : see `TagLimits`.
     label_separators : characters at which a label is split into several, such as "/;"; default: none.
     label_from : in a folder, take the label from the genre in the tags, or from the name of the file's folder.
-    columns : in a manifest, a map from our column names to its column names; default: the same names.
+    columns : in a manifest, a map from our column names to its column names; default: the same names. What stands for
+        reading a file (content_hash, audio_hash, size_bytes, modified_ns, duration_s) is taken only if it is named.
     root : the folder that a manifest's paths are relative to; default: the manifest's folder.
     follow_outside : allow a manifest's relative paths to lead out of the root ("../x.wav").
     path_template : the path as a pattern of other columns, if a manifest has no paths: "{track_id:.3}/{track_id}.mp3".
     id_width : pad the manifest's track IDs with zeros to this many digits.
     where : keep only rows with this value, or one of these values, in a column of the manifest.
     header_rows : number of rows of a CSV that name its columns; their cells are joined by "." ("track.title").
-    shard_tracks, min_shards : the most tracks per shard, and the least number of shards.
+    shard_tracks, min_shards : the most tracks per shard, and the least number of shards; see `pipeline.shards`.
     """
 
     source: str = Field(min_length=1)
@@ -69,19 +65,24 @@ class CatalogConfig(Config):
     tag_limits: TagLimits = TagLimits()
     label_separators: str = ""
     label_from: Literal["tags", "folder"] = "tags"
-    columns: dict[Claim | Literal["path"], str] = Field(default_factory=dict)
+    columns: dict[Claim | FileClaim | Literal["path"], str] = Field(default_factory=dict)
     root: str | None = None
     follow_outside: bool = False
     path_template: str | None = None
     id_width: int = Field(default=0, ge=0, le=32)
     where: dict[str, str | list[str]] = Field(default_factory=dict)
     header_rows: int = Field(default=1, ge=1, le=5)
-    shard_tracks: int = Field(default=1024, ge=1)
+    shard_tracks: int = Field(default=10_000, ge=1)
     min_shards: int = Field(default=16, ge=1)
 
     @property
     def is_manifest(self) -> bool:
         return self.source.lower().endswith(MANIFEST_SUFFIXES)
+
+    @property
+    def trusts_hashes(self) -> bool:
+        """Whether the manifest says what is in its files, so that they are neither opened nor looked at."""
+        return "content_hash" in self.columns
 
     @property
     def suffixes(self) -> tuple[str, ...]:
@@ -126,6 +127,11 @@ class CatalogConfig(Config):
             raise ValueError(f"{', '.join(wrong)}: only for a manifest, but {self.source} is not {_MANIFEST}")
         if self.is_manifest and (wrong := [name for name in _OF_FOLDERS if name in self.model_fields_set]):
             raise ValueError(f"{', '.join(wrong)}: only for a folder, but {self.source} is a manifest; use where")
+        claimed = [name for name in FILE_CLAIMS if name in self.columns]
+        if claimed and not self.trusts_hashes:
+            raise ValueError(
+                f"columns: {', '.join(claimed)}: only together with content_hash; without it the files are read"
+            )
         if self.is_manifest and self.label_from == "folder":
             raise ValueError(f"label_from: only for a folder, but {self.source} is a manifest; set columns.label")
         return self

@@ -13,81 +13,82 @@ Why a move is known by the audio and not by the whole file: programs that edit t
 
 import hashlib
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc  # its functions are generated at import
+
+from audioae.catalog.database import Database
+
+_SAME_AUDIO = "(s.content_hash = k.content_hash OR s.audio_hash = k.audio_hash)"
 
 
-def match_tracks(scanned: pa.Table, known: pa.Table) -> np.ndarray:
-    """The row of `known` for each scanned file, shape (n,), int64; -1 for a new track.
+def identify_tracks(db: Database, own_ids: bool) -> None:
+    """Make the table `identified`: of each scanned file its track_id, and what is known of that track.
 
     Parameters
     ----------
-    scanned : pa.Table
-        With the schema `scan.SCANNED`.
-    known : pa.Table
-        Rows of `tracks`.
+    db : Database
+        With the tables `scanned` (pos, track_id, uri, content_hash, audio_hash) and `known` (the same with row instead
+        of pos, and shard, added_at, is_kept). The new table has pos, row (null: a new track), track_id, shard,
+        added_at, was_kept, content_hash, and same_audio (as the known track).
+    own_ids : bool
+        Whether the source gave the track IDs.
     """
-    by_id = _find(scanned["track_id"], known["track_id"])
-    if pc.any(scanned["own_id"]).as_py():
-        return by_id
-    rows = np.full(scanned.num_rows, -1)
-    _fill(rows, _find(scanned["uri"], known["uri"]))
-    _fill(rows, np.where(has_same_audio(scanned, known, by_id), by_id, -1))
-    for name in ("content_hash", "audio_hash"):
-        _fill(rows, _moved(scanned[name], known[name], rows))
-    _fill(rows, by_id)
-    return rows
+    db.run("CREATE OR REPLACE TABLE matched (pos BIGINT, row BIGINT)")
+    db.run("CREATE OR REPLACE VIEW all_files AS SELECT pos, track_id, uri, content_hash, audio_hash FROM scanned")
+    db.run("CREATE OR REPLACE VIEW all_tracks AS SELECT row, track_id, uri, content_hash, audio_hash FROM known")
+    if own_ids:
+        _match(db, "track_id", files="all_files", tracks="all_tracks")
+    else:
+        _match(db, "uri", files="all_files", tracks="all_tracks")
+        _match(db, "track_id", f"WHERE {_SAME_AUDIO}")
+        _match(db, "content_hash", once=True)
+        _match(db, "audio_hash", once=True)
+        _match(db, "track_id")
+    db.run(
+        f"""
+        CREATE OR REPLACE TABLE identified AS
+        SELECT s.pos, k.row, coalesce(k.track_id, s.track_id) AS track_id, k.shard, k.added_at, k.is_kept AS was_kept,
+            s.content_hash, coalesce({_SAME_AUDIO}, false) AS same_audio
+        FROM scanned s LEFT JOIN (SELECT * FROM matched JOIN known USING (row)) k USING (pos)
+        """
+    )
+    _rename_taken(db)
 
 
-def track_ids(scanned: pa.Table, known: pa.Table, rows: np.ndarray) -> pa.Array:
-    """The track_id of each scanned file: the known one, or its own unless a known track has it."""
-    ids = scanned["track_id"].to_numpy().copy()
-    ids[rows >= 0] = known["track_id"].to_numpy()[rows[rows >= 0]]
-    taken = pc.is_in(scanned["track_id"], value_set=pa.array(ids[rows >= 0], pa.string())).to_numpy()
-    if (again := np.flatnonzero((rows < 0) & taken)).size:
-        used = set(ids[rows >= 0])
-        for row in again:
-            while ids[row] in used:
-                ids[row] = hashlib.blake2b(f"{ids[row]} again".encode(), digest_size=8).hexdigest()
-    return pa.array(ids, pa.string())
+def _match(
+    db: Database,
+    key: str,
+    where: str = "",
+    *,
+    once: bool = False,
+    files: str = "unmatched",
+    tracks: str = "unused",
+) -> None:
+    """Match those of `files` and `tracks` that have the same key; with `once`, where each side has it only once.
+
+    Those that are left are `unmatched` and `unused`.
+    """
+    side = "(SELECT {key}, min({row}) AS {row} FROM {table} GROUP BY {key} HAVING count(*) = 1)" if once else "{table}"
+    left, right = (side.format(key=key, row=row, table=table) for row, table in (("pos", files), ("row", tracks)))
+    db.run(
+        f"""
+        CREATE OR REPLACE TABLE found AS SELECT min(s.pos) AS pos, min(k.row) AS row
+        FROM {left} s JOIN {right} k USING ({key}) {where} GROUP BY {key};
+        INSERT INTO matched SELECT * FROM found;
+        CREATE OR REPLACE TABLE unmatched AS SELECT * FROM {files} ANTI JOIN found USING (pos);
+        CREATE OR REPLACE TABLE unused AS SELECT * FROM {tracks} ANTI JOIN found USING (row);
+        """
+    )
 
 
-def has_same_audio(scanned: pa.Table, known: pa.Table, rows: np.ndarray) -> np.ndarray:
-    """Whether each scanned file has the audio of the row of `known` that is given for it; False for a row of -1."""
-    at = pa.array(rows, mask=rows < 0)
-    same = [
-        pc.fill_null(pc.equal(scanned[name], known[name].take(at)), False).to_numpy().astype(bool)
-        for name in ("content_hash", "audio_hash")
-    ]
-    return same[0] | same[1]
-
-
-def _find(values: pa.ChunkedArray, among: pa.ChunkedArray) -> np.ndarray:
-    rows = pc.index_in(values, value_set=among.combine_chunks(), skip_nulls=True)
-    return pc.fill_null(rows, -1).to_numpy().astype(np.int64)
-
-
-def _fill(rows: np.ndarray, more: np.ndarray) -> None:
-    """Set rows that are -1 to those of `more`, but use no row of `known` twice."""
-    more = np.where((rows < 0) & ~np.isin(more, rows), more, -1)
-    found, first = np.unique(more, return_index=True)
-    rows[first[found >= 0]] = found[found >= 0]
-
-
-def _moved(scanned: pa.ChunkedArray, known: pa.ChunkedArray, rows: np.ndarray) -> np.ndarray:
-    """The unmatched row of `known` with the hash of each unmatched file, where both have it once."""
-    new = np.flatnonzero(rows < 0)
-    gone = np.setdiff1d(np.arange(len(known)), rows)
-    hashes, gone_hashes = scanned.take(pa.array(new)), known.take(pa.array(gone))
-    shared = _once(hashes)
-    shared = shared.filter(pc.is_in(shared, value_set=_once(gone_hashes)))
-    moved = np.full(len(rows), -1)
-    moved[new[_find(pa.chunked_array([shared]), hashes)]] = gone[_find(pa.chunked_array([shared]), gone_hashes)]
-    return moved
-
-
-def _once(values: pa.ChunkedArray) -> pa.Array:
-    """The values that occur once."""
-    counts = values.drop_null().value_counts()
-    return counts.field("values").filter(pc.equal(counts.field("counts"), 1))
+def _rename_taken(db: Database) -> None:
+    """Give new tracks whose track_id a known one has, since its file was moved, another."""
+    used = "(SELECT track_id FROM identified WHERE row IS NOT NULL)"
+    taken = f"SELECT pos, track_id FROM {{}} SEMI JOIN {used} USING (track_id) ORDER BY pos"
+    again = db.rows(taken.format("(SELECT pos, track_id FROM identified WHERE row IS NULL)"))
+    while again:
+        ids = [hashlib.blake2b(f"{track_id} again".encode(), digest_size=8).hexdigest() for _, track_id in again]
+        renamed = pa.table({"pos": pa.array([pos for pos, _ in again], pa.int64()), "track_id": ids})
+        db.create("renamed", renamed.schema)
+        db.insert("renamed", renamed)
+        db.run("UPDATE identified SET track_id = renamed.track_id FROM renamed WHERE identified.pos = renamed.pos")
+        again = db.rows(taken.format("renamed"))

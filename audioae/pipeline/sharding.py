@@ -3,46 +3,53 @@
 Conventions
 -----------
 - A known track keeps its shard. New tracks first fill up the newest shard if it has fewer than 64, then open new ones
-  of at least 64 (or what there is). The shards of a first run are smaller if there would be fewer than `min_shards`.
-- When there are more than three times as many shards as a fresh catalog of this size would have, neighbors are merged;
-  a merged shard keeps the lowest number. Nothing is decoded for that: results are copied (see `reuse.py`); only a
-  sample of mels (`mels.max_stored_tracks`) may get tracks whose mels were not stored before.
+  of at least 64 (or what there is). `shards.shard_size` says how large they are.
+- When there are more than three times as many shards as a fresh catalog of this size would have if its shards were
+  small, neighbors are merged; a merged shard keeps the lowest number. Nothing is decoded for that: results are copied
+  (see `reuse.py`); only a sample of mels (`mels.max_stored_tracks`) may get tracks whose mels were not stored before.
 - A track whose audio is known from a track that is gone goes into the shard of that one, where its results are.
 """
 
 import numpy as np
-import pyarrow as pa
 
-from audioae.pipeline.identity import has_same_audio
-from audioae.pipeline.reuse import same_audio
+from audioae.catalog.database import Database
 from audioae.pipeline.shards import shard_size
 
 MIN_TRACKS = 64
 MAX_EXCESS = 3
 
+# A file that cannot be read is the same only as itself.
+_CONTENT = "coalesce(content_hash, concat('unread ', track_id))"
 
-def known_shards(scanned: pa.Table, known: pa.Table, rows: np.ndarray) -> np.ndarray:
-    """The shard in which each scanned file has its results, shape (n,), int64; -1 where it has none.
+
+def known_shards(db: Database, n_tracks: int) -> np.ndarray:
+    """The shard in which each scanned file has its results, shape (n_tracks,), int32; -1 where it has none.
 
     Parameters
     ----------
-    scanned : pa.Table
-        With the schema `scan.SCANNED`.
-    known : pa.Table
-        Rows of `tracks`.
-    rows : np.ndarray, shape (n,)
-        The row of `known` for each file, -1 for a new track.
+    db : Database
+        With the tables `scanned`, `known` and `identified` (see `identity.py`).
+    n_tracks : int
+        Rows of `scanned`.
     """
-    numbers = known["shard"].to_numpy().astype(np.int64)
-    shards = np.full(len(rows), -1)
-    shards[rows >= 0] = numbers[rows[rows >= 0]]
-    is_copy = np.zeros(len(rows), bool)
-    is_copy[rows >= 0] = known["duplicate_of"].is_valid().to_numpy()[rows[rows >= 0]]
-    orphaned = known["duplicate_of"].is_null().to_numpy().copy()
-    orphaned[rows[has_same_audio(scanned, known, rows)]] = False
-    heirs, left = np.flatnonzero((rows < 0) | is_copy), np.flatnonzero(orphaned)
-    found = same_audio(scanned.take(pa.array(heirs)), known.take(pa.array(left)))
-    shards[heirs[found >= 0]] = numbers[left[found[found >= 0]]]
+    shards = np.full(n_tracks, -1, np.int32)
+    for block in db.stream("SELECT pos, shard FROM identified WHERE shard IS NOT NULL"):
+        shards[block["pos"].to_numpy()] = block["shard"].to_numpy()
+    db.run(
+        f"""
+        CREATE OR REPLACE TABLE orphaned AS SELECT row, {_CONTENT} AS content, audio_hash FROM known
+        ANTI JOIN (SELECT row FROM identified WHERE same_audio) USING (row) WHERE is_kept;
+        CREATE OR REPLACE TABLE heirs AS SELECT pos, {_CONTENT} AS content, audio_hash FROM scanned
+        SEMI JOIN (SELECT pos FROM identified WHERE NOT coalesce(was_kept, false)) USING (pos);
+        """
+    )
+    by = "SELECT pos, row FROM heirs JOIN (SELECT {0}, min(row) AS row FROM orphaned GROUP BY {0}) USING ({0})"
+    heirs = f"""
+        SELECT pos, shard FROM ({by.format("content")}) c FULL JOIN ({by.format("audio_hash")}) a USING (pos)
+        JOIN known ON known.row = coalesce(c.row, a.row)
+    """
+    for block in db.stream(heirs):
+        shards[block["pos"].to_numpy()] = block["shard"].to_numpy()
     return shards
 
 
@@ -67,7 +74,7 @@ def place_new(shards: np.ndarray, first_free: int, *, shard_tracks: int, min_sha
     [0, 0, 0, 1]
     """
     shards, new = shards.copy(), np.flatnonzero(shards < 0)
-    size = shard_size(len(new), shard_tracks=shard_tracks, min_shards=min_shards)
+    size = shard_size(len(new), n_tracks=len(shards), shard_tracks=shard_tracks, min_shards=min_shards)
     if len(new) < len(shards):
         least = min(MIN_TRACKS, shard_tracks)
         newest = shards.max()
@@ -85,7 +92,7 @@ def merge_small(shards: np.ndarray, *, shard_tracks: int, min_shards: int) -> np
     [1, 1, 1, 1, 6, 6, 6, 6]
     """
     numbers, counts = np.unique(shards, return_counts=True)
-    size = shard_size(len(shards), shard_tracks=shard_tracks, min_shards=min_shards)
+    size = shard_size(len(shards), n_tracks=0, shard_tracks=shard_tracks, min_shards=min_shards)
     if len(numbers) <= MAX_EXCESS * -(-len(shards) // size):
         return shards
     targets, filled = [], 0
@@ -93,4 +100,4 @@ def merge_small(shards: np.ndarray, *, shard_tracks: int, min_shards: int) -> np
         fits = bool(targets) and filled + count <= size
         filled = filled + count if fits else count
         targets.append(targets[-1] if fits else number)
-    return np.array(targets)[np.searchsorted(numbers, shards)]
+    return np.array(targets, shards.dtype)[np.searchsorted(numbers, shards)]

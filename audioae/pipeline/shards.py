@@ -16,14 +16,31 @@ from audioae.config import fingerprint
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 
+SMALL = 1024  # tracks
+MOST_SHARDS = 1000
 
-def shard_size(n_new: int, *, shard_tracks: int, min_shards: int) -> int:
-    """Return the number of tracks per new shard: `shard_tracks`, or fewer so that there are `min_shards` shards.
 
-    >>> shard_size(500, shard_tracks=1024, min_shards=16), shard_size(10**6, shard_tracks=1024, min_shards=16)
-    (32, 1024)
+def shard_size(n_new: int, *, n_tracks: int, shard_tracks: int, min_shards: int) -> int:
+    """The number of tracks per new shard, so that the new tracks make at least `min_shards` shards.
+
+    At most `SMALL`; in a catalog of more than `SMALL * MOST_SHARDS` tracks so many that a fresh one has `MOST_SHARDS`
+    shards; never more than `shard_tracks`.
+
+    Parameters
+    ----------
+    n_new, n_tracks : int
+        New tracks, and all tracks of the catalog with them.
+    shard_tracks, min_shards : int
+        See `CatalogConfig`.
+
+    Examples
+    --------
+    >>> limits = {"shard_tracks": 10_000, "min_shards": 16}
+    >>> [shard_size(n, n_tracks=n, **limits) for n in (500, 10**6, 4 * 10**6, 10**8)]
+    [32, 1024, 4000, 10000]
     """
-    return max(1, min(shard_tracks, -(-n_new // min_shards)))
+    largest = max(SMALL, -(-n_tracks // MOST_SHARDS))
+    return max(1, min(shard_tracks, largest, -(-n_new // min_shards)))
 
 
 def part_fingerprint(shard: int, content: object) -> str:

@@ -6,28 +6,39 @@ Conventions
   `sharding.py`). An unchanged shard gives the same part.
 - Among byte-identical tracks, the one that was kept before is kept, or else the first (lowest shard, then lowest
   track_id). The others name it in `duplicate_of` and are not decoded.
+- What needs the whole catalog is done in a temporary database (`catalog.database`), the rest in blocks of rows: memory
+  does not grow with the catalog, but for 4 bytes a track.
+- A scan that was killed goes on with the files that it had not read (`scans.py`), and the scan of a source in which
+  nothing has changed ends when it is listed.
 """
 
-import hashlib
 from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc  # its functions are generated at import
 
+from audioae.catalog.claims import spellings
+from audioae.catalog.database import Database
+from audioae.catalog.listing import Listed, keep_unreadable, list_source
 from audioae.catalog.losses import check_losses
-from audioae.catalog.scan import CatalogConfig, scan
+from audioae.catalog.rows import respelled
+from audioae.catalog.scan import SCANNED, CatalogConfig, Scan, scan_listing
 from audioae.config import fingerprint
-from audioae.pipeline.identity import match_tracks, track_ids
+from audioae.pipeline.identity import identify_tracks
+from audioae.pipeline.known_tracks import load_known
+from audioae.pipeline.scans import Scans
 from audioae.pipeline.sharding import known_shards, merge_small, place_new
-from audioae.pipeline.shards import part_fingerprint
+from audioae.pipeline.tracks_by_shard import Spool, write_by_shard
 from audioae.progress import Advance
+from audioae.store.cache import cache_folder
 from audioae.store.dataset import Store
-from audioae.store.manifest import DatasetRef
-from audioae.store.schemas import TRACKS
+from audioae.store.manifest import DatasetRef, Manifest
+from audioae.store.schemas import schema_of
 
 TAGS_SINCE = 3  # the schema version since which all columns are read from tags
 CODE = 1  # raise it when the same source would give different rows
+
+_NARROW = ["pos", "track_id", "uri", "content_hash", "audio_hash"]
 
 
 def update_tracks(store: Store, config: CatalogConfig, on_progress: Advance | None = None) -> DatasetRef:
@@ -40,58 +51,92 @@ def update_tracks(store: Store, config: CatalogConfig, on_progress: Advance | No
         `config.max_loss` allows.
     """
     latest = store.latest("tracks")
-    known = store.read(latest) if latest else TRACKS.empty_table()
+    before = store.manifest(latest) if latest else None
     settings = config.model_dump(mode="json", exclude={"max_loss"})
-    before = store.manifest(latest).config if latest else {}
+    scans = Scans(store, config, [CODE, settings])
+    if latest and scans.is_unchanged_manifest(latest):
+        return latest
+    with Database(cache_folder()) as db:
+        listed = list_source(db, config)
+        if latest and scans.is_unchanged(listed, latest):
+            if on_progress:
+                on_progress(listed.n_files, listed.n_files)
+            return latest
+        labels = load_known(db, store, latest, config)
+        keep_unreadable(db, config, listed)
+        scan, spool = Scan(), Spool(db.folder / "scanned.arrow")
+        for block in _scanned(db, config, listed, scan, scans, before, on_progress):
+            _add(db, spool, block)
+        check_losses(db, config, str(before.config.get("source", "")) if before else "")
+        place_tracks(db, config, listed)
+        shown = spellings(scan.labels, labels)
+        blocks = (respelled(block, shown) for block in spool.blocks())
+        fingerprints = write_by_shard(store, blocks, db, CODE)
+        ref = _publish(store, config, settings, before, fingerprints)
+    scans.finish(listed, scan, ref)
+    return ref
+
+
+def _scanned(
+    db: Database,
+    config: CatalogConfig,
+    listed: Listed,
+    scan: Scan,
+    scans: Scans,
+    before: Manifest | None,
+    on_progress: Advance | None,
+) -> Iterator[pa.Table]:
     # Other settings may take labels from elsewhere, so known rows are then read again.
-    reread = not config.reads_as(before)
-    retag = bool(latest) and not config.is_manifest and store.manifest(latest).schema_version < TAGS_SINCE
-    scanned = scan(config, known, on_progress, reread=reread, retag=retag)
-    check_losses(config, known, scanned, before.get("source", ""))
-    tracks = _mark_duplicates(_identified(scanned, known, config))
-    fingerprints = []
-    for part in _by_shard(tracks):
-        fingerprints.append(part_fingerprint(part["shard"][0].as_py(), [CODE, _hash(part)]))
-        store.write_part("tracks", fingerprints[-1], part)
-    return store.commit("tracks", fingerprints, recipe=fingerprint([fingerprints, settings]), config=settings)
+    reread = not config.reads_as(before.config if before else {})
+    retag = before is not None and not config.is_manifest and before.schema_version < TAGS_SINCE
+    scans.load(db)
+    return scan_listing(db, config, listed, scan, reread=reread, retag=retag, save=scans.save, on_progress=on_progress)
 
 
-def _identified(scanned: pa.Table, known: pa.Table, config: CatalogConfig) -> pa.Table:
-    """Add `shard` and `was_kept`; known tracks keep their track_id and `added_at`."""
-    rows = match_tracks(scanned, known)
+def _add(db: Database, spool: Spool, block: pa.Table) -> None:
+    """Put the columns that are needed all at once into the table `scanned`, and all columns on the disk."""
+    if not spool.n_rows:
+        db.create("scanned", pa.schema([("pos", pa.int64()), *(SCANNED.field(name) for name in _NARROW[1:])]))
+    positions = pa.array(np.arange(spool.n_rows, spool.n_rows + len(block)))
+    db.insert("scanned", block.append_column("pos", positions).select(_NARROW))
+    spool.add(block)
+
+
+def place_tracks(db: Database, config: CatalogConfig, listed: Listed) -> None:
+    """Make the table `placed`: of each scanned file its shard and track_id, and whose exact duplicate it is."""
+    identify_tracks(db, listed.own_ids)
     limits = {"shard_tracks": config.shard_tracks, "min_shards": config.min_shards}
-    first_free = 1 + int(pc.max(known["shard"]).as_py()) if known.num_rows else 0
-    shards = merge_small(place_new(known_shards(scanned, known, rows), first_free, **limits), **limits)
-    added_at = pc.coalesce(known["added_at"].take(pa.array(rows, mask=rows < 0)), scanned["added_at"])
-    was_kept = pc.is_null(known["duplicate_of"]).take(pa.array(rows, mask=rows < 0))
-    table = scanned.append_column("shard", pa.array(shards.astype(np.int32))).append_column("was_kept", was_kept)
-    for name, values in (("track_id", track_ids(scanned, known, rows)), ("added_at", added_at)):
-        table = table.set_column(table.schema.get_field_index(name), name, values)
-    return table
+    first_free = 1 + db.value("SELECT coalesce(max(shard), -1) FROM known")
+    shards = merge_small(place_new(known_shards(db, listed.n_files), first_free, **limits), **limits)
+    placed = pa.schema([("pos", pa.int64()), ("shard", pa.int32())])
+    db.create("shards", placed)
+    for start in range(0, len(shards), 1 << 18):
+        rows = shards[start : start + (1 << 18)].astype(np.int32)
+        db.insert("shards", pa.table([np.arange(start, start + len(rows)), rows], schema=placed))
+    db.run(
+        """
+        CREATE OR REPLACE TABLE copies AS SELECT content_hash FROM identified WHERE content_hash IS NOT NULL
+        GROUP BY content_hash HAVING count(*) > 1;
+        CREATE OR REPLACE TABLE keepers AS
+        SELECT content_hash, first(track_id ORDER BY coalesce(was_kept, false) DESC, shards.shard, track_id) AS keeper
+        FROM identified SEMI JOIN copies USING (content_hash) JOIN shards USING (pos) GROUP BY content_hash;
+        CREATE OR REPLACE TABLE placed AS
+        SELECT pos, shards.shard, track_id, added_at, CASE WHEN keeper <> track_id THEN keeper END AS duplicate_of
+        FROM identified JOIN shards USING (pos) LEFT JOIN keepers USING (content_hash)
+        """
+    )
 
 
-def _mark_duplicates(tracks: pa.Table) -> pa.Table:
-    """Sort by shard and track_id, and add `duplicate_of`."""
-    tracks = tracks.sort_by([("shard", "ascending"), ("track_id", "ascending")]).combine_chunks()
-    order = np.argsort(~pc.fill_null(tracks["was_kept"], False).to_numpy().astype(bool), kind="stable")
-    content = tracks["content_hash"]
-    first = pc.index_in(content, value_set=content.take(pa.array(order)).combine_chunks(), skip_nulls=True)
-    keeper = pa.array(order).take(first.combine_chunks())
-    is_copy = pc.fill_null(pc.not_equal(keeper, pa.array(np.arange(tracks.num_rows))), False)
-    duplicate_of = tracks["track_id"].take(pc.if_else(is_copy, keeper, pa.scalar(None, pa.int64())))
-    return tracks.append_column("duplicate_of", duplicate_of).select(TRACKS.names).cast(TRACKS)
-
-
-def _by_shard(tracks: pa.Table) -> Iterator[pa.Table]:
-    """The tracks of each shard; they are sorted by shard."""
-    shards = tracks["shard"].to_numpy()
-    starts = np.flatnonzero(np.diff(shards, prepend=-1))
-    for start, stop in zip(starts, np.append(starts[1:], len(shards)), strict=True):
-        yield tracks.take(pa.array(np.arange(start, stop)))
-
-
-def _hash(table: pa.Table) -> str:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table.combine_chunks())
-    return hashlib.sha256(sink.getvalue()).hexdigest()
+def _publish(
+    store: Store, config: CatalogConfig, settings: dict, before: Manifest | None, fingerprints: list[str]
+) -> DatasetRef:
+    """Publish the parts. If only settings changed that change no row, the current version stays."""
+    if (
+        before is not None
+        and [part.name for part in before.parts] == [f"{name}.parquet" for name in fingerprints]
+        and before.schema_version == schema_of("tracks").version
+        and before.config.get("source") == config.source
+        and config.reads_as(before.config)
+    ):
+        return before.ref
+    return store.commit("tracks", fingerprints, recipe=fingerprint([fingerprints, settings]), config=settings)

@@ -52,12 +52,10 @@ def subject_of_config(config: PipelineConfig) -> Subject:
     ConfigError
         If the source does not exist or has no audio.
     """
-    from audioae.catalog.folder import list_folder
-    from audioae.catalog.manifest import read_manifest
+    from audioae.catalog.listing import iter_paths
 
     catalog = config.catalog
-    listing = read_manifest(catalog) if catalog.is_manifest else list_folder(catalog).listing
-    paths = listing["path"]
+    paths = [path for block in iter_paths(catalog) for path in block]
     return Subject(config, _shuffled(paths), len(paths), catalog.source)
 
 

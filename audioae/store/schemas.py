@@ -253,6 +253,19 @@ RESIDUES = pa.schema(
     ]
 )
 
+# Files that a scan of the source has read, kept until it ends: see `pipeline/scans.py`.
+SCANS = pa.schema(
+    [
+        _required("path", pa.binary()),  # UTF-8; bytes that are not are lone surrogates, encoded like other characters
+        _required("size_bytes", pa.int64()),
+        pa.field("modified_ns", pa.int64()),  # null: the file is to be read again
+        _required("content_hash", pa.string()),
+        pa.field("audio_hash", pa.string()),
+        *(TRACKS.field(name) for name in ("title", "artists", "album", "genres", "year", "duration_s")),
+        *(TRACKS.field(name) for name in ("isrc", "musicbrainz_id")),
+    ]
+)
+
 # A finished step of a check that is not finished: each value is JSON or an array in NumPy's format.
 STEPS = pa.schema([_required("name", pa.string()), pa.field("json", pa.string()), pa.field("array", pa.binary())])
 
@@ -307,6 +320,7 @@ DATASETS: dict[str, Dataset] = {
     "aliases": Dataset(1, ALIASES),
     "residues": Dataset(1, RESIDUES),
     "steps": Dataset(1, STEPS),
+    "scans": Dataset(1, SCANS),
     "index_lists": Dataset(1, INDEX_LISTS),
     "runs": Dataset(1, RUNS),
 }

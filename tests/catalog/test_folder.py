@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from audioae.catalog.folder import list_folder
+from audioae.catalog.folder import Found, list_folder
 from audioae.catalog.sources import CatalogConfig
 from audioae.errors import ConfigError
 from tests.catalog.made import scan_rows, write
@@ -14,12 +14,19 @@ from tests.catalog.made import scan_rows, write
 ISSUE = "mka mp4 m4b w64 rf64 caf mp2 tta spx wv ape mpc wma ac3 dts webm 3gp au voc"
 
 
+def listed(folder: Path, **options) -> tuple[list[str], Found]:
+    """Paths below the folder, and what else was in it."""
+    found = Found()
+    blocks = list_folder(CatalogConfig(source=str(folder), **options), found)
+    return sorted(os.path.relpath(path, folder) for block in blocks for path in block), found
+
+
 def relative(folder: Path, **options) -> list[str]:
-    return sorted(list_folder(CatalogConfig(source=str(folder), **options)).listing["relative"])
+    return listed(folder, **options)[0]
 
 
 def notes(folder: Path, **options) -> list[str]:
-    return list_folder(CatalogConfig(source=str(folder), **options)).notes()
+    return listed(folder, **options)[1].notes()
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -125,8 +132,8 @@ def test_folders_of_systems_are_left_out(tmp_path: Path):
 )
 def test_globs_exclude_files_and_folders(tmp_path: Path, globs: list[str], left: list[str]):
     touch(tmp_path, "a.wav", "b/c.wav", "b/Demos/d.wav", "Demos/e.wav", "last.flac")
-    found = list_folder(CatalogConfig(source=str(tmp_path), exclude=tuple(globs)))
-    assert sorted(found.listing["relative"]) == [*left, "last.flac"]
+    paths, found = listed(tmp_path, exclude=tuple(globs))
+    assert paths == [*left, "last.flac"]
     assert found.left_out["entries named by catalog.exclude"].total() > 0
 
 
@@ -154,22 +161,22 @@ def test_an_unreadable_folder_is_named(tmp_path: Path, caplog: pytest.LogCapture
     monkeypatch.setattr(os, "scandir", refusing)
     with pytest.raises(ConfigError, match=r"closed cannot be read: Permission denied; mount it, or grant access"):
         relative(tmp_path / "closed")
-    assert relative(tmp_path) == ["a.wav"]
+    assert [row["title"] for row in scan_rows(tmp_path)] == ["a"]
     assert f"1 folders or files cannot be read, such as {closed} (Permission denied); 0 known tracks" in caplog.text
 
 
 def test_a_missing_folder_is_an_error(tmp_path: Path):
     with pytest.raises(ConfigError, match=r"folder not found: .*/nowhere\. Expected a folder of audio files"):
-        list_folder(CatalogConfig(source=str(tmp_path / "nowhere")))
+        scan_rows(tmp_path / "nowhere")
 
 
 def test_an_empty_folder_is_an_error(tmp_path: Path):
     with pytest.raises(ConfigError, match=r"no audio files in .*: found no files; expected .*\.flac"):
-        list_folder(CatalogConfig(source=str(tmp_path)))
+        scan_rows(tmp_path)
 
 
 def test_a_folder_without_audio_is_an_error_that_counts_its_files(tmp_path: Path):
     for name in ("a.jpg", "b.jpg", "c.txt", "README"):
         (tmp_path / name).touch()
     with pytest.raises(ConfigError, match=r"found 2 \.jpg, 1 \.txt, 1 files without a suffix; expected"):
-        list_folder(CatalogConfig(source=str(tmp_path)))
+        scan_rows(tmp_path)

@@ -14,10 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 from mutagen.flac import FLAC
 
-from audioae.catalog.scan import CatalogConfig, scan
+from audioae.catalog.scan import CatalogConfig
 from audioae.config import load_config
 from audioae.errors import ConfigError
-from tests.catalog.made import scan_rows, write, write_csv
+from tests.catalog.made import scan, scan_rows, write, write_csv
 
 # Made without a time, so that tests have the same names in every process.
 CUT = gzip.compress(b"path\n" + np.random.default_rng(0).bytes(999), mtime=0)[:500]

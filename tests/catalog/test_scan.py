@@ -11,9 +11,9 @@ from mutagen.flac import FLAC
 from audioae.catalog import files
 from audioae.catalog.audio_bytes import hash_audio
 from audioae.catalog.limited_tags import Reading
-from audioae.catalog.scan import SCANNED, CatalogConfig, scan
+from audioae.catalog.scan import SCANNED, CatalogConfig
 from audioae.catalog.tags import Tags
-from tests.catalog.made import scan_rows, write
+from tests.catalog.made import scan, scan_rows, write
 
 MUSICBRAINZ_ID = "5fee3020-513b-48c2-b1f7-4681b01db0c6"
 

@@ -11,12 +11,12 @@ from mutagen.flac import FLAC, Picture
 
 from audioae.catalog import limited_tags, tag_workers
 from audioae.catalog.limited_tags import LimitedFile, Reading
-from audioae.catalog.scan import CatalogConfig, scan
+from audioae.catalog.scan import CatalogConfig
 from audioae.catalog.tag_config import TagLimits
 from audioae.catalog.tag_workers import read_all_tags
 from audioae.catalog.tags import Tags, read_tags
 from tests.catalog import unsafe_tags
-from tests.catalog.made import write
+from tests.catalog.made import scan, write
 
 MB = 1 << 20
 

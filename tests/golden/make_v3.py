@@ -1,4 +1,4 @@
-"""Write the golden sample of the third schema version of `tracks`, and of `aliases`: `python -m tests.golden.make_v3`.
+"""Write the golden samples of `tracks` (third schema version), `aliases` and `scans`: `python -m tests.golden.make_v3`.
 
 Existing datasets are kept, because they must load forever; only missing ones are written.
 """
@@ -30,6 +30,8 @@ def main() -> None:
     namespace = {"parts": ["000000-golden"], "rows": 1, "tracks": "tracks@000000000000"}
     config = {"namespaces": {"navidrome": namespace}, "changed": ["navidrome"]}
     commit("aliases", [{**alias, "matched_by": "isrc"}], config)
+    file = {"path": b"/music/a.mp3", "size_bytes": 4096, "modified_ns": 1_767_323_045_000_000_000, "year": 1999}
+    commit("scans", [{**file, "content_hash": "fe" * 16, "genres": ["Rock", "Pop"]}], {"source": "/music", "files": 1})
 
 
 if __name__ == "__main__":

@@ -155,6 +155,15 @@ def test_v3_loads():
     assert list(store.manifest(refs["aliases"]).config["namespaces"]) == ["navidrome"]
 
 
+def test_v3_of_scans_loads():
+    store = Store(str(V3))
+    ref = store.require("scans")
+    store.verify(ref)
+    (file,) = store.read(ref).to_pylist()
+    assert (file["path"], file["size_bytes"], file["content_hash"]) == (b"/music/a.mp3", 4096, "fe" * 16)
+    assert (file["year"], file["genres"], file["isrc"]) == (1999, ["Rock", "Pop"], None)
+
+
 def test_v3_of_runs_loads():
     store = Store(str(V3))
     store.verify(store.require("runs"))

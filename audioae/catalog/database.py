@@ -1,0 +1,121 @@
+"""A temporary database on disk, in which a scan is sorted and joined: its memory is bounded, whatever the catalog.
+
+Conventions
+-----------
+- Tables go in and come out as Arrow, block by block. A path is a BLOB: UTF-8 in which bytes that are not UTF-8 are lone
+  surrogates ("surrogatepass"), so that its order is that of Python's strings. A time is in microseconds since 1970.
+- What does not fit into `MEMORY_MB` goes to a temporary folder in the cache (`AUDIOAE_CACHE`), about 0.6 KB a track.
+
+Why duckdb: sorting 5,000,000 rows of 250 B by path, finding the duplicates and sorting again by shard took 41 s of CPU
+and 0.59 GB at the peak (1,000,000: 7 s, 0.55 GB); polars 2.1, streaming: 29 s and 1.83 GB (5 s, 0.49 GB); pyarrow 26:
+30 s and 2.70 GB (6 s, 0.67 GB). Only duckdb's memory stays flat. It is 66 MB installed; polars is 175 MB.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from audioae.errors import ConfigError
+
+MEMORY_MB = 512
+THREADS = 4
+BLOCK = 16_384  # rows
+
+
+class Database:
+    """A database in a folder of its own, which is deleted with it.
+
+    Parameters
+    ----------
+    parent : Path
+        Where the folder is made.
+    """
+
+    def __init__(self, parent: Path):
+        import duckdb
+
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+            self.folder = Path(tempfile.mkdtemp(prefix=".tmp-catalog-", dir=parent))
+        except OSError as error:
+            raise ConfigError(
+                f"{parent}: {error.strerror}; a scan sorts its tracks in files there: set AUDIOAE_CACHE to a folder "
+                "that can be written"
+            ) from None
+        config: dict[str, Any] = {
+            "memory_limit": f"{MEMORY_MB}MB",
+            "threads": min(len(os.sched_getaffinity(0)), THREADS),
+            "temp_directory": str(self.folder / "spilled"),
+        }
+        self._connection = duckdb.connect(":memory:", config=config)
+
+    def __enter__(self) -> "Database":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def run(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+        """Execute a statement."""
+        self._connection.execute(sql, list(parameters))
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple]:
+        """The rows of a small result."""
+        return self._connection.execute(sql, list(parameters)).fetchall()
+
+    def value(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+        """The only value of a result."""
+        return self.rows(sql, parameters)[0][0]
+
+    def create(self, table: str, schema: pa.Schema) -> None:
+        """Create an empty table."""
+        with self._registered(schema.empty_table()) as name:
+            self.run(f"CREATE OR REPLACE TABLE {table} AS SELECT * FROM {name}")
+
+    def insert(self, table: str, rows: pa.Table) -> None:
+        """Append rows; columns are matched by name, those that are missing are null."""
+        with self._registered(rows) as name:
+            self.run(f"INSERT INTO {table} BY NAME SELECT * FROM {name}")
+
+    def stream(self, sql: str, rows: int = BLOCK) -> Iterator[pa.Table]:
+        """The result of a query in blocks of at most `rows` rows. Another query may run meanwhile."""
+        cursor = self._connection.cursor()
+        try:
+            for batch in cursor.sql(sql).to_arrow_reader(rows):
+                if batch.num_rows:
+                    yield pa.Table.from_batches([batch])
+        finally:
+            cursor.close()
+
+    def _registered(self, rows: pa.Table) -> "_Registered":
+        return _Registered(self._connection, rows)
+
+
+class _Registered:
+    """An Arrow table under a name that statements can use."""
+
+    def __init__(self, connection: Any, rows: pa.Table):
+        self._connection, self._rows = connection, rows
+
+    def __enter__(self) -> str:
+        self._connection.register("arrow_rows", self._rows)
+        return "arrow_rows"
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.unregister("arrow_rows")
+
+
+def encoded(path: str) -> bytes:
+    """A path as it is in the database."""
+    return path.encode("utf-8", "surrogatepass")
+
+
+def decoded(path: bytes) -> str:
+    """A path from the database."""
+    return path.decode("utf-8", "surrogatepass")
