@@ -206,9 +206,9 @@ class _Crew:
         return None
 
     def _end(self, position: int, worker: Worker, result: Any, n_bytes: int) -> None:
-        release(worker)
         with self._changed:
-            self._busy.discard(worker)
+            self._busy.discard(worker)  # at once with the release: `leave` must not kill what others lease
+            release(worker)
             self._results[position] = result, n_bytes
             self._held_bytes += n_bytes
             self._changed.notify_all()
