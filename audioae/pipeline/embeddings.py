@@ -70,7 +70,7 @@ def sample_embeddings(
         return None
     rng = np.random.default_rng(seed)
     counts = rng.multivariate_hypergeometric(sizes, min(n, sizes.sum()), method="marginals")
-    chosen = np.flatnonzero(counts)
+    chosen = np.flatnonzero(counts).tolist()
     tables = []
     for number, table in zip(chosen, store.read_parts(ref.dataset, [parts[i] for i in chosen], COLUMNS), strict=True):
         rows = rng.choice(sizes[number], counts[number], replace=False)
@@ -90,10 +90,10 @@ def take_embeddings(store: Store, ref: DatasetRef, rows: np.ndarray) -> Embeddin
         Positions in the version.
     """
     parts = store.manifest(ref).parts
-    starts = np.cumsum([0, *(part.rows for part in parts)])
+    starts = np.cumsum([0, *(part.rows or 0 for part in parts)])
     rows = np.unique(rows)
     part_of = np.searchsorted(starts, rows, side="right") - 1
-    chosen, tables = np.unique(part_of), []
+    chosen, tables = np.unique(part_of).tolist(), []
     for number, table in zip(chosen, store.read_parts(ref.dataset, [parts[i] for i in chosen], COLUMNS), strict=True):
         tables.append(table.take(pa.array(rows[part_of == number] - starts[number])))
     return EmbeddingTable.from_arrow(pa.concat_tables(tables), model_of(store, ref))

@@ -39,8 +39,9 @@ def encode_entries(trained: Any, embeddings: np.ndarray) -> Entries:
     lists = np.zeros(len(embeddings), np.int32)
     for byte in range(width):
         lists |= coded[:, byte].astype(np.int32) << (8 * byte)
-    kept = refine is None or keeps_embeddings(trained)
-    refined = np.empty((len(embeddings), 0), np.uint8) if kept else refine.sa_encode(embeddings)
+    refined = np.empty((len(embeddings), 0), np.uint8)
+    if refine is not None and not keeps_embeddings(trained):
+        refined = refine.sa_encode(embeddings)
     return Entries(lists, np.ascontiguousarray(coded[:, width:]), refined)
 
 

@@ -90,7 +90,8 @@ def test_the_distance_to_the_nearest_center_is_that_of_the_quantizer(embeddings)
         centers = ivf.quantizer.reconstruct_n(0, 64)
         rotated = embeddings
         if factory.startswith("RR"):
-            rotated = faiss.downcast_VectorTransform(faiss.downcast_index(index).chain.at(0)).apply(embeddings)
+            rotation = faiss.downcast_index(index).chain.at(0)  # pyright: ignore[reportAttributeAccessIssue]
+            rotated = faiss.downcast_VectorTransform(rotation).apply(embeddings)
         wanted = ((rotated[:50, None] - centers[None]) ** 2).sum(-1).min(1)
         assert np.allclose(coarse_distances(index, embeddings[:50]), wanted, atol=1e-4)
 
