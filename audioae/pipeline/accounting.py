@@ -23,7 +23,10 @@ import pyarrow.compute as pc  # its functions are generated at import
 from audioae.config import fingerprint
 from audioae.errors import StoreError
 from audioae.pipeline.config import MelsConfig
+from audioae.pipeline.extraction import is_partial
 from audioae.pipeline.failures import pending_failures
+from audioae.pipeline.retry_times import keep_times
+from audioae.pipeline.shard_states import known_times
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef, Part
 from audioae.store.parallel import map_parallel
@@ -52,10 +55,15 @@ def commit_evidence(
             raise _too_many(store, rejects, n_rejected, n_decoded, max_reject_rate)
         settings = config.model_dump(mode="json")
         recipe = fingerprint([list(names), settings])
-        return [
+        partial_names = [name for name in names if is_partial(name)]
+        known = known_times(store) if partial_names else {}
+        refs = [
             store.commit(dataset, names, recipe=recipe, config=settings, parents=[tracks])
             for dataset in ("health", "rejects")
         ]
+        if partial_names:
+            keep_times(store, refs[1], partial_names, known)
+        return refs
 
 
 def _too_many(

@@ -15,6 +15,7 @@ from audioae.errors import StoreError
 from audioae.pipeline.config import MelsConfig, Retry
 from audioae.pipeline.extraction import Extractions, extraction_fingerprint, is_partial
 from audioae.pipeline.failures import due, failures_in, may_try_again
+from audioae.pipeline.retry_times import Times, is_due, read_times
 from audioae.pipeline.shards import shard_of
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef, Part
@@ -58,25 +59,38 @@ def to_try_again(store: Store, names: Iterable[str], retry: Retry, *, embedding:
     """Those of the extractions `names` of which this stage (embedding, or else mels) tries a failure again."""
     partial = [name for name in names if is_partial(name) and may_try_again(store, name, embedding=embedding)]
     published = [name for name in partial if store.is_published("rejects", name)]
-    failures = map_parallel(lambda name: failures_in(store.read_part("rejects", name)), published)
-    waiting = {name for name, rows in zip(published, failures, strict=True) if not due(rows, retry).any()}
+    times = known_times(store) if published else {}
+    unread = [name for name in published if name not in times]
+    failures = map_parallel(lambda name: failures_in(store.read_part("rejects", name)), unread)
+    waiting = {name for name, rows in zip(unread, failures, strict=True) if not due(rows, retry).any()}
+    waiting |= {name for name in published if name in times and not is_due(times[name], retry)}
     return set(partial) - waiting
+
+
+def known_times(store: Store) -> dict[str, Times]:
+    """When failures are tried again, by part of the current `rejects` and of that of the current embeddings."""
+    return {name: times for ref in _rejects_refs(store) for name, times in read_times(store, ref).items()}
 
 
 def _known_names(store: Store) -> Iterator[dict[tuple[str, str], str]]:
     """By part of `tracks`, the extractions in the current `rejects`, and in that of the current embeddings."""
+    for ref in _rejects_refs(store):
+        with contextlib.suppress(StoreError):  # pruned, or damaged
+            rejects = store.manifest(ref)
+            names = {shard_of(part.name): _whole(part.name) for part in rejects.parts}
+            tracks = store.manifest(rejects.parent("tracks")).parts
+            yield {_key(part): names[shard] for part in tracks if (shard := shard_of(part.name)) in names}
+
+
+def _rejects_refs(store: Store) -> list[DatasetRef]:
+    """The current `rejects`, and that of the current embeddings: the former may be of the shards with stored mels only."""
     refs = []
     if pointer := store.pointer("rejects"):
         refs.append(DatasetRef("rejects", pointer.version))
     if pointer := store.pointer("embeddings"):
         with contextlib.suppress(StoreError):
             refs.append(store.manifest(DatasetRef("embeddings", pointer.version)).parent("rejects"))
-    for ref in dict.fromkeys(refs):
-        with contextlib.suppress(StoreError):  # pruned, or damaged
-            rejects = store.manifest(ref)
-            names = {shard_of(part.name): _whole(part.name) for part in rejects.parts}
-            tracks = store.manifest(rejects.parent("tracks")).parts
-            yield {_key(part): names[shard] for part in tracks if (shard := shard_of(part.name)) in names}
+    return list(dict.fromkeys(refs))
 
 
 def _read_names(store: Store, config: MelsConfig, parts: Mapping[int, Part]) -> Iterator[tuple[int, str]]:

@@ -55,6 +55,10 @@ class Layout:
         """The key of the manifest of a version whose parts are gone."""
         return f"{ref.dataset}/lost/{ref.version}.json"
 
+    def retries_key(self, ref: DatasetRef) -> str:
+        """The key of what is kept beside a manifest of `rejects`: when its failures are tried again."""
+        return f"{ref.dataset}/retries/{ref.version}.json"
+
     def superseded_key(self, ref: DatasetRef) -> str:
         """The key of the mark of a version that is no longer current."""
         return f"{ref.dataset}/superseded/{ref.version}"

@@ -34,6 +34,7 @@ FOLDERS = (
     "lost",
     "quarantine",
     "superseded",
+    "retries",
     "checkpoints",
 )  # manifests first: their parts exist for readers
 
@@ -146,7 +147,7 @@ class _Needed:
         for ref in _reachable(store, self._keep, self._oldest):
             with contextlib.suppress(DamageError):
                 self._keys |= {store.part_key(ref.dataset, part.name) for part in store.manifest(ref).parts}
-                self._keys |= {store.version_key(ref), store.lost_key(ref)}
+                self._keys |= {store.version_key(ref), store.lost_key(ref), store.retries_key(ref)}
 
 
 def _state(store: Store, dataset: str) -> tuple[Latest | None, set[DatasetRef]]:
