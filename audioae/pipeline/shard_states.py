@@ -83,7 +83,7 @@ def _known_names(store: Store) -> Iterator[dict[tuple[str, str], str]]:
 
 
 def _rejects_refs(store: Store) -> list[DatasetRef]:
-    """The current `rejects`, and that of the current embeddings: the former may be of the shards with stored mels only."""
+    """The current `rejects` (with stored mels it may be of fewer shards), and that of the current embeddings."""
     refs = []
     if pointer := store.pointer("rejects"):
         refs.append(DatasetRef("rejects", pointer.version))
