@@ -135,7 +135,8 @@ def _run_flow(flow: str, path: str, overrides: list[str], duration: str = "", sh
     if shards is not None:
         start_share(flow, path, overrides, shards)
         return config.store
-    print(_plan(flow, config, duration), file=sys.stderr, flush=True)
+    if not config.run.log_json:
+        print(_plan(flow, config, duration), file=sys.stderr, flush=True)
     start(flow, path, overrides)
     return config.store
 

@@ -25,7 +25,7 @@ from audioae.store.manifest import DatasetRef
 if TYPE_CHECKING:
     from audioae.report.run_summary import Summary
 
-COLORS = 48
+COLORS = 128
 _log = logging.getLogger(__name__)
 
 
@@ -120,8 +120,9 @@ def data_uri(png: bytes) -> str:
     """A picture as an address that contains it, with at most `COLORS` colors."""
     from PIL import Image
 
-    small = io.BytesIO()
-    Image.open(io.BytesIO(png)).convert("RGB").quantize(COLORS).save(small, "PNG", optimize=True)
+    small, colors = io.BytesIO(), Image.Quantize.MAXCOVERAGE  # others merge the colors of rare labels
+    picture = Image.open(io.BytesIO(png)).convert("RGB").quantize(COLORS, colors, dither=Image.Dither.NONE)
+    picture.save(small, "PNG", optimize=True)
     return f"data:image/png;base64,{base64.b64encode(small.getvalue()).decode()}"
 
 

@@ -12,6 +12,7 @@ import importlib
 import logging
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TypeVar
 
@@ -84,13 +85,14 @@ def start(flow: str, config_path: str, overrides: Sequence[str] = ()) -> str:
     config = read_settings(flow, config_path, overrides)
     POSITION.begin(flow)
     with ends_at_a_signal():
+        from audioae.flows.logs import errors_as_json
         from audioae.flows.server import prefect_server
 
         for name in ("prefect.flow_runs", "prefect.task_runs"):
             logging.getLogger(name).addFilter(POSITION)
             logging.getLogger(name).addFilter(_is_wanted)
         run = getattr(importlib.import_module(f"audioae.flows.{flow}"), flow)
-        with prefect_server(config.run.server_start_s):
+        with errors_as_json() if config.run.log_json else nullcontext(), prefect_server(config.run.server_start_s):
             return in_a_thread(run, config_path, list(overrides))
 
 

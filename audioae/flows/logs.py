@@ -8,15 +8,18 @@ Conventions
   run_id, stage, logger and message; `error` has the traceback.
 """
 
+import contextlib
 import json
 import logging
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 from prefect.logging.handlers import APILogHandler
 from prefect.runtime import flow_run
 
+from audioae.errors import AudioaeError
 from audioae.flows.position import POSITION
 
 
@@ -83,3 +86,14 @@ def log_as_json() -> None:
     lines = logging.StreamHandler(sys.stderr)
     lines.setFormatter(JsonLines())
     root.addHandler(lines)
+
+
+@contextlib.contextmanager
+def errors_as_json() -> Iterator[None]:
+    """From now on, log JSON lines; an error of audioae that ends this context is one of them, with exit status 1."""
+    log_as_json()
+    try:
+        yield
+    except AudioaeError as error:
+        logging.getLogger("audioae").error(f"{type(error).__name__}: {error}")
+        raise SystemExit(1) from None

@@ -1,6 +1,7 @@
 """A catalog that processes share, and what a run in one process makes of it."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,17 @@ from audioae.pipeline.shards import shard_of
 from audioae.pipeline.tracks import update_tracks
 from audioae.settings import PipelineConfig
 from audioae.store.dataset import Store
+from tests.flows.prefect_server import Server, running_server
 
 N_SHARDS = 24
 """Of one track each."""
+
+
+@pytest.fixture(scope="package")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A Prefect server, as a team has it."""
+    with running_server(tmp_path_factory.mktemp("prefect")) as server:
+        yield server
 
 
 @pytest.fixture(scope="package")

@@ -20,17 +20,16 @@ from audioae.flows.cron import next_runs
 from audioae.pipeline.run_log import list_runs
 from audioae.store.dataset import Store
 from tests.conftest import free_port
-from tests.flows.prefect_server import BIN, Server, running_server
+from tests.flows.prefect_server import BIN, Server
 from tests.processes import Run
 
 ENTRYPOINT = "audioae.flows.catalog.catalog"
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    home = tmp_path_factory.mktemp("prefect")
-    with running_server(home) as started, temporary_settings({PREFECT_API_URL: started.url}):
-        yield started
+def server(prefect_server: Server) -> Iterator[Server]:
+    with temporary_settings({PREFECT_API_URL: prefect_server.url}):
+        yield prefect_server
 
 
 @pytest.fixture
