@@ -1,4 +1,4 @@
-"""Entry point of the flow `catalog`: `python -m flows.catalog CONFIG`, and its deployment in flows/prefect.yaml."""
+"""Entry point of the flow `catalog`: `python -m flows.catalog CONFIG`."""
 
 from audioae.flows.launch import main
 

@@ -1,4 +1,4 @@
-"""Entry point of the flow `embed`: `python -m flows.embed CONFIG`, and its deployment in flows/prefect.yaml."""
+"""Entry point of the flow `embed`: `python -m flows.embed CONFIG`."""
 
 from audioae.flows.launch import main
 

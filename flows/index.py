@@ -1,4 +1,4 @@
-"""Entry point of the flow `index`: `python -m flows.index CONFIG`, and its deployment in flows/prefect.yaml."""
+"""Entry point of the flow `index`: `python -m flows.index CONFIG`."""
 
 from audioae.flows.launch import main
 

@@ -1,4 +1,4 @@
-"""Entry point of the flow `mels`: `python -m flows.mels CONFIG`, and its deployment in flows/prefect.yaml."""
+"""Entry point of the flow `mels`: `python -m flows.mels CONFIG`."""
 
 from audioae.flows.launch import main
 

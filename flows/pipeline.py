@@ -1,4 +1,4 @@
-"""Entry point of the flow `pipeline`: `python -m flows.pipeline CONFIG`, and its deployment in flows/prefect.yaml."""
+"""Entry point of the flow `pipeline`: `python -m flows.pipeline CONFIG`."""
 
 from audioae.flows.launch import main
 

@@ -1,4 +1,4 @@
-"""Entry point of the flow `playlists`: `python -m flows.playlists CONFIG`, and its deployment in flows/prefect.yaml."""
+"""Entry point of the flow `playlists`: `python -m flows.playlists CONFIG`."""
 
 from audioae.flows.launch import main
 

@@ -1,4 +1,4 @@
-"""Entry point of the flow `recommend`: `python -m flows.recommend CONFIG`, and its deployment in flows/prefect.yaml."""
+"""Entry point of the flow `recommend`: `python -m flows.recommend CONFIG`."""
 
 from audioae.flows.launch import main
 

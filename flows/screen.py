@@ -1,4 +1,4 @@
-"""Entry point of the flow `screen`: `python -m flows.screen CONFIG`, and its deployment in flows/prefect.yaml."""
+"""Entry point of the flow `screen`: `python -m flows.screen CONFIG`."""
 
 from audioae.flows.launch import main
 

@@ -1,4 +1,4 @@
-"""Entry point of the flow `similar`: `python -m flows.similar CONFIG`, and its deployment in flows/prefect.yaml."""
+"""Entry point of the flow `similar`: `python -m flows.similar CONFIG`."""
 
 from audioae.flows.launch import main
 

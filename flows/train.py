@@ -1,4 +1,4 @@
-"""Entry point of the flow `train`: `python -m flows.train CONFIG`, and its deployment in flows/prefect.yaml."""
+"""Entry point of the flow `train`: `python -m flows.train CONFIG`."""
 
 from audioae.flows.launch import main
 

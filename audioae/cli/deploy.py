@@ -22,7 +22,7 @@ IfRunningOption = Annotated[
     Literal["wait", "skip"], typer.Option(help="What a run does while an earlier one of this deployment still runs.")
 ]
 NotifyOption = Annotated[
-    str | None, typer.Option(metavar="URL", help="Post to this webhook when a run fails, has rejects, or finds drift.")
+    str | None, typer.Option(metavar="URL", help="Post to this webhook when a run fails or finds drift.")
 ]
 
 
@@ -71,10 +71,7 @@ def deploy(
     lines = [
         f"deployed {made} for the work pool {pool}",
         _when(request),
-        *(
-            [f"{automation!r} posts to the webhook when a run fails or completes with something to look at"]
-            * bool(notify)
-        ),
+        *([f"{automation!r} posts to the webhook when a run fails or finds drift"] * bool(notify)),
         f"a worker runs it: prefect worker start --pool {pool}",
         f"at once: prefect deployment run '{made}'",
     ]

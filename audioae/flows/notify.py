@@ -1,4 +1,4 @@
-"""Notification: Prefect posts to a URL when a run fails, or completes with something to look at.
+"""Notification: Prefect posts to a URL when a run fails, or finds drift.
 
 Convention: the message is `{"text": "..."}`, which Slack, Mattermost, Teams' and other chat webhooks take. Each
 deployment has one automation, named after it; to notify elsewhere, deploy again.
@@ -12,9 +12,9 @@ import re
 from typing import Any, cast
 from uuid import UUID
 
-from audioae.flows.reporting import STATES
+from audioae.flows.reporting import DRIFT
 
-FAILURES = ("Failed", "Crashed", "TimedOut")
+NOTIFIED = ("Failed", "Crashed", "TimedOut", DRIFT)  # not rejects, which most catalogs have every night
 TEXT = (
     "{{ flow_run.name }} ended in {{ flow_run.state.name }}: {{ flow_run.state.message }}"
     "{% if flow_run|ui_url %} {{ flow_run|ui_url }}{% endif %}"
@@ -22,7 +22,7 @@ TEXT = (
 
 
 def notify(deployment: str, url: str) -> str:
-    """Post to `url` when a run of `deployment` (`flow/name`) does not just complete; returns the automation's name."""
+    """Post to `url` when a run of `deployment` (`flow/name`) fails or finds drift; returns the automation's name."""
     from prefect.blocks.webhook import Webhook
     from prefect.client.orchestration import get_client
     from prefect.events.actions import CallWebhook
@@ -38,9 +38,9 @@ def notify(deployment: str, url: str) -> str:
         deployment_id = client.read_deployment_by_name(deployment).id
         automation = AutomationCore(
             name=name,
-            description=f"Posts when a run of {deployment} fails, or completes with something to look at.",
+            description=f"Posts when a run of {deployment} fails or finds drift.",
             trigger=EventTrigger(
-                expect={f"prefect.flow-run.{state}" for state in (*FAILURES, *STATES)},
+                expect={f"prefect.flow-run.{state}" for state in NOTIFIED},
                 match=ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"}),
                 match_related=ResourceSpecification({"prefect.resource.id": f"prefect.deployment.{deployment_id}"}),
                 posture=Posture.Reactive,

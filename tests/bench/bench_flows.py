@@ -1,6 +1,9 @@
-"""The cost of the flows: around a shard, on a rerun, and on a catalog that has grown by 1 %."""
+"""The cost of the flows: around a shard, on a rerun, on a catalog that has grown by 1 %, and per task run."""
 
+import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from contextlib import contextmanager
@@ -13,7 +16,7 @@ from audioae.config import load_config
 from audioae.demo.config import SynthConfig
 from audioae.demo.write import synthesize
 from audioae.pipeline.mels import commit_mels, compute_mels, pending_mels
-from audioae.settings import PipelineConfig
+from audioae.settings import PipelineConfig, RunConfig
 from audioae.store.dataset import Store
 from flows.catalog import catalog
 from flows.mels import mels
@@ -23,6 +26,8 @@ from tests.bench.harness import Row
 CONFIG = "configs/tiny.yaml"
 N_TRACKS = 100
 SHARD_WORK_S = 60.0
+N_TASKS = 200
+MOST_TASKS = RunConfig().max_tasks
 
 
 @contextmanager
@@ -33,7 +38,9 @@ def _workplace():
 
 
 def _parts(root: Path) -> dict[str, int]:
-    return {str(path): path.stat().st_ino for path in root.glob("*/parts/*.parquet")}
+    """Every part of what runs compute, and its inode; the row of a run is none."""
+    files = [path for path in root.glob("*/parts/*.parquet") if path.parents[1].name != "runs"]
+    return {str(path): path.stat().st_ino for path in files}
 
 
 def measure() -> list[Row]:
@@ -46,7 +53,11 @@ def measure() -> list[Row]:
         parked = folder / newcomer.name
         shutil.move(newcomer, parked)
         overrides = ["synth=null", f"catalog.source={audio}", f"store={folder / 'store'}", "catalog.min_shards=10"]
-        return [_around_a_shard(folder, overrides), *_rerun_and_growth(folder, overrides, parked, newcomer)]
+        return [
+            _around_a_shard(folder, overrides),
+            *_rerun_and_growth(folder, overrides, parked, newcomer),
+            *_task_runs(),
+        ]
 
 
 def _around_a_shard(folder: Path, overrides: list[str]) -> Row:
@@ -83,6 +94,28 @@ def _around_a_shard(folder: Path, overrides: list[str]) -> Row:
         f"the flow adds {added:.2f} s to a shard that takes {direct:.2f} s",
         higher_is_better=False,
     )
+
+
+def _task_runs() -> list[Row]:
+    """Task runs without work (`idle_flow`): what each costs, and what it adds to the database of the server."""
+    rows = []
+    for runner in ("local", "dask"):
+        bytes_of = {}
+        for n in (1, 1 + N_TASKS):
+            with tempfile.TemporaryDirectory() as home:
+                command = [sys.executable, "-m", "tests.bench.idle_flow", str(n), runner]
+                environment = {**os.environ, "PREFECT_HOME": home, "PREFECT_LOGGING_LEVEL": "ERROR"}
+                run = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+                bytes_of[n] = (Path(home) / "prefect.db").stat().st_size
+        seconds = float(run.stdout.split()[-1])
+        kib = (bytes_of[1 + N_TASKS] - bytes_of[1]) / N_TASKS / 1024
+        share = 100 * seconds / SHARD_WORK_S
+        note = f"{1000 * seconds:.0f} ms"
+        name = f"task run of a shard of 60 s work, {runner}"
+        rows.append(Row(name, share, 2, "%", note, higher_is_better=False))
+        note = f"a stage has at most {MOST_TASKS} task runs: {MOST_TASKS * kib / 1024:.0f} MiB per stage and run"
+        rows.append(Row(f"database of the server, per task run, {runner}", kib, None, "KiB", note))
+    return rows
 
 
 def _rerun_and_growth(folder: Path, overrides: list[str], parked: Path, newcomer: Path) -> list[Row]:

@@ -7,11 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 
 from audioae.errors import ConfigError
 from audioae.flows.launch import read_settings
-from audioae.flows.stages import FLOWS, STAGES
+from audioae.flows.stages import FLOWS
 
 ROOT = Path(__file__).parents[2]
 HEAVY = ("torch", "torchaudio", "lightning", "librosa", "numba", "scipy", "sklearn", "matplotlib")
@@ -105,22 +104,11 @@ def test_help_of_an_entry_point_explains_its_flow():
     assert "A rerun computes only what is missing" in " ".join(run.stdout.split())
 
 
-def test_deployments_load_and_their_parameters_fit(monkeypatch):
-    from prefect.flows import load_flow_from_entrypoint
-
-    monkeypatch.chdir(ROOT)
-    deployments = yaml.safe_load((ROOT / "flows" / "prefect.yaml").read_text())["deployments"]
-    assert {*STAGES, "pipeline"} >= {deployment["entrypoint"].rpartition(":")[2] for deployment in deployments}
-    for deployment in deployments:
-        flow = load_flow_from_entrypoint(deployment["entrypoint"], use_placeholder_flow=False)
-        assert flow.name == deployment["entrypoint"].rpartition(":")[2]
-        parameters = flow.validate_parameters(deployment["parameters"])
-        assert (ROOT / parameters["config_path"]).is_file()
-
-
 def test_a_deployment_without_a_checkout_names_a_module_and_a_packaged_config(tmp_path: Path, monkeypatch):
     from prefect.flows import load_flow_from_entrypoint
 
     monkeypatch.chdir(tmp_path)
-    assert load_flow_from_entrypoint("audioae.flows.pipeline.pipeline", use_placeholder_flow=False).name == "pipeline"
+    for name in FLOWS:
+        entrypoint = f"audioae.flows.{name}.{name}"
+        assert load_flow_from_entrypoint(entrypoint, use_placeholder_flow=False).name == name
     assert read_settings("pipeline", "demo", []) == read_settings("pipeline", str(ROOT / "configs" / "demo.yaml"), [])
