@@ -39,7 +39,7 @@ class RunConfig(Config):
     runner: Literal["local", "dask"] = "local"
     workers: int | None = Field(default=None, ge=1)
     dask_address: str | None = None
-    dask_resources: dict[Literal["mels", "embed"], dict[str, float]] = Field(default_factory=dict)
+    dask_resources: dict[Literal["mels", "embed", "similar"], dict[str, float]] = Field(default_factory=dict)
     decode_timeout_s: float = Field(default=60.0, gt=0)
     decode_attempts: int = Field(default=3, ge=1)
     retry_pause_s: float = Field(default=3600.0, ge=0)
@@ -110,6 +110,8 @@ class PipelineConfig(Config):
     @property
     def to_synthesize(self) -> SynthConfig | None:
         """The demo catalog to be made, if any; music of the user in `catalog.source` takes its place."""
+        if self.catalog.is_remote:
+            return None
         source = Path(self.catalog.source).expanduser()
         if self.catalog.is_manifest or (
             not any((source / name).exists() for name in (PLANTED, BEGUN))

@@ -15,6 +15,7 @@ is bounded by the number of workers: each holds one file.
 """
 
 import contextlib
+import email.utils
 import os
 import re
 import urllib.error
@@ -88,6 +89,38 @@ def _filesystem(scheme: str, bucket: str) -> tuple[Any, str]:
     from pyarrow import fs as pafs
 
     return pafs.FileSystem.from_uri(f"{scheme}://{bucket}")
+
+
+def stat_remote(uri: str) -> tuple[int | None, int | None]:
+    """Size in bytes and time of modification (nanoseconds since 1970) of a remote file; None where nobody tells.
+
+    Both are None if there is no such file.
+
+    Raises
+    ------
+    AudioError
+        "unreadable" if it cannot be asked for.
+    """
+    try:
+        if uri.startswith("http"):
+            return _head(uri)
+        filesystem, path = filesystem_of(uri)
+        info = filesystem.get_file_info(path)
+    except OSError as error:
+        raise AudioError("unreadable", f"{uri}: {getattr(error, 'reason', error)}") from None
+    return (info.size, info.mtime_ns) if info.is_file else (None, None)
+
+
+def _head(uri: str) -> tuple[int | None, int | None]:
+    try:
+        with urllib.request.urlopen(urllib.request.Request(uri, method="HEAD"), timeout=TIMEOUT_S) as answer:
+            size, time = answer.headers.get("Content-Length"), answer.headers.get("Last-Modified")
+    except urllib.error.HTTPError as error:
+        if error.code in (404, 410):
+            return None, None
+        raise
+    modified = int(email.utils.parsedate_to_datetime(time).timestamp()) * 10**9 if time else None
+    return int(size) if size else None, modified
 
 
 def forget_filesystems() -> None:

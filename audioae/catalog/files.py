@@ -5,6 +5,9 @@ Conventions
 - `READ` has the columns of what is known of files; see `catalog.database` for paths.
 - A file is read twice: for the hashes, and by a worker process for its tags. One that has hashes is read for its tags
   only.
+- A remote file is not fetched: instead of a hash of its bytes it has one of its URI, size and time of modification. Of
+  its tags, only the ranges are read that hold them. So copies of one file are no exact duplicates there, and a file
+  that was moved is another track.
 - A file that cannot be read now (no permission, a failing disk, a stale mount) has no hash, but a `problem`. A file
   that is absent, or is no regular file, has neither, nor a size; it is never opened.
 """
@@ -19,6 +22,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from audioae.audio.remote import is_remote, stat_remote
 from audioae.catalog.audio_bytes import hash_audio
 from audioae.catalog.database import encoded
 from audioae.catalog.file_kinds import says_absent
@@ -26,6 +30,7 @@ from audioae.catalog.sources import CatalogConfig
 from audioae.catalog.tag_workers import Reading, read_all_tags
 from audioae.catalog.tags import Tags
 from audioae.catalog.texts import TEXTS
+from audioae.errors import AudioError
 
 CODE = 1  # raise it when the same file would give other hashes or tags
 CHUNK = 1024  # files; what a killed scan has to read again, at most
@@ -133,6 +138,8 @@ def _read_batches(
 
 
 def _stat(path: str) -> File:
+    if is_remote(path):
+        return _stat_remote(path)
     try:
         status = os.stat(path)
     except OSError as error:
@@ -140,10 +147,19 @@ def _stat(path: str) -> File:
     return File(status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else File()
 
 
+def _stat_remote(uri: str) -> File:
+    try:
+        return File(*stat_remote(uri))
+    except AudioError as error:
+        return File(problem=error.detail)
+
+
 def _read(path: str, file: File) -> File:
     """The file with its hashes, unless it has them from an earlier scan."""
     if file.content_hash:
         return file
+    if is_remote(path):
+        return file._replace(content_hash=_identity(path, file))
     content = hashlib.blake2b(digest_size=16)
     try:
         with open(path, "rb") as opened:
@@ -152,6 +168,12 @@ def _read(path: str, file: File) -> File:
     except OSError as error:
         return _failed(file, error)
     return file._replace(content_hash=content.hexdigest(), audio_hash=hash_audio(path))
+
+
+def _identity(uri: str, file: File) -> str:
+    """What stands for the hash of a remote file, of which only the listing is known."""
+    told = f"{uri}\0{file.size_bytes}\0{file.modified_ns}"
+    return hashlib.blake2b(told.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def _failed(file: File, error: OSError) -> File:

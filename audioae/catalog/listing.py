@@ -14,15 +14,17 @@ import os
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 import pyarrow as pa
 
 from audioae.catalog.database import Database, decoded, encoded
 from audioae.catalog.file_kinds import is_absent
-from audioae.catalog.files import stat_files
+from audioae.catalog.files import CHUNK, stat_files
 from audioae.catalog.folder import Found, list_folder
 from audioae.catalog.manifest import LISTED, SEVERAL, open_manifest
 from audioae.catalog.paths import printable
+from audioae.catalog.remote import list_remote
 from audioae.catalog.sources import CatalogConfig, require_source
 from audioae.errors import ConfigError
 
@@ -67,11 +69,12 @@ def list_source(db: Database, config: CatalogConfig) -> Listed:
     require_source(config)
     found = Found()
     given, blocks = open_manifest(config) if config.is_manifest else (set(), _folder_blocks(config, found))
+    is_told = config.is_remote
     listed = Listed("track_id" in given, found=found)
     columns = [name for name in LISTING.names if name in _ALWAYS | given]
     db.create("listing", pa.schema([LISTING.field(name) for name in columns]))
     for block in blocks:
-        db.insert("listing", _looked_at(block).select(columns))
+        db.insert("listing", _looked_at(block, is_told=is_told).select(columns))
     if config.is_manifest:
         _drop_repeats(db, config, [name for name in LISTED.names if name in given - {"path"}])
     if listed.own_ids:
@@ -128,8 +131,23 @@ def _require_audio(config: CatalogConfig, found: Found, n_files: int) -> None:
 
 
 def _folder_blocks(config: CatalogConfig, found: Found) -> Iterator[pa.Table]:
+    if config.is_remote:
+        yield from _remote_blocks(config)
+        return
     for paths in list_folder(config, found):
         yield _block(paths, require_source(config))
+
+
+def _remote_blocks(config: CatalogConfig) -> Iterator[pa.Table]:
+    files = list_remote(config)
+    while block := list(islice(files, CHUNK)):
+        columns = {
+            "path": pa.array([encoded(file.uri) for file in block], pa.binary()),
+            "relative": pa.array([encoded(file.relative) for file in block], pa.binary()),
+            "size_bytes": pa.array([file.size_bytes for file in block], pa.int64()),
+            "modified_ns": pa.array([file.modified_ns for file in block], pa.int64()),
+        }
+        yield pa.table([columns.get(f.name, pa.nulls(len(block), f.type)) for f in LISTED], schema=LISTED)
 
 
 def _block(paths: list[str], root: str) -> pa.Table:
@@ -143,10 +161,10 @@ def _block(paths: list[str], root: str) -> pa.Table:
     return pa.table([columns.get(f.name, pa.nulls(len(paths), f.type)) for f in LISTED], schema=LISTED)
 
 
-def _looked_at(block: pa.Table) -> pa.Table:
-    """Add `nfc` and `problem`, and size and time of the files whose hash is not given."""
+def _looked_at(block: pa.Table, *, is_told: bool = False) -> pa.Table:
+    """Add `nfc` and `problem`, and size and time of the files whose hash is not given, unless the listing told them."""
     problems = pa.nulls(len(block), pa.string())
-    if block["content_hash"].null_count:
+    if block["content_hash"].null_count and not is_told:
         block, problems = _with_sizes(block)
     nfc = pa.array([_nfc(relative) for relative in block["relative"].to_pylist()], pa.binary())
     return pa.table([*block.columns, nfc, problems], schema=LISTING)

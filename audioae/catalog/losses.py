@@ -23,7 +23,7 @@ from audioae.catalog.database import Database, decoded
 from audioae.catalog.exclusion import leaves_out
 from audioae.catalog.file_kinds import is_absent
 from audioae.catalog.paths import printable
-from audioae.catalog.sources import CatalogConfig
+from audioae.catalog.sources import CatalogConfig, require_source
 from audioae.errors import ConfigError
 
 FEW = 3  # fewer tracks than these may always go
@@ -88,6 +88,8 @@ def _paths(db: Database, table: str) -> Iterator[str]:
 
 
 def _root(config: CatalogConfig) -> str:
+    if config.is_remote:
+        return require_source(config)
     source = os.path.abspath(os.path.expanduser(config.source))
     if not config.is_manifest:
         return source

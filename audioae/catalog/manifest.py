@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc  # its functions are generated at import
 
+from audioae.audio.remote import is_remote
 from audioae.catalog.database import encoded
 from audioae.catalog.manifest_files import Block, Columns, open_columns
 from audioae.catalog.sources import CLAIMS, FILE_CLAIMS, CatalogConfig, require_source
@@ -197,6 +198,8 @@ class _Paths:
         if not path:
             self._empty = [self._empty[0] + 1, self._empty[1] or row]
             return ""
+        if is_remote(path):
+            return path
         absolute = os.path.normpath(os.path.join(self._root, path))
         if not os.path.isabs(path) and not absolute.startswith(self._below):
             self._outside = [self._outside[0] + 1, self._outside[1] or path]

@@ -11,16 +11,14 @@ Conventions
 Why no boto3, gcsfs or adlfs: pyarrow reads all three services, and it is needed to read Parquet anyway.
 """
 
-import email.utils
 import os
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from typing import NamedTuple
 from urllib.parse import unquote, urljoin, urlsplit
 
-from audioae.audio.remote import TIMEOUT_S, filesystem_of
+from audioae.audio.remote import TIMEOUT_S, filesystem_of, stat_remote
 from audioae.catalog.exclusion import is_excluded, is_system_folder
 from audioae.catalog.sources import CatalogConfig
 from audioae.errors import AudioError, ConfigError
@@ -112,15 +110,4 @@ def _links(source: str, is_wanted: Callable[[str], bool]) -> Iterator[RemoteFile
         for link in links:
             relative = unquote(link.removeprefix(root))
             if not link.endswith("/") and is_wanted(relative):
-                yield _head(link, relative)
-
-
-def _head(uri: str, relative: str) -> RemoteFile:
-    """What a web server tells of a file without sending it."""
-    try:
-        with urllib.request.urlopen(urllib.request.Request(uri, method="HEAD"), timeout=TIMEOUT_S) as answer:
-            size, time = answer.headers.get("Content-Length"), answer.headers.get("Last-Modified")
-    except urllib.error.HTTPError:
-        return RemoteFile(uri, relative, None, None)
-    modified = int(email.utils.parsedate_to_datetime(time).timestamp()) * 10**9 if time else None
-    return RemoteFile(uri, relative, int(size) if size else None, modified)
+                yield RemoteFile(link, relative, *stat_remote(link))

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -73,7 +74,7 @@ class Rows:
     def __init__(self, db: Database, config: CatalogConfig, own_ids: bool):
         self._config, self._own_ids = config, own_ids
         self._ambiguous = {name for (name,) in db.rows(_SAME_NAMES)}
-        self._source_ns = os.stat(os.path.expanduser(config.source)).st_mtime_ns
+        self._source_ns = time.time_ns() if config.is_remote else os.stat(os.path.expanduser(config.source)).st_mtime_ns
 
     def of(self, block: pa.Table, files: pa.Table, labels: dict[str, None]) -> pa.Table:
         """The rows of a block of the listing.

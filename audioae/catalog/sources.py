@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
+from audioae.audio.remote import is_remote
 from audioae.audio.suffixes import AUDIO_SUFFIXES, VIDEO_SUFFIXES
 from audioae.catalog.file_kinds import special_kind
 from audioae.catalog.tag_config import TagLimits
@@ -36,7 +37,8 @@ _OF_READING = {"tag_encoding", "tag_limits", "label_separators", "label_from"}
 class CatalogConfig(Config):
     """Where the tracks are. For examples, see configs/catalog/.
 
-    source : a folder, whose files' tags are read; or a manifest (.csv, .tsv, .jsonl, each also .gz, or .parquet).
+    source : a folder, whose files' tags are read; or a manifest (.csv, .tsv, .jsonl, each also .gz, or .parquet). A
+        folder may be remote (s3://, gs://, az://, http://, https://), and so may the paths of a manifest.
     extensions : the file name extensions of audio, in a folder; default: all that the decoders read.
     video : in a folder, also take the sound of video files.
     exclude : in a folder, globs of what is left out, such as ["Podcasts", "*/Demos/*.wav"]; see `catalog.exclusion`.
@@ -78,6 +80,11 @@ class CatalogConfig(Config):
     @property
     def is_manifest(self) -> bool:
         return self.source.lower().endswith(MANIFEST_SUFFIXES)
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the source is a prefix of a bucket or a page of a web server."""
+        return is_remote(self.source)
 
     @property
     def trusts_hashes(self) -> bool:
@@ -138,7 +145,14 @@ class CatalogConfig(Config):
 
 
 def require_source(config: CatalogConfig) -> str:
-    """The absolute path of `config.source`. Raises `ConfigError` if there is no such folder or manifest."""
+    """The absolute path of `config.source`, or its address. Raises `ConfigError` if there is no such source."""
+    if config.is_remote:
+        if config.is_manifest:
+            raise ConfigError(
+                f"catalog.source: {config.source}: a manifest must be on this machine; copy it here (its paths may be "
+                "URIs)"
+            )
+        return config.source.rstrip("/")
     path = os.path.abspath(os.path.expanduser(config.source))
     if config.is_manifest and not os.path.isfile(path):
         kind = special_kind(path)

@@ -7,10 +7,13 @@ Conventions
 """
 
 import random
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from audioae.audio.remote import is_remote
 from audioae.catalog.paths import paths_of
 from audioae.catalog.sources import CatalogConfig
 from audioae.config import parse_config
@@ -54,9 +57,8 @@ def subject_of_config(config: PipelineConfig) -> Subject:
     """
     from audioae.catalog.listing import iter_paths
 
-    catalog = config.catalog
-    paths = [path for block in iter_paths(catalog) for path in block]
-    return Subject(config, _shuffled(paths), len(paths), catalog.source)
+    paths, n_listed = draw(chain.from_iterable(iter_paths(config.catalog)))
+    return Subject(config, paths, n_listed, config.catalog.source)
 
 
 def subject_of_store(store: Store) -> Subject:
@@ -68,15 +70,37 @@ def subject_of_store(store: Store) -> Subject:
         If the store has no catalog.
     """
     tracks = store.require("tracks")
-    rows = store.read(tracks, ["uri", "path_bytes", "duplicate_of"])
-    rows = rows.filter(rows["duplicate_of"].is_null())
-    paths = [path for path in paths_of(rows) if Path(path).is_file()]
+    drawn, n_listed = draw(_paths(store, tracks))
+    paths = [path for path in drawn if is_remote(path) or Path(path).is_file()]
     if not paths:
         raise ConfigError(
-            f"{store.root}: none of its {rows.num_rows} files is where it was, so nothing can be measured; "
-            "mount the source, or give a config instead of --from"
+            f"{store.root}: none of its {n_listed} files is where it was, so nothing can be measured; mount the "
+            "source, or give a config instead of --from"
         )
-    return Subject(_config_of(store, tracks), _shuffled(paths), rows.num_rows, store.root)
+    return Subject(_config_of(store, tracks), paths, n_listed, store.root)
+
+
+def draw(paths: Iterable[str], most: int = MOST) -> tuple[list[str], int]:
+    """At most `most` of the paths, chosen at random and in random order; and the number of all paths.
+
+    Source: Vitter 1985, algorithm R, which holds only what it has chosen.
+
+    >>> [len(chosen) for chosen, _ in (draw("abc"), draw("abc", 2))], draw("abc")[1]
+    ([3, 2], 3)
+    """
+    rng, kept, n = random.Random(SEED), [], 0
+    for n, path in enumerate(paths, 1):
+        if len(kept) < most:
+            kept.append(path)
+        elif (place := rng.randrange(n)) < most:
+            kept[place] = path
+    rng.shuffle(kept)
+    return kept, n
+
+
+def _paths(store: Store, tracks: DatasetRef) -> Iterator[str]:
+    for rows in store.iter_parts(tracks, ["uri", "path_bytes", "duplicate_of"]):
+        yield from paths_of(rows.filter(rows["duplicate_of"].is_null()))
 
 
 def sample_config(config: PipelineConfig, manifest: Path) -> PipelineConfig:
@@ -103,7 +127,3 @@ def _catalog_settings(stored: dict[str, Any]) -> dict[str, Any]:
     given = {name: value for name, value in stored.items() if name in fields}
     defaults = CatalogConfig(source=str(given["source"])).model_dump(mode="json")
     return {name: value for name, value in given.items() if name == "source" or value != defaults[name]}
-
-
-def _shuffled(paths: list[str]) -> list[str]:
-    return random.Random(SEED).sample(paths, min(len(paths), MOST))
