@@ -4,14 +4,12 @@ Flows hold no logic. Only strings and small pydantic models cross a task boundar
 own caching and result storage stay off.
 """
 
-from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from contextvars import copy_context
 from typing import Any
 
 from prefect import Task, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
-from prefect.futures import PrefectFuture, wait
+from prefect.futures import PrefectFuture, as_completed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from audioae.errors import AudioaeError, ConfigError
@@ -25,6 +23,9 @@ from audioae.settings import PipelineConfig, RunConfig
 
 # A stage's groups on one machine: a failed group is retried alone, and its pool of decoders drains only this often.
 LOCAL_GROUPS = 8
+# A worker process that died is started again. A local cluster that waits less for it goes on without it, for good, and
+# 15 s, which is Dask's default, are too few on a busy machine.
+LOST_WORKER = "10 minutes"
 
 
 def retry_unless_ours(_task: Task, _run: Any, state: Any) -> bool:
@@ -51,25 +52,30 @@ def map_groups(stage: ShardedStage) -> int:
     if groups:
         named = compute_shards.with_options(name=f"{stage.NAME}-shards")
         inputs = {"stage": stage.NAME, "config": stage.config, "refs": {k: str(ref) for k, ref in stage.refs.items()}}
+        futures: list[PrefectFuture[Any]] = []
+        report = current()
+        if report:
+            report.progress.begin(len(groups))
         with task_runner(run) as runner, on_workers(runner, run, stage.NAME):
-            futures = [runner.submit(named, parameters={**inputs, "shards": group}) for group in groups]
-            show_progress(futures)
-            wait(list(futures))
+            futures += [runner.submit(named, parameters={**inputs, "shards": group}) for group in groups]
+            for future in as_completed(futures):
+                fetch(future)
+                if report:
+                    report.progress.end_group()
         for future in futures:
             future.result()
     return len(shards)
 
 
-def show_progress(futures: Sequence[PrefectFuture[Any]]) -> None:
-    """Show in Prefect's page how many of these groups have ended.
+def fetch(future: PrefectFuture[Any]) -> None:
+    """Fetch the state of a task that has ended, and let Dask forget the task.
 
-    Dask calls back from a thread of its own, in which the server of this run is not known: hence the context.
+    Dask keeps a result on the worker that computed it. When that worker is lost, it runs the task again.
     """
-    if report := current():
-        report.progress.begin(len(futures))
-        context = copy_context()
-        for future in futures:
-            future.add_done_callback(lambda ended: context.copy().run(report.progress.end_group, ended))
+    future.wait()
+    wrapped = getattr(future, "wrapped_future", None)
+    if getattr(wrapped, "status", None) == "finished":  # a task of Dask; "error" is raised later
+        wrapped.release()  # type: ignore[union-attr]
 
 
 def task_runner(run: RunConfig) -> TaskRunner:
@@ -82,6 +88,9 @@ def task_runner(run: RunConfig) -> TaskRunner:
         raise ConfigError("run.runner: got 'dask', which needs an extra: pip install 'audioae[dask]'") from None
     if run.dask_address:
         return DaskTaskRunner(address=run.dask_address)
+    from dask.config import set as set_option
+
+    set_option({"distributed.deploy.lost-worker-timeout": LOST_WORKER})
     return DaskTaskRunner(cluster_kwargs={"n_workers": run.n_workers, "threads_per_worker": 1})
 
 

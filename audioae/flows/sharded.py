@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from audioae.errors import StoreError
+from audioae.errors import IncompleteError, StoreError
 from audioae.progress import Advance
 from audioae.settings import PipelineConfig
 from audioae.store.dataset import Store
@@ -125,7 +125,39 @@ class Embed(ShardedStage):
         return commit_embeddings(self.store, *inputs, max_reject_rate=self.config.max_reject_rate)
 
 
-SHARDED: dict[str, type[ShardedStage]] = {stage.NAME: stage for stage in (Mels, Embed)}
+class Similar(ShardedStage):
+    """The nearest tracks of every track: `similar`. Its shards are blocks of tracks, in the order of the embeddings."""
+
+    NAME = "similar"
+    UNIT = "tracks"
+    NEEDS: ClassVar = {"index": "index"}
+
+    def shards(self) -> list[int]:
+        from audioae.similarity.table import BLOCK
+
+        store = self.store
+        n_tracks = store.manifest(store.manifest(self.refs["index"]).parent("embeddings")).rows
+        return list(range(-(-n_tracks // BLOCK)))
+
+    def pending(self) -> list[int]:
+        from audioae.similarity.table import pending_similar
+
+        return pending_similar(self.store, self.config.similar, self.refs["index"])
+
+    def compute(self, shards: Sequence[int], on_progress: Advance | None = None) -> int:
+        from audioae.similarity.table import compute_similar
+
+        return compute_similar(self.store, self.config.similar, self.refs["index"], shards)
+
+    def commit(self) -> DatasetRef:
+        from audioae.similarity.table import commit_similar
+
+        if missing := self.pending():
+            raise IncompleteError(f"{len(missing)} blocks of similar are missing; nothing was published, run it again")
+        return commit_similar(self.store, self.config.similar, self.refs["index"])
+
+
+SHARDED: dict[str, type[ShardedStage]] = {stage.NAME: stage for stage in (Mels, Embed, Similar)}
 
 
 def sharded_stage(name: str, config: PipelineConfig, **refs: str | None) -> ShardedStage:

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dask.config import config as dask_settings
 from distributed import Client, LocalCluster
 
 from audioae.config import load_config
 from audioae.errors import ConfigError
-from audioae.flows.common import LOCAL_GROUPS, map_groups
+from audioae.flows.common import LOCAL_GROUPS, LOST_WORKER, map_groups
 from audioae.flows.sharded import ShardedStage
 from audioae.settings import PipelineConfig, RunConfig
 from audioae.store.dataset import Store
@@ -46,8 +47,9 @@ def start(catalog, tmp_path: Path) -> Iterator[Callable[..., Run]]:
 
 
 def test_killed_workers_cost_the_shards_that_they_had_begun(single, start, tmp_path, monkeypatch):
-    store, decodes = tmp_path / "store", tmp_path / "decodes"
-    monkeypatch.setenv(VARIABLE, str(decodes))
+    store = tmp_path / "store"
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    monkeypatch.setitem(dask_settings["distributed"]["deploy"], "lost-worker-timeout", LOST_WORKER)
     cluster = LocalCluster(
         n_workers=2, threads_per_worker=1, dashboard_address=":0", preload=["tests.flows.counting"], silence_logs=50
     )
@@ -66,9 +68,10 @@ def test_killed_workers_cost_the_shards_that_they_had_begun(single, start, tmp_p
         ref = single.require(dataset)
         assert Store(str(store)).require(dataset) == ref
         assert Store(str(store)).manifest(ref).parts == single.manifest(ref).parts, "the same hash of every part"
-    decoded = decodes.read_text().splitlines()
-    assert len({*decoded}) == N_SHARDS
+    decoded, computed = ((tmp_path / name).read_text().splitlines() for name in ("decoded", "computed"))
+    assert len({*decoded}) == len({*computed}) == N_SHARDS
     assert len(decoded) <= N_SHARDS + 3, "three kills cost at most three shards, of one track each"
+    assert len(computed) <= N_SHARDS + 6, "what a killed worker had done is not read again"
 
 
 @pytest.fixture
@@ -137,11 +140,11 @@ def test_task_runs_are_few_at_any_number_of_shards(runner, n_tasks, tiny_config,
     submitted: list[list[int]] = []
 
     class Future:
+        def wait(self):
+            pass
+
         def result(self):
             return 0
-
-        def add_done_callback(self, _call):
-            pass
 
     class Runner:
         def __enter__(self):
@@ -155,7 +158,7 @@ def test_task_runs_are_few_at_any_number_of_shards(runner, n_tasks, tiny_config,
             return Future()
 
     monkeypatch.setattr("audioae.flows.common.task_runner", lambda _run: Runner())
-    monkeypatch.setattr("audioae.flows.common.wait", lambda futures: None)
+    monkeypatch.setattr("audioae.flows.common.as_completed", lambda futures: futures)
     config = load_config(PipelineConfig, *tiny_config)
     run = config.run.model_copy(update={"runner": runner})
     assert map_groups(Counted(config.model_copy(update={"run": run}), {})) == 10_000
@@ -168,7 +171,7 @@ def test_task_runs_are_few_at_any_number_of_shards(runner, n_tasks, tiny_config,
     ("settings", "message"),
     [
         ({"dask_resources": {"mels": {"CPU": 1}}}, "dask_resources chooses among the workers of a Dask cluster"),
-        ({"dask_resources": {"train": {"GPU": 1}}}, "Input should be 'mels' or 'embed'"),
+        ({"dask_resources": {"train": {"GPU": 1}}}, "Input should be 'mels', 'embed' or 'similar'"),
     ],
 )
 def test_resources_are_of_a_cluster(settings, message):

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from audioae.errors import ConfigError, StoreError
+from audioae.errors import ConfigError, IncompleteError, StoreError
 from audioae.flows.launch import start_share
 from audioae.flows.sharded import SHARDED, sharded_stage
 from audioae.flows.shares import Share, parse_share, run_share
 from audioae.pipeline.shards import shard_numbers
+from audioae.similarity.table import publish_similar
 from audioae.store.dataset import Store
 from tests.chain import copy_datasets
 from tests.flows.conftest import N_SHARDS, parts
@@ -100,6 +101,20 @@ def test_embed_is_published_by_its_last_share(chain, tmp_path, caplog):
     assert "0 of 2 shards to compute" in caplog.text
 
 
+def test_similar_is_shared_by_blocks_of_tracks(chain, tmp_path, monkeypatch):
+    monkeypatch.setattr("audioae.similarity.table.BLOCK", 7)
+    finished, config = chain
+    stores = [Store(str(shutil.copytree(finished.root, tmp_path / name))) for name in ("alone", "shared")]
+    wanted = publish_similar(stores[0], config.similar, stores[0].require("index"))
+    stage = sharded_stage("similar", config.model_copy(update={"store": stores[1].root}))
+    assert stage.shards() == [0, 1, 2, 3]
+    assert run_share(stage, Share(2, 2)) is None
+    assert stage.pending() == [0, 2]
+    with pytest.raises(IncompleteError, match="2 blocks of similar are missing; nothing was published"):
+        stage.commit()
+    assert run_share(stage, Share(1, 2)) == wanted == stores[1].require("similar")
+
+
 @pytest.mark.parametrize("n", [1, 2, 3, 7, 24, 40])
 def test_shares_overlap_nowhere_and_leave_nothing_out(n: int):
     shards = [3, 4, 8, *range(10, 34)]
@@ -164,7 +179,7 @@ def test_a_wrong_share_is_explained(text: str, environment: dict[str, str], mess
             "pipeline",
             [],
             ConfigError,
-            "--shards 1/2: the whole chain does not work by shard; wanted one of mels, embed",
+            "--shards 1/2: the whole chain does not work by shard; wanted one of mels, embed, similar",
         ),
         (
             "train",
@@ -202,4 +217,4 @@ def test_what_cannot_be_shared_is_explained(tiny_config, tmp_path, stage, overri
 def test_a_share_loads_no_prefect():
     loaded = modules_after("from audioae.flows.launch import start_share; from audioae.flows.sharded import SHARDED")
     assert not loaded & {"prefect", "dask", "distributed", "torch", "librosa"}
-    assert {*SHARDED} == {"mels", "embed"}
+    assert {*SHARDED} == {"mels", "embed", "similar"}
