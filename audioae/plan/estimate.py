@@ -95,7 +95,8 @@ class Plan:
 
 def make_plan(n: int, config: PipelineConfig, rates: Rates, resources: Resources) -> Plan:
     """The plan of a first run on `n` tracks like those of the sample."""
-    shards = -(-n // shard_size(n, shard_tracks=config.catalog.shard_tracks, min_shards=config.catalog.min_shards))
+    limits = {"shard_tracks": config.catalog.shard_tracks, "min_shards": config.catalog.min_shards}
+    shards = -(-n // shard_size(n, n_tracks=n, **limits))
     index = estimate_index(n, config.index, rates)
     stored = min(n, config.mels.max_stored_tracks or n)
     groups = min(shards, config.run.max_tasks)
