@@ -4,7 +4,7 @@ Conventions
 -----------
 - Results come in the order of the blocks, and few blocks wait in memory.
 - Where files are decoded, one encoder thread serves `DECODERS` decoding processes; else every process's core is free
-  for an encoder. Each thread runs torch on one CPU thread; on a GPU there is one encoder thread.
+  for an encoder. Each thread runs torch on one CPU thread; threads share a GPU, which then need not wait for copies.
 
 Why threads with one CPU thread each, not one call on all cores: beside busy decoders, threads that must wait for each
 other took 3 to 6 times as long as one alone, and torch releases the interpreter while it computes. Why four: decoding
