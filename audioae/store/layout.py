@@ -7,6 +7,7 @@
 """
 
 import contextlib
+import threading
 from collections.abc import Iterator
 
 from audioae.store.manifest import DatasetRef
@@ -21,19 +22,24 @@ class Layout:
     def __init__(self, root: str):
         self.storage = Storage(root)
         self.root = root
-        self._snapshot: Snapshot | None = None
+        self._snapshots: dict[int, Snapshot] = {}  # by thread
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[None]:
-        """List and parse only once while this lasts; see `snapshot.py`. One within another changes nothing."""
-        if self._snapshot is not None:
+        """List and parse only once while this lasts, in this thread; one within another changes nothing."""
+        thread = threading.get_ident()
+        if thread in self._snapshots:
             yield
             return
-        self._snapshot = Snapshot()
+        self._snapshots[thread] = Snapshot()
         try:
             yield
         finally:
-            self._snapshot = None
+            del self._snapshots[thread]
+
+    @property
+    def _snapshot(self) -> Snapshot | None:
+        return self._snapshots.get(threading.get_ident())
 
     def refresh(self, dataset: str) -> None:
         """Forget what the snapshot, if there is one, knows of a dataset."""
