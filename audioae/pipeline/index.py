@@ -17,7 +17,7 @@ from audioae.pipeline.embeddings import read_embeddings
 from audioae.pipeline.index_commit import Merged, merge_index
 from audioae.pipeline.index_lists import compute_index, pending_index, train_index
 from audioae.pipeline.index_neighbors import FILE, index_neighbors_bytes, measure_index_neighbors
-from audioae.search.factory import IndexConfig, without_lists
+from audioae.search.factory import IndexConfig
 from audioae.search.gate import check_gate, measure_gate
 from audioae.search.index import SearchIndex
 from audioae.store.artifacts import artifact_part, artifact_path, commit_artifact, read_artifact, staging
@@ -80,9 +80,9 @@ def commit_index(
     if published := find_index(store, config, embeddings):
         return published
     with staging(store, "index") as folder:
-        merged = index_files(store, config, embeddings, training, folder)
+        before = _index_before(store, config, training) if training else None
+        merged = index_files(store, config, embeddings, training, folder, before)
         check_gate(merged.gate, config)
-        before = _index_before(store, config, merged.gate) if training else None
         neighbors = measure_index_neighbors(store, merged.index, embeddings, workers, before=before)
         gate = json.dumps(merged.gate, indent=1).encode()
         made_from = [ref for ref in (training, merged.lists) if ref]
@@ -98,11 +98,20 @@ def commit_index(
 
 
 def index_files(
-    store: Store, config: IndexConfig, embeddings: DatasetRef, training: DatasetRef | None, folder: Path
+    store: Store,
+    config: IndexConfig,
+    embeddings: DatasetRef,
+    training: DatasetRef | None,
+    folder: Path,
+    before: DatasetRef | None = None,
 ) -> Merged:
-    """Write the index into an empty folder and measure it: what `commit_index` publishes."""
+    """Write the index into an empty folder and measure it: what `commit_index` publishes.
+
+    `before`: an index over fewer tracks with the same training, whose search parameters are tried first.
+    """
     if training:
-        return merge_index(store, config, embeddings, training, folder)
+        first = read_gate(store, before)["parameters"] if before else None
+        return merge_index(store, config, embeddings, training, folder, first)
     table = read_embeddings(store, embeddings)
     files = SearchIndex.build(table, config).save(folder)
     index = SearchIndex.load(*files.values())
@@ -130,11 +139,11 @@ def _recipe(config: IndexConfig, embeddings: DatasetRef) -> str:
     return fingerprint([CODE, config.model_dump(mode="json"), str(embeddings)])
 
 
-def _index_before(store: Store, config: IndexConfig, gate: dict) -> DatasetRef | None:
-    """The current index, if it is of the same kind and model: then what it knows of neighbors may be taken over."""
+def _index_before(store: Store, config: IndexConfig, training: DatasetRef) -> DatasetRef | None:
+    """The current index, if it has the same settings and training: what was measured for it still counts."""
     latest = store.latest("index")
-    if latest is None or store.manifest(latest).config != config.model_dump(mode="json"):
+    if latest is None:
         return None
-    known = read_gate(store, latest)
-    same = known["model"] == gate["model"] and without_lists(known["factory"]) == without_lists(gate["factory"])
-    return latest if same else None
+    manifest = store.manifest(latest)
+    same = manifest.config == config.model_dump(mode="json")
+    return latest if same and manifest.parents.get("index_training") == training.version else None

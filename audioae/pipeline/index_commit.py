@@ -27,7 +27,7 @@ from audioae.search.gate import SAMPLE, measure_on
 from audioae.search.index import SearchIndex, sha256_of, write_ids
 from audioae.search.index_file import write_index_file
 from audioae.search.training import TrainedIndex, nearest_rows
-from audioae.search.tuning import parameter_grid
+from audioae.search.tuning import Parameters, parameter_grid
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 
@@ -42,9 +42,17 @@ class Merged(NamedTuple):
 
 
 def merge_index(
-    store: Store, config: IndexConfig, embeddings: DatasetRef, training: DatasetRef, folder: Path
+    store: Store,
+    config: IndexConfig,
+    embeddings: DatasetRef,
+    training: DatasetRef,
+    folder: Path,
+    first: Parameters | None = None,
 ) -> Merged:
-    """Write the index over `embeddings` into an empty folder, and measure it."""
+    """Write the index over `embeddings` into an empty folder, and measure it.
+
+    `first`: the search parameters of an index over fewer tracks with the same training; tuning begins with them.
+    """
     trained, about = load_training(store, training), store.manifest(training).config
     lists = commit_lists(store, embeddings, training)
     vectors, ids = (folder / name for name in SearchIndex.FILES)
@@ -54,7 +62,9 @@ def merge_index(
     held = np.sort(_rows_of(store, lists, trained.queries.track_ids))
     truth = nearest_rows(*found, len(trained.queries), TRUTH_DEPTH * config.k)
     settings = parameter_grid(about["factory"], n, config.k, config.fixed())
-    parameters, measured = tune_and_measure(index, settings, trained.queries.embeddings, truth, config, without=held)
+    parameters, measured = tune_and_measure(
+        index, settings, trained.queries.embeddings, truth, config, without=held, first=first
+    )
     stated = {name: about[name] for name in ("factory", "reason")} | {"model": trained.queries.model}
     stated |= {"parameters": parameters, "measured": measured, "sha256": sha256_of(vectors)}
     blocks = (table["track_id"].combine_chunks() for table in _read(store, lists, ["track_id"]))

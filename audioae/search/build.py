@@ -86,6 +86,7 @@ def tune_and_measure(
     config: IndexConfig,
     *,
     without: np.ndarray | None = None,
+    first: Parameters | None = None,
 ) -> tuple[Parameters, dict[str, Any]]:
     """Choose the search parameters by one half of the queries (if there is a choice), and measure them by the other.
 
@@ -101,7 +102,10 @@ def tune_and_measure(
     config : IndexConfig
     without : np.ndarray of int64, optional
         Rows that the search leaves out, because the truth has none of them.
+    first : dict, optional
+        Parameters that sufficed before: cheaper ones are not tried.
     """
+    settings = settings[settings.index(first) :] if first in settings else settings
     half = len(queries) // 2 if len(settings) > 1 else 0
     parameters = tune(
         settings,

@@ -11,6 +11,7 @@ from audioae.pipeline.embeddings import read_embeddings
 from audioae.pipeline.index import build_index, commit_index, load_index, read_gate
 from audioae.pipeline.index_lists import compute_index, load_training, pending_index, train_index
 from audioae.pipeline.index_neighbors import read_index_neighbors
+from audioae.search import engine
 from audioae.search.factory import IndexConfig
 from audioae.search.recall import exact_neighbors, recall_at_k
 from audioae.store.artifacts import artifact_path
@@ -231,3 +232,21 @@ def test_neighbors_of_unchanged_shards_are_taken_over_until_the_catalog_has_grow
     searched.clear()
     build_index(store, config(), commit_parts(store, parts))
     assert sum(size for _, size in searched) == sum(map(len, parts)), "600 more tracks are more than a tenth"
+
+
+def test_a_grown_index_keeps_its_search_parameters_while_they_suffice(parts, tmp_path: Path, monkeypatch):
+    store, tried = Store(str(tmp_path)), []
+    original = engine.searcher
+    monkeypatch.setattr(
+        engine, "searcher", lambda index, setting, *more: tried.append(setting) or original(index, setting, *more)
+    )
+    few = config("IVF32,PQ128x4fs,RFlat")
+    build_index(store, few, commit_parts(store, parts[:5]))
+    first = read_gate(store, store.require("index"))["parameters"]
+    assert len(tried) > 5
+    tried.clear()
+    build_index(store, few, commit_parts(store, parts))
+    gate = read_gate(store, store.require("index"))
+    assert gate["recall"] >= 0.93
+    assert tried[0] == first, "cheaper settings are not tried"
+    assert len(tried) < 8
