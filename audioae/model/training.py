@@ -31,7 +31,7 @@ from audioae.model.batches import Share, open_batches
 from audioae.model.checkpoints import Checkpoints, pack, unpack
 from audioae.model.config import ModelConfig
 from audioae.model.data import ClipSet, ClipStream, PairSampler
-from audioae.model.devices import launch
+from audioae.model.devices import launch, relayed
 from audioae.model.fitting import examples, fit_embedding, fit_pca, pca_error, prepare
 from audioae.model.logs import Logs
 from audioae.model.pace import Pace
@@ -96,18 +96,18 @@ def fit(
         raise ModelError("training: got 0 clips, wanted at least 1; were all tracks rejected? See `audioae coverage`")
     if model_config.kind == "pca":
         return _fit_pca(train_config, in_memory, on_progress)
-    run = partial(
-        _train,
-        model_config=model_config,
-        config=train_config,
-        clips=clips,
-        in_memory=in_memory,
-        checkpoints=checkpoints,
-        log_dir=log_dir,
-        on_progress=on_progress,
-        say=say,
-    )
-    return launch(train_config, run)
+    with relayed(train_config, on_progress=on_progress, say=say) as callbacks:
+        run = partial(
+            _train,
+            model_config=model_config,
+            config=train_config,
+            clips=clips,
+            in_memory=in_memory,
+            checkpoints=checkpoints,
+            log_dir=log_dir,
+            **callbacks,
+        )
+        return launch(train_config, run)
 
 
 def _train(

@@ -6,7 +6,8 @@ Conventions
   up to `max_clips` clips together. A stream: if `max_clips` is null, or more than half of the free memory would hold.
 - Whole tracks are taken, from all shards. A catalog that grows keeps the part of its sample that still fits.
 - A track's number is its place among the sorted track_ids of all or of the sample. Of a stream it is the hash.
-- Memory is that of the clips once: they are copied into one array, group by group.
+- Memory is that of the clips once: they are copied into one array, group by group. The column track_id of several parts
+  is read at a time; it is one request for each group of an object store.
 
 Why hashes and not random numbers: the same track has the same hash in every run and on every machine. Taking the parts
 in their order instead gave a model of the artists A to L.
@@ -27,6 +28,7 @@ from audioae.pipeline.clips import mel_codes
 from audioae.pipeline.mel_groups import GROUP_ROWS, open_mels
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef, Part
+from audioae.store.parallel import map_parallel
 
 COLUMNS = ("track_id", "peak_db", "mel")
 MEMORY_SHARE = 0.5  # of the free memory that clips may take
@@ -141,22 +143,30 @@ def hash_column(ids: pa.ChunkedArray) -> np.ndarray:
 
 def _tables(store: Store, mels: DatasetRef, limit: np.uint64 | None) -> Iterator[pa.Table]:
     """The rows of all tracks, or of those below `limit`, group by group."""
-    for part in store.manifest(mels).parts:
-        if limit is None:
+    parts = store.manifest(mels).parts
+    if limit is None:
+        for part in parts:
             yield from store.part_blocks("mels", part.name.removesuffix(".parquet"), COLUMNS, rows=GROUP_ROWS)
+        return
+    for part, chosen in zip(parts, map_parallel(lambda part: _is_chosen(store, part, limit), parts), strict=True):
+        wanted = np.unique(np.flatnonzero(chosen) // GROUP_ROWS).tolist()
+        if not wanted:
             continue
         with open_mels(store, part) as groups:
-            chosen = hash_column(groups.track_ids()) < limit
-            wanted = np.unique(np.flatnonzero(chosen) // GROUP_ROWS).tolist()
             for group, table in zip(wanted, groups.read(wanted, COLUMNS), strict=True):
                 mask = chosen[group * GROUP_ROWS : (group + 1) * GROUP_ROWS]
                 yield table.filter(pa.array(mask))
 
 
+def _is_chosen(store: Store, part: Part, limit: np.uint64) -> np.ndarray:
+    """Whether each row of a part is of a track below `limit`; shape (n,), bool."""
+    with open_mels(store, part) as groups:
+        return hash_column(groups.track_ids()) < limit
+
+
 def _hashes(store: Store, mels: DatasetRef) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """The hashes of the tracks of each part, and their numbers of clips."""
-    for part in store.manifest(mels).parts:
-        counts = _value_counts(store, part)
+    for counts in map_parallel(lambda part: _value_counts(store, part), store.manifest(mels).parts):
         yield hash_ids(counts.field("values")), counts.field("counts").to_numpy()
 
 
@@ -177,8 +187,8 @@ def _first_ids(store: Store, mels: DatasetRef, max_clips: int) -> Iterator[pa.Ar
 
 def _sampled_ids(store: Store, mels: DatasetRef, max_clips: int) -> Iterator[pa.Array]:
     limit = choose_tracks(store, mels, max_clips).limit
-    for part in store.manifest(mels).parts:
-        ids = _value_counts(store, part).field("values")
+    for counts in map_parallel(lambda part: _value_counts(store, part), store.manifest(mels).parts):
+        ids = counts.field("values")
         yield ids if limit is None else ids.filter(pa.array(hash_ids(ids) < limit))
 
 

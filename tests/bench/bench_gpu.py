@@ -168,7 +168,11 @@ def fit_row(size: Size, clips: ClipSet, alone: float, device: torch.device) -> I
     from audioae.model.training import fit
 
     config = TrainConfig(
-        steps=3 * size.steps, batch_size=size.batch, log_every=size.steps, accelerator=device.type, validate_every=10**6
+        steps=3 * size.steps,
+        batch_size=size.batch,
+        log_every=size.steps,
+        accelerator="cuda" if device.type == "cuda" else "cpu",
+        validate_every=10**6,
     )
     result = fit(ModelConfig(channels=size.channels), config, clips)
     rate = [row for row in result.metrics if row["split"] == "train"][-1]["clips_per_s"]

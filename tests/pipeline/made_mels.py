@@ -1,12 +1,14 @@
 """Stores of made mels: tracks that sound of a few frequencies and beats, and of nothing else."""
 
+from datetime import UTC, datetime
+
 import numpy as np
 import pyarrow as pa
 
 from audioae.pipeline.clips import mel_codes
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
-from audioae.store.schemas import MELS
+from audioae.store.schemas import DATASETS, MELS
 
 
 def mels_of(table: pa.Table) -> np.ndarray:
@@ -22,6 +24,21 @@ def commit_mels(
     for shard, name in enumerate(names):
         store.write_part("mels", name, made_table(shard, tracks_per_shard, clips_per_track, seed))
     return store.commit("mels", names, recipe=recipe, config={})
+
+
+def commit_mels_and_tracks(store: Store, n_shards: int, tracks_per_shard: int, clips_per_track: int) -> DatasetRef:
+    """The same with their parent `tracks`, which a training needs."""
+    schema = DATASETS["tracks"].schema
+    for shard in range(n_shards):
+        ids = [f"s{shard:02d}-{i:04d}" for i in range(tracks_per_shard)]
+        added = [datetime(2026, 1, 1, tzinfo=UTC)] * len(ids)
+        columns = {"track_id": ids, "uri": ids, "shard": [shard] * len(ids), "added_at": added}
+        arrays = [pa.array(columns.get(field.name, [None] * len(ids)), field.type) for field in schema]
+        store.write_part("tracks", f"{shard:06d}-made", pa.Table.from_arrays(arrays, schema=schema))
+    names = [f"{shard:06d}-made" for shard in range(n_shards)]
+    tracks = store.commit("tracks", names, recipe="made", config={})
+    manifest = store.manifest(commit_mels(store, n_shards, tracks_per_shard, clips_per_track))
+    return store.publish(manifest.model_copy(update={"parents": {"tracks": tracks.version}}))
 
 
 def made_table(shard: int, n_tracks: int, clips_per_track: int, seed: int = 0) -> pa.Table:

@@ -8,7 +8,7 @@ from audioae.errors import StoreError
 from audioae.model.batches import Share, StreamBatches
 from audioae.model.data import is_held_out
 from audioae.pipeline.clip_stream import MelWindows
-from audioae.pipeline.training_clips import hash_ids
+from audioae.pipeline.training_clips import hash_ids, load_clips
 from audioae.store.dataset import Store
 from audioae.store.schemas import MELS
 from tests.pipeline.made_mels import commit_mels
@@ -109,3 +109,15 @@ def test_an_empty_store_is_an_error(tmp_path):
         MelWindows(store.root, mels, seed=0).stream()
     with pytest.raises(StoreError, match="holds no clips to train on"):
         MelWindows(store.root, mels, seed=0).window(0, 0, 1)
+
+
+def test_a_sample_and_a_window_are_read_from_a_bucket(s3_root, stored):
+    _, local = stored
+    store = Store(s3_root)
+    mels = commit_mels(store, 6, tracks_per_shard=500, clips_per_track=3)
+    assert mels == local
+    clips, _ = load_clips(store, mels, 300)
+    assert len(clips.codes) == 300
+    assert np.array_equal(clips.codes, load_clips(stored[0], local, 300)[0].codes)
+    windows = [MelWindows(root, mels, seed=1, most_groups=2).window(1, 0, 1) for root in (s3_root, stored[0].root)]
+    assert np.array_equal(windows[0].codes, windows[1].codes)
