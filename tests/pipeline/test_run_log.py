@@ -21,7 +21,8 @@ START = datetime(2026, 3, 1, 3, tzinfo=UTC)
 
 def run(number: int, **values: Any) -> RunRow:
     ended = START + timedelta(days=number)
-    who = {"user": "anna", "host": "box", "config_name": "demo", "config": {"store": "s3://me:secret@b/s"}}
+    config = {"store": "s3://me:secret@b/s"}
+    who: dict[str, Any] = {"user": "anna", "host": "box", "config_name": "demo", "config": config}
     row = RunRow(f"{number:04d}aaaa-0000", "pipeline", versions={"audioae": "1"}, **who, started_at=ended)
     row.finished_at = ended
     for name, value in values.items():
