@@ -4,13 +4,14 @@ Conventions
 -----------
 - Tables go in and come out as Arrow, block by block. A path is a BLOB: UTF-8 in which bytes that are not UTF-8 are lone
   surrogates ("surrogatepass"), so that its order is that of Python's strings. A time is in microseconds since 1970.
-- What does not fit into `MEMORY_MB` goes to a temporary folder in the cache (`AUDIOAE_CACHE`), about 0.6 KB a track.
+- What does not fit into `MEMORY_MB` goes to a temporary folder in the cache (`AUDIOAE_CACHE`), about 1 KB a track.
 
 Why duckdb: sorting 5,000,000 rows of 250 B by path, finding the duplicates and sorting again by shard took 41 s of CPU
 and 0.59 GB at the peak (1,000,000: 7 s, 0.55 GB); polars 2.1, streaming: 29 s and 1.83 GB (5 s, 0.49 GB); pyarrow 26:
 30 s and 2.70 GB (6 s, 0.67 GB). Only duckdb's memory stays flat. It is 66 MB installed; polars is 175 MB.
 """
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -39,14 +40,7 @@ class Database:
     def __init__(self, parent: Path):
         import duckdb
 
-        try:
-            parent.mkdir(parents=True, exist_ok=True)
-            self.folder = Path(tempfile.mkdtemp(prefix=".tmp-catalog-", dir=parent))
-        except OSError as error:
-            raise ConfigError(
-                f"{parent}: {error.strerror}; a scan sorts its tracks in files there: set AUDIOAE_CACHE to a folder "
-                "that can be written"
-            ) from None
+        self.folder = _new_folder(parent)
         config: dict[str, Any] = {
             "memory_limit": f"{MEMORY_MB}MB",
             "threads": min(len(os.sched_getaffinity(0)), THREADS),
@@ -63,11 +57,13 @@ class Database:
 
     def run(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """Execute a statement."""
-        self._connection.execute(sql, list(parameters))
+        with self._explained():
+            self._connection.execute(sql, list(parameters))
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple]:
         """The rows of a small result."""
-        return self._connection.execute(sql, list(parameters)).fetchall()
+        with self._explained():
+            return self._connection.execute(sql, list(parameters)).fetchall()
 
     def value(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
         """The only value of a result."""
@@ -87,28 +83,48 @@ class Database:
         """The result of a query in blocks of at most `rows` rows. Another query may run meanwhile."""
         cursor = self._connection.cursor()
         try:
-            for batch in cursor.sql(sql).to_arrow_reader(rows):
+            with self._explained():
+                reader = cursor.sql(sql).to_arrow_reader(rows)
+            while True:
+                with self._explained():
+                    batch = next(reader, None)
+                if batch is None:
+                    return
                 if batch.num_rows:
                     yield pa.Table.from_batches([batch])
         finally:
             cursor.close()
 
-    def _registered(self, rows: pa.Table) -> "_Registered":
-        return _Registered(self._connection, rows)
+    @contextlib.contextmanager
+    def _registered(self, rows: pa.Table) -> Iterator[str]:
+        """A name under which statements can use an Arrow table."""
+        self._connection.register("arrow_rows", rows)
+        try:
+            yield "arrow_rows"
+        finally:
+            self._connection.unregister("arrow_rows")
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn what the disk or the memory lacks into a `ConfigError` that says what to do."""
+        import duckdb
+
+        try:
+            yield
+        except (duckdb.IOException, duckdb.OutOfMemoryException, OSError) as error:
+            raise ConfigError(
+                f"{self.folder}: {error}; a scan sorts its tracks in files there, about 1 KB a track: free space, or "
+                "set AUDIOAE_CACHE to a folder on another disk. Nothing was published"
+            ) from error
 
 
-class _Registered:
-    """An Arrow table under a name that statements can use."""
-
-    def __init__(self, connection: Any, rows: pa.Table):
-        self._connection, self._rows = connection, rows
-
-    def __enter__(self) -> str:
-        self._connection.register("arrow_rows", self._rows)
-        return "arrow_rows"
-
-    def __exit__(self, *_: object) -> None:
-        self._connection.unregister("arrow_rows")
+def _new_folder(parent: Path) -> Path:
+    """A new folder in `parent`, or among the system's temporary files where that cannot be written."""
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=".tmp-catalog-", dir=parent))
+    except OSError:
+        return Path(tempfile.mkdtemp(prefix="audioae-catalog-"))
 
 
 def encoded(path: str) -> bytes:
