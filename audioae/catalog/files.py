@@ -110,7 +110,8 @@ def as_table(paths: Sequence[str], files: Sequence[File]) -> pa.Table:
 def as_files(rows: pa.Table) -> list[File]:
     """Rows with the columns of `READ` as files."""
     columns = [rows[name].to_pylist() for name in (*File._fields[:4], *Tags._fields)]
-    return [File(*row[:4], Tags(*row[4:])) for row in zip(*columns, strict=True)]
+    rows = zip(*columns, strict=True)
+    return [File(size, modified, content, audio, Tags(*tags)) for size, modified, content, audio, *tags in rows]
 
 
 def _read_batches(

@@ -17,7 +17,7 @@ import io
 import json
 import logging
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple, TextIO
 
@@ -121,7 +121,7 @@ def _open_csv(manifest: str, header_rows: int) -> Columns:
         usual = "\t" if ".tsv" in manifest.lower()[-7:] else ","
         delimiter = find_delimiter(file.read(_HEADER), usual, manifest)
 
-    def rows() -> Iterator[list[str]]:
+    def rows() -> Generator[list[str], None, None]:
         with _reading(manifest) as file:
             yield from filter(any, csv.reader(file, delimiter=delimiter))
 

@@ -45,9 +45,9 @@ def load_known(db: Database, store: Store, tracks: DatasetRef | None, config: Ca
         The labels of the catalog, in order.
     """
     db.create("known", KNOWN)
-    wanted = set(_ALWAYS)
+    wanted: set[str] = set(_ALWAYS)
     if not config.trusts_hashes:
-        wanted.update(_OF_MANIFESTS if config.is_manifest else READ.names)
+        wanted.update(_OF_MANIFESTS if config.is_manifest else tuple(READ.names))
     labels: dict[str, None] = {}
     n_rows = 0
     for part in store.iter_parts(tracks, [name for name in TRACKS.names if name in wanted]) if tracks else ():
