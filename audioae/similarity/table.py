@@ -46,7 +46,7 @@ def pending_similar(store: Store, config: SimilarConfig, index: DatasetRef) -> l
 def compute_similar(store: Store, config: SimilarConfig, index: DatasetRef, blocks: Iterable[int]) -> int:
     """Compute some blocks; returns how many were computed."""
     names, n_computed = _names(store, config, index), 0
-    library = Generation(store, index)
+    library = Generation(Store(store.root, verify=False), index)  # its columns are derived once, for all processes
     ref = library.embeddings_ref
     n = store.manifest(ref).rows
     for number in blocks:

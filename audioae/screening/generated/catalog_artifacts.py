@@ -16,6 +16,7 @@ from audioae.catalog.paths import paths_of
 from audioae.config import fingerprint
 from audioae.errors import AudioError
 from audioae.library.generation import Generation
+from audioae.library.track_ids import TrackIds
 from audioae.pipeline.config import Workers
 from audioae.pipeline.reuse import AUDIO_COLUMNS, same_audio
 from audioae.pipeline.shards import iter_shards, part_fingerprint
@@ -24,18 +25,19 @@ from audioae.screening.generated.artifacts import ARTIFACT_NAMES, track_artifact
 from audioae.screening.text import count
 from audioae.store.schemas import RESIDUES
 
+_COLUMNS = ("uri", "path_bytes", *AUDIO_COLUMNS)
 CODE = 1  # increase it when the same file would give other artifacts
 
 
 def measure_artifacts(
-    library: Generation, track_ids: np.ndarray, max_sections: int, workers: Workers, progress: Progress
+    library: Generation, track_ids: pa.StringArray, max_sections: int, workers: Workers, progress: Progress
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """Decoder artifacts of tracks; those of new shards are measured and published.
 
     Parameters
     ----------
     library : Generation
-    track_ids : np.ndarray, shape (n,), str
+    track_ids : pa.StringArray, length n
     max_sections : int
         Sections of 3 s per track.
     workers : Workers
@@ -48,10 +50,10 @@ def measure_artifacts(
     omitted : tuple of str
         How many tracks could not be read, as a sentence.
     """
-    store = library.store
+    store, ids = library.store, TrackIds(track_ids)
     stored = store.part_fingerprints("residues")
-    shards = _shards(library, track_ids, max_sections)
-    new = {name: tracks for name, tracks in shards.items() if name not in stored}
+    shards = _shards(library, ids, max_sections, stored)
+    new = {name: tracks for name, tracks in shards.items() if tracks is not None}
     before = _measured_before(library, list(new.values()), max_sections)
     items = (
         (track_id, (path, max_sections))
@@ -60,12 +62,13 @@ def measure_artifacts(
         if track_id not in before
     )
     results = imap_killable(track_artifacts, items, workers=workers.n, timeout_s=workers.timeout_s)
-    by_track: dict[str, np.ndarray] = {}
+    artifacts = np.full((len(track_ids), len(ARTIFACT_NAMES)), np.nan, np.float32)
     failed: list[str] = []
     done, total = 0, sum(tracks.num_rows for tracks in new.values()) - len(before)
     for name, tracks in shards.items():
-        if name in stored:
-            by_track |= _read_part(library, name)
+        if tracks is None:
+            table = store.read_part("residues", name)
+            artifacts[ids.rows_of(table["track_id"].combine_chunks())] = _values(table)
             continue
         measured: dict[str, np.ndarray] = {}
         for uri, track_id in zip(tracks["uri"].to_pylist(), tracks["track_id"].to_pylist(), strict=True):
@@ -81,24 +84,23 @@ def measure_artifacts(
             progress("measuring waveforms", done, total)
         if len(measured) == tracks.num_rows:
             store.write_part("residues", name, _table(measured))
-        by_track |= measured
+        if measured:
+            artifacts[ids.rows_of(list(measured))] = np.array(list(measured.values()), np.float32)
     _publish(library, list(shards), max_sections)
-    missing = np.full(len(ARTIFACT_NAMES), np.nan, np.float32)
-    artifacts = np.array([by_track.get(track, missing) for track in track_ids.tolist()], np.float32)
     omitted = (f"{count(len(failed), 'track')} could not be read again; the first: {failed[0]}",) if failed else ()
-    return artifacts.reshape(len(track_ids), len(ARTIFACT_NAMES)), omitted
+    return artifacts, omitted
 
 
-def _shards(library: Generation, track_ids: np.ndarray, max_sections: int) -> dict[str, pa.Table]:
-    """The requested tracks of each shard, by the name of their part."""
-    requested = pa.array(track_ids.tolist(), pa.string())
-    shards = {}
+def _shards(library: Generation, ids: TrackIds, max_sections: int, stored: set[str]) -> dict[str, pa.Table | None]:
+    """The requested tracks of each shard by the name of their part; None if that is stored."""
+    shards: dict[str, pa.Table | None] = {}
     for shard, table in iter_shards(library.store, library.tracks_ref):
-        tracks = table.filter(pc.is_in(table["track_id"], value_set=requested))
+        tracks = table.select(_COLUMNS).filter(pa.array(ids.rows_of(table["track_id"].combine_chunks()) >= 0))
         audio = pc.coalesce(tracks["audio_hash"], tracks["content_hash"])
         content = [tracks["track_id"].to_pylist(), audio.to_pylist()]
         if tracks.num_rows:
-            shards[part_fingerprint(shard, [CODE, max_sections, content])] = tracks
+            name = part_fingerprint(shard, [CODE, max_sections, content])
+            shards[name] = None if name in stored else tracks
     return shards
 
 
@@ -120,11 +122,6 @@ def _measured_before(library: Generation, new: list[pa.Table], max_sections: int
 
 def _settings(max_sections: int) -> dict[str, int]:
     return {"max_sections": max_sections, "code": CODE}
-
-
-def _read_part(library: Generation, name: str) -> dict[str, np.ndarray]:
-    table = library.store.read_part("residues", name)
-    return dict(zip(table["track_id"].to_pylist(), _values(table), strict=True))
 
 
 def _values(residues: pa.Table) -> np.ndarray:

@@ -35,6 +35,7 @@ THRESHOLD = 0.5
 MIN_TRACKS = 8  # resynthesized tracks that training needs, of at least N_FOLDS artists
 MIN_BANDWIDTH_HZ = 6_500
 MISSED = 0.05
+BLOCK = 1 << 16  # tracks that are scored at a time
 OUTSIDE = 0.005  # share of the catalog that may be farther from the training examples than the distance limit
 
 
@@ -46,28 +47,72 @@ class GeneratedScores:
     ----------
     log_odds : np.ndarray, shape (n,), float64
         NaN where nothing could be measured.
-    cannot_tell : sequence of str
+    cannot_tell : Reasons
         Why the answer is "cannot tell"; "" for any other answer.
     limit, real_limit : float
         Log odds above `limit` are "generated", below `real_limit` "real".
-    contributions : np.ndarray, shape (n, d)
-        What each feature adds to the log odds.
+    detectors : sequence of VocoderDetector
+        One per fold.
+    fold : np.ndarray, shape (n,), int
+        Of the detector that scored each track.
     measured : mapping
         What held-out examples say about the detector.
     """
 
     log_odds: np.ndarray
-    cannot_tell: Sequence[str]
+    cannot_tell: "Reasons"
     limit: float
     real_limit: float
-    contributions: np.ndarray
+    detectors: Sequence[VocoderDetector]
+    fold: np.ndarray
     measured: Mapping[str, Any]
 
     @property
     def score(self) -> np.ndarray:
         """(n,) float32 in [0, 1]; below 0.5 is generated, NaN: cannot tell."""
         score = 1 / (1 + np.exp(np.clip(self.log_odds - self.limit, -50, 50)))
-        return np.where([not reason for reason in self.cannot_tell], score, np.nan).astype(np.float32)
+        return np.where(self.cannot_tell.mask, np.nan, score).astype(np.float32)
+
+    def contributions(self, row: int, artifacts: np.ndarray) -> np.ndarray:
+        """What each feature of a track adds to its log odds, shape (d,)."""
+        features = artifacts[row : row + 1, len(EXTENT) :]
+        if np.isnan(features).all():
+            return np.zeros(features.shape[1])
+        return self.detectors[self.fold[row]].contributions(features)[0]
+
+
+class Reasons(Sequence[str]):
+    """Why the check cannot tell, in words that are made when they are asked for; "" where it can.
+
+    Parameters
+    ----------
+    extent : np.ndarray, shape (n, 2)
+        Seconds and bandwidth (Hz).
+    log_odds, distance : np.ndarray, shape (n,)
+    limit, real_limit, distance_limit : float
+    """
+
+    def __init__(
+        self,
+        extent: np.ndarray,
+        log_odds: np.ndarray,
+        distance: np.ndarray,
+        limit: float,
+        real_limit: float,
+        distance_limit: float,
+    ):
+        self._values, self._limits = (extent, log_odds, distance), (limit, real_limit, distance_limit)
+        between = (real_limit <= log_odds) & (log_odds <= limit)
+        self.mask = ~(extent[:, 1] >= MIN_BANDWIDTH_HZ) | np.isnan(log_odds) | (distance > distance_limit) | between
+
+    def __len__(self) -> int:
+        return len(self.mask)
+
+    def __getitem__(self, row: Any) -> Any:
+        if not self.mask[row]:
+            return ""
+        extent, log_odds, distance = self._values
+        return _why_cannot_tell(extent[row].tolist(), float(log_odds[row]), float(distance[row]), *self._limits)
 
 
 def score_tracks(
@@ -91,32 +136,27 @@ def score_tracks(
     features = artifacts[:, len(EXTENT) :]
     measurable = ~np.isnan(features).all(axis=1)
     log_odds, distance = np.full(len(features), np.nan), np.full(len(features), np.nan)
-    contributions = np.zeros(features.shape)
     held_out = np.full(len(examples.group), np.nan)
-    for fold in range(N_FOLDS):
-        detector = VocoderDetector(examples[example_fold != fold], seed)
+    detectors = [VocoderDetector(examples[example_fold != fold], seed) for fold in range(N_FOLDS)]
+    for fold, detector in enumerate(detectors):
         rows = np.flatnonzero((track_fold == fold) & measurable)
-        if len(rows):
-            log_odds[rows], distance[rows] = detector.log_odds(features[rows]), detector.distance(features[rows])
-            contributions[rows] = detector.contributions(features[rows])
+        for block in (rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK)):
+            log_odds[block] = detector.log_odds(features[block])
+            distance[block] = detector.distance(features[block])
         if (example_fold == fold).any():
             held_out[example_fold == fold] = detector.log_odds(examples.features[example_fold == fold])
     usable = measurable & (artifacts[:, 1] >= MIN_BANDWIDTH_HZ)
     limit = upper_limit(log_odds[usable], false_positive_rate)
     real_limit = min(limit, float(np.quantile(held_out[examples.family != REAL], MISSED)))
     distance_limit = upper_limit(distance[usable], OUTSIDE)
-    cannot_tell = [
-        _why_cannot_tell(extent, odds, away, limit, real_limit, distance_limit)
-        for extent, odds, away in zip(
-            artifacts[:, : len(EXTENT)].tolist(), log_odds.tolist(), distance.tolist(), strict=True
-        )
-    ]
+    extent = artifacts[:, : len(EXTENT)]
+    cannot_tell = Reasons(extent, log_odds, distance, limit, real_limit, distance_limit)
     measured = measure(examples, held_out, example_fold, false_positive_rate, seed) | {
         "false_positive_rate": float(np.mean(log_odds[usable] > limit)) if usable.any() else None,
-        "abstained": float(np.mean([bool(reason) for reason in cannot_tell])),
+        "abstained": float(np.mean(cannot_tell.mask)),
         "limits": {"generated_above": limit, "real_below": real_limit, "distance_below": distance_limit},
     }
-    return GeneratedScores(log_odds, cannot_tell, limit, real_limit, contributions, measured)
+    return GeneratedScores(log_odds, cannot_tell, limit, real_limit, detectors, track_fold, measured)
 
 
 def can_train(examples: Examples) -> bool:
@@ -126,16 +166,43 @@ def can_train(examples: Examples) -> bool:
     return len(complete) >= MIN_TRACKS and len(set(examples.group.tolist())) >= N_FOLDS
 
 
-def top_features(scores: GeneratedScores, row: int, artifacts: np.ndarray, n: int = 3) -> list[dict[str, Any]]:
-    """The features that speak most for a decoder, as rules: the value, and the value that 5 % of the catalog exceed."""
-    rules = []
-    for column in np.argsort(-scores.contributions[row])[:n]:
-        values = artifacts[:, len(EXTENT) + column]
-        value, median = float(values[row]), float(np.nanmedian(values))
-        limit = float(np.nanquantile(values, 0.95 if value > median else 0.05))
-        if scores.contributions[row, column] > 0:
+def top_features(
+    scores: GeneratedScores, row: int, artifacts: np.ndarray, usual: "UsualValues | None" = None, n: int = 3
+) -> list[dict[str, Any]]:
+    """The features that speak most for a decoder, as rules: the value, and the value that 5 % of the catalog exceed.
+
+    Who asks for many rows gives the same `usual` each time.
+    """
+    usual, rules = usual or UsualValues(artifacts), []
+    contributions = scores.contributions(row, artifacts)
+    for column in np.argsort(-contributions)[:n].tolist():
+        value = float(artifacts[row, len(EXTENT) + column])
+        low, median, high = usual.of(column)
+        if contributions[column] > 0:
+            limit = high if value > median else low
             rules.append({"rule": FEATURE_NAMES[column], "value": value, "limit": limit, "unit": ""})
     return rules
+
+
+class UsualValues:
+    """The range of each feature in the catalog, computed once.
+
+    Parameters
+    ----------
+    artifacts : np.ndarray, shape (n, len(ARTIFACT_NAMES)), float32
+    """
+
+    def __init__(self, artifacts: np.ndarray):
+        self._artifacts = artifacts
+        self._known: dict[int, tuple[float, float, float]] = {}
+
+    def of(self, column: int) -> tuple[float, float, float]:
+        """The 5th percentile, the median and the 95th percentile of a feature."""
+        if column not in self._known:
+            values = self._artifacts[:, len(EXTENT) + column]
+            low, high = (float(np.nanquantile(values, share)) for share in (0.05, 0.95))
+            self._known[column] = (low, float(np.nanmedian(values)), high)
+        return self._known[column]
 
 
 def _why_cannot_tell(

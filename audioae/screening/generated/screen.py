@@ -11,12 +11,16 @@ Conventions
 Limits: see `scores`, and the figures that every run measures about itself.
 """
 
+# pyright: reportAttributeAccessIssue=false
+
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc  # its functions are made at import
 
 from audioae.audio.perturbations import ORIGINAL
 from audioae.catalog.paths import path_of
@@ -35,11 +39,12 @@ from audioae.screening.generated.scores import (
     MISSED,
     THRESHOLD,
     GeneratedScores,
+    UsualValues,
     can_train,
     score_tracks,
     top_features,
 )
-from audioae.screening.result import Screened
+from audioae.screening.result import EvidenceOf, Screened
 from audioae.screening.steps import Steps
 from audioae.screening.text import count, percent
 
@@ -79,14 +84,33 @@ def load_decoders(paths: Sequence[str]) -> dict[str, WaveformDecoder]:
     return {f"given: {name}": WaveformDecoder(path) for path, name in zip(paths, names, strict=True)}
 
 
-def eligible(library: Generation) -> tuple[np.ndarray, list[str], np.ndarray]:
+class Paths(Sequence[str]):
+    """The paths of some rows of the catalog, made when they are asked for."""
+
+    def __init__(self, tracks: pa.Table, rows: np.ndarray):
+        self._columns, self._rows = tracks.select(["uri", "path_bytes"]), rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, at: Any) -> Any:
+        row = int(self._rows[at])
+        return path_of({name: self._columns[name][row].as_py() for name in self._columns.column_names})
+
+
+def eligible(library: Generation) -> tuple[pa.StringArray, Paths, np.ndarray]:
     """track_id, path and group (the artist, or the track itself) of the tracks that are neither rejected nor copies."""
-    rejected = set(library.store.read(library.rejects_ref, ["track_id"])["track_id"].to_pylist())
-    rows = library.tracks.select(["track_id", "uri", "path_bytes", "artist", "duplicate_of"]).to_pylist()
-    rows = [row for row in rows if not row["duplicate_of"] and row["track_id"] not in rejected]
-    ids = np.array([row["track_id"] for row in rows], object)
-    group = np.array([row["artist"] or row["track_id"] for row in rows], object)
-    return ids, [path_of(row) for row in rows], group
+    tracks, kept = library.tracks, np.array(library.tracks["duplicate_of"].is_null())
+    for part in library.store.iter_parts(library.rejects_ref, ["track_id"]):
+        rows = library.columns.ids.rows_of(part["track_id"].combine_chunks())
+        kept[rows[rows >= 0]] = False
+    rows = np.flatnonzero(kept)
+    ids = tracks["track_id"].take(pa.array(rows)).combine_chunks()
+    artists = tracks["artist"].take(pa.array(rows)).combine_chunks()
+    known = pc.fill_null(pc.not_equal(artists, ""), False)
+    groups = pc.if_else(known, artists, ids).dictionary_encode()  # an artist is one Python string
+    names = np.array([*groups.dictionary.to_pylist(), ""], object)
+    return ids, Paths(tracks, rows), names[groups.indices.to_numpy()]
 
 
 def choose_sample(artifacts: np.ndarray, group: np.ndarray, config: GeneratedConfig) -> list[int]:
@@ -102,33 +126,41 @@ def choose_sample(artifacts: np.ndarray, group: np.ndarray, config: GeneratedCon
     return rows[: int(np.searchsorted(np.cumsum(lengths), config.sample_s)) + 1]
 
 
-def _no_answers(ids: np.ndarray, sample: list[tuple[str, str]], omitted: tuple[str, ...]) -> Screened:
+def _no_answers(ids: pa.StringArray, sample: list[tuple[str, str]], omitted: tuple[str, ...]) -> Screened:
     n_artists = len({artist for _, artist in sample})
     reason = (
         f"the check cannot tell for any track: {count(len(sample), 'track')} of {count(n_artists, 'artist')} can be "
         f"resynthesized to train on; it needs {MIN_TRACKS} tracks of {N_FOLDS} artists, with sound up to "
         f"{MIN_BANDWIDTH_HZ:,} Hz"
     )
-    evidence = {row: {"answer": "cannot tell", "why": "too few tracks to train on"} for row in range(len(ids))}
+    unknown = {"answer": "cannot tell", "why": "too few tracks to train on"}
+    evidence = EvidenceOf(np.arange(len(ids)), lambda _: unknown)
     score = np.full(len(ids), np.nan, np.float32)
     return Screened(CHECK, ids, score, THRESHOLD, evidence, omitted=(*omitted, reason), settled=not omitted)
 
 
 def _screened(
-    ids: np.ndarray, artifacts: np.ndarray, scores: GeneratedScores, config: GeneratedConfig, omitted: tuple[str, ...]
+    ids: pa.StringArray,
+    artifacts: np.ndarray,
+    scores: GeneratedScores,
+    config: GeneratedConfig,
+    omitted: tuple[str, ...],
 ) -> Screened:
     score = scores.score
-    evidence: dict[int, dict[str, Any]] = {
-        row: {"answer": "cannot tell", "why": reason} for row, reason in enumerate(scores.cannot_tell) if reason
-    }
     lowest = np.argsort(np.where(np.isnan(score), 2.0, score))[: _N_SHOWN + int((score < THRESHOLD).sum())]
-    for row in lowest[~np.isnan(score[lowest])].tolist():
+    listed = np.concatenate([np.flatnonzero(scores.cannot_tell.mask), lowest[~np.isnan(score[lowest])]])
+    usual = UsualValues(artifacts)
+
+    def explain(row: int) -> dict[str, Any]:
+        if np.isnan(score[row]):
+            return {"answer": "cannot tell", "why": scores.cannot_tell[row]}
         is_issue = bool(score[row] < THRESHOLD)
-        evidence[row] = {
+        return {
             "answer": "generated" if is_issue else "real",
             "why": _why(scores, row, is_issue, config.false_positive_rate),
-            "rules": top_features(scores, row, artifacts),
+            "rules": top_features(scores, row, artifacts, usual),
         }
+
     rate = scores.measured["false_positive_rate"]
     if rate is not None and rate > 2 * config.false_positive_rate:
         warning = (
@@ -136,7 +168,9 @@ def _screened(
             "tracks should exceed: either that many are generated, or real tracks differ more than most of them suggest"
         )
         omitted = (*omitted, warning)
-    return Screened(CHECK, ids, score, THRESHOLD, evidence, measured=scores.measured, omitted=omitted)
+    return Screened(
+        CHECK, ids, score, THRESHOLD, EvidenceOf(listed, explain), measured=scores.measured, omitted=omitted
+    )
 
 
 def _why(scores: GeneratedScores, row: int, is_issue: bool, rate: float) -> str:

@@ -11,7 +11,7 @@ from tests.pipeline.daily import Daily, retag, write_track
 def measure(daily: Daily) -> tuple[dict[str, bytes], list[str]]:
     """The artifacts by track_id, and the files that were decoded for them."""
     library = Generation(daily.store, embeddings=daily.run().version)
-    ids = library.tracks["track_id"].to_numpy()
+    ids = library.tracks["track_id"].combine_chunks()
     daily.decoded = []
     artifacts, omitted = measure_artifacts(library, ids, 1, Workers(), lambda *_: None)
     assert omitted == ()
