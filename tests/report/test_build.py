@@ -102,7 +102,7 @@ def test_catalog_alone_is_reported_as_far_as_possible(tiny_audio: Path, tmp_path
 
 def test_frequent_reason_does_not_hide_the_others(tiny_audio: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     store = Store(str(tmp_path / "store"))
-    tracks = update_tracks(store, CatalogConfig(source=str(tiny_audio), min_shards=6))
+    tracks = update_tracks(store, CatalogConfig(source=str(tiny_audio), min_shards=1))
     ids = store.read(tracks)["track_id"].to_pylist()
     reasons = ["silent"] * 9 + ["empty"]
     rows = [
