@@ -32,7 +32,7 @@ def start(catalog, tmp_path: Path) -> Iterator[Callable[..., Run]]:
     """Start `audioae run STAGE CONFIG` on the cluster at `address`, on the store `tmp_path / "store"`."""
     root, path, overrides = catalog
     shutil.copytree(root, tmp_path / "store")
-    overrides = [*overrides, f"store={tmp_path / 'store'}", "run.runner=dask"]
+    overrides = [*overrides, f"store={tmp_path / 'store'}", "run.runner=dask", f"run.server_start_s={PATIENCE_S:g}"]
     runs: list[Run] = []
 
     def begin(stage: str, address: str, *more: str) -> Run:
