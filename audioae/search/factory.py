@@ -12,7 +12,8 @@ equal recall: with the embeddings themselves if memory allows it, or else with 8
 embeddings it takes 1.7 times as long for one query and 3 times as long for batches, it needs more memory, and it is
 built on one thread (several build a different graph each time). Among clusters its walk can end in the wrong one: at a
 recall of 0.96 it misses 2 % of its own embeddings. sqrt(n) lists take 0.7 to 0.9 of the time of the usual 4 sqrt(n).
-`python -m tests.bench.bench_search` prints all of this.
+Lists would answer batches 7 times as fast as Flat at 25,000 embeddings, but not exactly; a batch of all of them takes
+4 s there. `python -m tests.bench.bench_search` and `index_lists` print all of this.
 """
 
 import math
