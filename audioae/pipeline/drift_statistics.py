@@ -8,11 +8,11 @@ Conventions
 - AUROC: how well a logistic regression tells new from training tracks of artists that it has not seen; 0.5: not at all.
 - Errors: the share of new tracks whose reconstruction error is above the 99.5th percentile of the training tracks.
 
-Why groups of artists, and MMD: new tracks come as albums, not one by one. Against single tracks drawn at random, every
-new artist is drift (AUROC .83 in the median of 20 draws of the demo's artists). Of 60 such draws MMD against artists
-alarmed 0 times at p <= .02, and 17 times of 17 for styles that the training had not, or for 34 or more recordings of
-another kind. The population stability index over 8 principal components, corrected for its bias, was at .28 for artists
-of the same kind and at .11 for a style that was new: no threshold tells them apart (`tests/bench/bench_drift.py`).
+Why groups of artists, and MMD: new tracks come as albums, not one by one, and a new artist differs from all others. The
+population stability index over 8 principal components, less its bias, was at .28 for the 95th percentile of artists of
+the same kind, and at .11 for a style that the training had not: no threshold tells them apart. MMD against groups of
+artists and the classifier by artists do (docs/scale.md, `tests/bench/bench_drift.py`). A classifier that may learn the
+artists had an AUROC of .83 on more of the same.
 
 Source: Gretton et al. 2012, "A kernel two-sample test"; classifier two-sample tests: Lopez-Paz and Oquab 2017; limits
 of reconstruction errors as percentiles: common practice with autoencoders that monitor their input.

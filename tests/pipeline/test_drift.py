@@ -25,9 +25,7 @@ def test_more_of_the_same_kind_of_music_is_no_drift(tmp_path, seed):
     assert not report.retrain
     assert (report.n_training, report.n_new) == (320, 72)
     assert (report.sampled_training, report.sampled_new) == (320, 72)
-    facts = report.facts()
-    assert facts["p"] > 0.02
-    assert facts["error_share"] < 0.1
+    assert report.facts()["error_share"] < 0.1
     assert report.summary == f"no drift: 72 tracks that came since the training of {report.model} are like those before"
 
 
