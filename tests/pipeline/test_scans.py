@@ -61,7 +61,7 @@ def test_a_killed_scan_reads_no_file_of_a_finished_chunk_again_unless_it_changed
     for i in range(N_FILES):
         write(tmp_path / "music" / f"{i:02d}.wav", i)
     process = scan(tmp_path, "slow")
-    deadline = time.monotonic() + 150
+    deadline = time.monotonic() + 300
     while len(saved(tmp_path)) < 2 and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)

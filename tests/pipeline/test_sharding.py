@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from audioae.pipeline.sharding import merge_small, place_new
+from audioae.pipeline.shards import shard_size
 from tests.pipeline.daily import Daily, write_track
 
 LIMITS = {"shard_tracks": 1024, "min_shards": 16}
@@ -61,6 +62,29 @@ def test_merging_keeps_the_order_and_never_exceeds_the_size():
     assert len(np.unique(merged)) <= 2 * 16 + 1
     assert max(sizes(merged)) <= 188
     assert np.array_equal(merge_small(merged, **LIMITS), merged)
+
+
+LARGE = {"shard_tracks": 10_000, "min_shards": 16}
+
+
+@pytest.mark.parametrize(
+    ("n_tracks", "size"), [(500, 32), (16_384, 1024), (1_000_000, 1024), (2_000_000, 2000), (20_000_000, 10_000)]
+)
+def test_a_fresh_catalog_has_about_a_thousand_shards_of_at_most_10_000(n_tracks: int, size: int):
+    assert shard_size(n_tracks, n_tracks=n_tracks, **LARGE) == size
+
+
+def test_a_grown_catalog_gets_shards_of_its_size():
+    assert shard_size(200_000, n_tracks=20_200_000, **LARGE) == 10_000
+    assert shard_size(8_000, n_tracks=20_000_000, **LARGE) == 500
+    assert shard_size(200_000, n_tracks=1_200_000, **LARGE) == 1200
+
+
+def test_a_store_of_small_shards_keeps_them_and_grows_by_larger_ones():
+    before = np.repeat(np.arange(4000, dtype=np.int32), 1024)
+    after = merge_small(place_new(np.append(before, np.full(100_000, -1, np.int32)), 4000, **LARGE), **LARGE)
+    assert np.array_equal(after[: len(before)], before)
+    assert set(sizes(after[len(before) :])[:-1]) == {4196}
 
 
 def test_large_shards_are_left_alone():
