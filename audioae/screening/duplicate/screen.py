@@ -123,17 +123,17 @@ def _groups(library: Generation, neighbors: pa.Table | None) -> _Groups:
     n_index, n = len(library.index), len(index_row)
     original = np.arange(n)
     duplicate_of = library.tracks["duplicate_of"]
-    copies = np.flatnonzero(duplicate_of.is_valid().to_numpy())
+    exact = np.flatnonzero(duplicate_of.is_valid().to_numpy())
     rows = ids.rows_of(duplicate_of.drop_null().combine_chunks())
-    original[copies] = np.where(rows >= 0, rows, copies)
+    original[exact] = np.where(rows >= 0, rows, exact)
     of_index = library.alignment.group if neighbors is not None else np.arange(n_index)
     number = np.where(index_row >= 0, of_index[index_row] if n_index else 0, n_index + original)
     similarity = np.full(n, np.nan, np.float32)
     if neighbors is not None:  # the file's column is called sameness
-        neighbors = neighbors.filter(neighbors["sameness"].is_valid())
+        copies = neighbors.filter(neighbors["sameness"].is_valid())
         by_index = np.full(n_index + 1, np.nan, np.float32)  # the last is for -1
-        places = index_row[ids.rows_of(neighbors["track_id"].combine_chunks())]
-        by_index[places] = neighbors["sameness"].to_numpy()
+        places = index_row[ids.rows_of(copies["track_id"].combine_chunks())]
+        by_index[places] = copies["sameness"].to_numpy()
         by_index[-1] = np.nan
         similarity = by_index[index_row]
     has_twin = np.bincount(original, minlength=n)[original] > 1

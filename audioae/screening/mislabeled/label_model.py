@@ -45,6 +45,10 @@ CELLS = 1 << 23  # shares of labels in one array
 MIN_UNIT = 2  # tracks with the same artist and label from which their mean counts
 
 
+Pair = tuple[np.ndarray, np.ndarray]
+"""Votes and probabilities."""
+
+
 @dataclass(frozen=True, eq=False)
 class LabelScores:
     """The scores of one set of labels.
@@ -178,13 +182,13 @@ class LabelModel:
     def _points(self, vectors: np.ndarray) -> np.ndarray:
         return np.hstack([vectors - self._mean, np.ones((len(vectors), 1), np.float32)])
 
-    def _shares(self, fitted: tuple[Fitted, ...], queries: Sequence[Queries]) -> list[tuple[np.ndarray, ...]]:
+    def _shares(self, fitted: tuple[Fitted, ...], queries: Sequence[Queries]) -> list[Pair]:
         """Votes and probabilities without the same recording, and without the same artist."""
         return [of.shares(q) for of, q in zip(fitted, queries, strict=True)]
 
 
 def _scores(
-    shares: list[tuple[np.ndarray, ...]], weights: np.ndarray, labels: np.ndarray, artists: np.ndarray, n_labels: int
+    shares: list[Pair], weights: np.ndarray, labels: np.ndarray, artists: np.ndarray, n_labels: int
 ) -> LabelScores:
     """Scores of some tracks, those of one artist together, from votes and probabilities; `shares` are overwritten."""
     (votes, probability), apart = shares

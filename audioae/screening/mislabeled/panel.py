@@ -111,8 +111,8 @@ def make_panel(
 def all_scored(model: LabelModel, scores: LabelScores, threshold: float, budget: int) -> Scored:
     """The result if the whole catalog is the reference."""
     rows = _lowest(scores.score, threshold, budget)
-    columns = (getattr(scores, name)[rows] for name in ("other", "votes", "probability", "without_artist"))
-    return Scored(scores.score, rows, *columns, model.voters(rows))
+    columns = {name: getattr(scores, name)[rows] for name in ("other", "votes", "probability", "without_artist")}
+    return Scored(scores.score, rows, **columns, voters=model.voters(rows))
 
 
 def _lowest(score: np.ndarray, threshold: float, budget: int) -> np.ndarray:
