@@ -27,7 +27,7 @@ class CountingServer:
     """An S3 server in a thread, and the number of requests by method."""
 
     def __init__(self):
-        from moto.server import DomainDispatcherApplication, create_backend_app
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
         logging.getLogger("werkzeug").setLevel(logging.WARNING)
         self.counts: Counter[str] = Counter()
