@@ -112,8 +112,9 @@ class Database:
         try:
             yield
         except (duckdb.IOException, duckdb.OutOfMemoryException, OSError) as error:
+            problem = str(error).splitlines()[0]
             raise ConfigError(
-                f"{self.folder}: {error}; a scan sorts its tracks in files there, about 1 KB a track: free space, or "
+                f"{self.folder}: {problem}; a scan sorts its tracks in files there, about 1 KB a track: free space, or "
                 "set AUDIOAE_CACHE to a folder on another disk. Nothing was published"
             ) from error
 

@@ -40,9 +40,15 @@ def test_rows_beyond_the_memory_go_to_the_disk(tmp_path: Path, monkeypatch: pyte
         assert sum(path.stat().st_size for path in db.folder.rglob("*") if path.is_file()) > 1 << 20
         ordered = [value for block in db.stream("SELECT i FROM wide ORDER BY text, i") for value in block["i"][:1]]
         assert len(ordered) == -(-300_000 // database.BLOCK)
+
+
+def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(database, "MEMORY_MB", 40)
+    monkeypatch.setattr(database, "THREADS", 1)
+    with Database(tmp_path) as db:
         db.run("SET max_temp_directory_size = '1MB'")
         with pytest.raises(ConfigError, match=r"sorts its tracks in files there.*free space, or set AUDIOAE_CACHE"):
-            db.run("CREATE TABLE other AS SELECT * FROM wide ORDER BY text")
+            db.run("CREATE TABLE wide AS SELECT repeat(md5(range::VARCHAR), 4) AS text FROM range(900000)")
 
 
 def test_a_cache_that_cannot_be_written_is_not_needed(tmp_path: Path):
