@@ -15,6 +15,9 @@ from tests.bench.harness import Row
 
 SIZES = (10_000, 100_000, 1_000_000)
 CASES = {
+    "catalog": "grow_catalog:first",
+    "catalog, unchanged": "grow_catalog:again",
+    "catalog, 1 % more": "grow_catalog:grown",
     "embed": "grow_chain:embed",
     "embed, nothing to do": "grow_chain:embed_again",
     "index": "grow_chain:index",

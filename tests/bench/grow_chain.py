@@ -1,8 +1,7 @@
-"""Cases of growth: the stages catalog, embed and index on n made tracks.
+"""Cases of growth: the stages embed and index on n made tracks.
 
 Conventions
 -----------
-- The catalog is a manifest that carries hashes, so no file is opened: what is measured is what the stage adds.
 - A made track has one clip, one of 16; the mels of a shard are stored. The model is the PCA baseline with components of
   nothing: encoding costs the same for every clip, and this costs little, so that what is measured is everything else.
 - A store for `embed` is made once per size, beside `root`; the embeddings of an earlier call are deleted.
@@ -57,7 +56,8 @@ def embed_again(root: Path, n: int) -> Iterator[None]:
 def index(root: Path, n: int) -> Iterator[None]:
     """Build and publish an index of n made embeddings, measured by its gate."""
     store = million(root, n, health=True)
-    shutil.rmtree(root / "index")
+    for name in ("index", "index_training", "index_lists"):
+        shutil.rmtree(root / name, ignore_errors=True)
     yield
     build_index(store, IndexConfig(), store.require("embeddings"))
 

@@ -64,7 +64,7 @@ def _publish_tables(store: Store, n: int, recipe: str, *, health: bool) -> dict[
     names = []
     for shard, size in enumerate(_sizes(n)):
         names.append(f"{shard:06d}-{recipe}")
-        tracks = _tracks(shard, size, n)
+        tracks = made_tracks(shard, size, n)
         store.write_part("tracks", names[-1], tracks)
         store.write_part("embeddings", names[-1], _embeddings(tracks, shard, n))
         if health:
@@ -100,7 +100,7 @@ def _sizes(n: int) -> Iterator[int]:
     yield from (min(SHARD, n - start) for start in range(0, n, SHARD))
 
 
-def _tracks(shard: int, size: int, n: int) -> pa.Table:
+def made_tracks(shard: int, size: int, n: int) -> pa.Table:
     """A shard of the catalog: `size` tracks sorted by ID, then copies of the first hundredth of them."""
     rng, n_copies = np.random.default_rng([shard, n]), size // 100
     total = size + n_copies
