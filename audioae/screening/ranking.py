@@ -80,8 +80,8 @@ class CheckRows:
             if owner == self._check:
                 yield from self._store.part_blocks("findings", name, columns, rows=BLOCK)
             elif owner not in self._checks:
-                for block in self._store.part_blocks("findings", name, [*columns, "check"], rows=BLOCK):
-                    yield block.filter(pc.equal(block["check"], self._check)).drop_columns(["check"])
+                for block in self._store.part_blocks("findings", name, list({*columns, "check"}), rows=BLOCK):
+                    yield block.filter(pc.equal(block["check"], self._check)).select(columns)
 
     def take(self, rows: np.ndarray) -> pa.Table:
         """Some rows with all columns, in the given order."""
