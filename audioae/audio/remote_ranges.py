@@ -45,7 +45,7 @@ class RangeFile(io.RawIOBase):
         except AudioError as error:
             raise OSError(error.detail) from None
         self._object = filesystem.open_input_file(path)
-        self.size = self._object.size()
+        self.size = int(self._object.size())
 
     def readable(self) -> bool:
         return True

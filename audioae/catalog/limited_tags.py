@@ -68,7 +68,7 @@ class LimitedFile(io.BufferedReader):
         super().__init__(raw, BUFFER if isinstance(raw, RangeFile) else io.DEFAULT_BUFFER_SIZE)
         self._limits = read_mb, reads
         self._bytes, self._reads = read_mb << 20, reads
-        self._size = raw.size if isinstance(raw, RangeFile) else os.fstat(raw.fileno()).st_size
+        self._size: int = raw.size if isinstance(raw, RangeFile) else os.fstat(raw.fileno()).st_size
         self.problem: str | None = None
         self.has_failed = False
 

@@ -46,17 +46,17 @@ def scan(
     retag: bool = False,
 ) -> pa.Table:
     """A scan as one table, with labels as they are shown; `known` is that of an earlier one."""
-    known = SCANNED.empty_table() if known is None else known
+    before: pa.Table = SCANNED.empty_table() if known is None else known
     with tempfile.TemporaryDirectory() as folder, Database(Path(folder)) as db:
-        columns = {name: known[name] for name in known.column_names if name in READ.names}
-        paths = pa.array([encoded(path) for path in paths_of(known)], pa.binary())
+        columns = {name: before[name] for name in before.column_names if name in READ.names}
+        paths = pa.array([encoded(path) for path in paths_of(before)], pa.binary())
         db.create("reads", READ)
         db.create("known", pa.schema([("row", pa.int64()), *READ]))
-        db.insert("known", pa.table({**columns, "path": paths, "row": pa.array(range(len(known)), pa.int64())}))
+        db.insert("known", pa.table({**columns, "path": paths, "row": pa.array(range(len(before)), pa.int64())}))
         listed, state = list_source(db, config), Scan()
         keep_unreadable(db, config, listed)
         blocks = list(scan_listing(db, config, listed, state, reread=reread, retag=retag, on_progress=on_progress))
-    earlier = [label for labels in known["genres"].to_pylist() for label in labels or ()]
+    earlier = [label for labels in before["genres"].to_pylist() for label in labels or ()]
     shown = spellings(state.labels, earlier)
     return pa.concat_tables([respelled(block, shown) for block in blocks]).combine_chunks()
 

@@ -57,7 +57,9 @@ def from_database(db: Database, scanned: pa.Table, known: pa.Table, own_ids: boo
     db.create("known", KNOWN)
     row, is_kept = pa.array(np.arange(len(known))), known["duplicate_of"].is_null()
     db.insert("known", known.drop(["duplicate_of"]).append_column("row", row).append_column("is_kept", is_kept))
-    place_tracks(db, CatalogConfig(source="/music", **LIMITS), Listed(own_ids, n_files=len(scanned)))
+    place_tracks(
+        db, CatalogConfig.model_validate({"source": "/music", **LIMITS}), Listed(own_ids, n_files=len(scanned))
+    )
     return [row for block in db.stream("SELECT * FROM placed ORDER BY pos") for row in block.to_pylist()]
 
 

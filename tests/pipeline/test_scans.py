@@ -140,7 +140,10 @@ def test_a_manifest_with_hashes_stands_for_its_files(tmp_path: Path, suffix: str
     else:
         pq.write_table(pa.table(columns), source)
     names = {"content_hash": "sum", "size_bytes": "bytes", "duration_s": "duration_s"}
-    store, config = Store(str(tmp_path / "store")), CatalogConfig(source=str(source), columns=names)
+    store, config = (
+        Store(str(tmp_path / "store")),
+        CatalogConfig.model_validate({"source": str(source), "columns": names}),
+    )
     monkeypatch.setattr(scan_module, "read_files", lambda *_: pytest.fail("a file is read"))
     monkeypatch.setattr("audioae.catalog.listing.stat_files", lambda _: pytest.fail("a file is looked at"))
     first = update_tracks(store, config)

@@ -211,8 +211,9 @@ def test_the_parts_of_a_run_that_takes_days_are_kept_until_it_publishes(tmp_path
     commit(store, a=("t1",))
     age(tmp_path)
     store.write_part("rejects", "next", rejects("t2"))
-    os.utime(tmp_path / "rejects" / "parts" / "next.parquet", (time.time() - TWO_DAYS_S / 2 - 60,) * 2)
-    os.utime(tmp_path / "rejects" / "parts" / "abandoned.parquet", (time.time() - 2 * TWO_DAYS_S,) * 2)
+    for name, age_s in (("next", TWO_DAYS_S / 2 + 60), ("abandoned", 2 * TWO_DAYS_S)):
+        then = time.time() - age_s
+        os.utime(tmp_path / "rejects" / "parts" / f"{name}.parquet", (then, then))
     assert prune(store).objects == ["rejects/parts/abandoned.parquet"]
     assert store.part_fingerprints("rejects") == {"a", "next"}
     assert store.part_fingerprints("health") == {"000000-first"}

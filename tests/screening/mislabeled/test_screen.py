@@ -187,6 +187,7 @@ def test_a_large_catalog_is_judged_by_a_sample(world):
     config = MislabeledConfig.model_construct(**{**CONFIG.model_dump(), "max_tracks": 45, "budget": 10})
     screened = score_labels(track_labels(labels), index, None, config, quiet)
     assert set(np.argsort(screened.score)[:4]) == set(wrong)
+    assert screened.suggestion is not None
     assert (screened.suggestion[wrong] == "Rock").all()
     assert np.isfinite(screened.score).all()
     assert screened.omitted == ["tracks are compared with a random sample of 45 of 90 tracks with a label"]
