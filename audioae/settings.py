@@ -39,7 +39,7 @@ class RunConfig(Config):
     runner: Literal["local", "dask"] = "local"
     workers: int | None = Field(default=None, ge=1)
     dask_address: str | None = None
-    dask_resources: dict[Literal["mels", "embed", "similar"], dict[str, float]] = Field(default_factory=dict)
+    dask_resources: dict[Literal["mels", "embed", "index", "similar"], dict[str, float]] = Field(default_factory=dict)
     decode_timeout_s: float = Field(default=60.0, gt=0)
     decode_attempts: int = Field(default=3, ge=1)
     retry_pause_s: float = Field(default=3600.0, ge=0)

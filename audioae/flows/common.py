@@ -46,6 +46,8 @@ def map_groups(stage: ShardedStage) -> int:
     Raises the first error after all groups have ended. A run that is stopped asks again what is pending, to say what
     is done.
     """
+    if not stage.is_prepared():
+        stage.prepare()
     run, shards = stage.config.run, stage.pending()
     POSITION.count(lambda: f"{len(shards) - len(stage.pending()):,} of {len(shards):,} shards done")
     groups = group_shards(shards, min(LOCAL_GROUPS, run.max_tasks) if run.runner == "local" else run.max_tasks)

@@ -42,6 +42,14 @@ class ShardedStage(ABC):
     NEEDS: ClassVar[dict[str, str]]
     """The datasets that are read, and the stage that publishes each."""
 
+    def is_prepared(self) -> bool:
+        """Whether what all shards need is there."""
+        return True
+
+    def prepare(self) -> None:
+        """Make what all shards need, where it is not there. One process does it, before any shard is computed."""
+        raise NotImplementedError(f"{self.NAME} needs no preparation")
+
     @abstractmethod
     def shards(self) -> list[int]:
         """All shards of the stage, ascending."""
@@ -125,6 +133,63 @@ class Embed(ShardedStage):
         return commit_embeddings(self.store, *inputs, max_reject_rate=self.config.max_reject_rate)
 
 
+class Index(ShardedStage):
+    """Build the index: `index`. It is trained once, then its lists are filled by shard; a small one takes one pass."""
+
+    NAME = "index"
+    UNIT = "tracks indexed"
+    NEEDS: ClassVar = {"embeddings": "embed"}
+
+    def is_prepared(self) -> bool:
+        from audioae.pipeline.index import find_index
+        from audioae.pipeline.index_lists import find_training, needs_training
+
+        inputs = self.store, self.config.index, self.refs["embeddings"]
+        return bool(find_index(*inputs)) or not needs_training(*inputs) or find_training(*inputs) is not None
+
+    def prepare(self) -> None:
+        from audioae.pipeline.index_lists import train_index
+
+        train_index(self.store, self.config.index, self.refs["embeddings"])
+
+    def shards(self) -> list[int]:
+        from audioae.pipeline.index_lists import needs_training
+        from audioae.pipeline.shards import shard_of
+
+        store, embeddings = self.store, self.refs["embeddings"]
+        by_shard = needs_training(store, self.config.index, embeddings)
+        return [shard_of(part.name) for part in store.manifest(embeddings).parts] if by_shard else []
+
+    def pending(self) -> list[int]:
+        from audioae.pipeline.index import find_index
+        from audioae.pipeline.index_lists import pending_index
+
+        store, embeddings = self.store, self.refs["embeddings"]
+        if find_index(store, self.config.index, embeddings):
+            return []
+        return pending_index(store, embeddings, self._training())
+
+    def compute(self, shards: Sequence[int], on_progress: Advance | None = None) -> int:
+        from audioae.pipeline.index_lists import compute_index
+
+        training = self._training()
+        return compute_index(self.store, self.refs["embeddings"], training, shards, on_progress) if training else 0
+
+    def commit(self) -> DatasetRef:
+        from audioae.pipeline.index import commit_index
+
+        if missing := self.pending():
+            raise IncompleteError(f"the lists of {len(missing)} shards of the index are missing; run it again")
+        embeddings, workers = self.refs["embeddings"], self.config.run.local_workers
+        return commit_index(self.store, self.config.index, embeddings, self._training(), workers=workers)
+
+    def _training(self) -> DatasetRef | None:
+        from audioae.pipeline.index_lists import find_training, needs_training
+
+        inputs = self.store, self.config.index, self.refs["embeddings"]
+        return find_training(*inputs) if needs_training(*inputs) else None
+
+
 class Similar(ShardedStage):
     """The nearest tracks of every track: `similar`. Its shards are blocks of tracks, in the order of the embeddings."""
 
@@ -157,7 +222,7 @@ class Similar(ShardedStage):
         return commit_similar(self.store, self.config.similar, self.refs["index"])
 
 
-SHARDED: dict[str, type[ShardedStage]] = {stage.NAME: stage for stage in (Mels, Embed, Similar)}
+SHARDED: dict[str, type[ShardedStage]] = {stage.NAME: stage for stage in (Mels, Embed, Index, Similar)}
 
 
 def sharded_stage(name: str, config: PipelineConfig, **refs: str | None) -> ShardedStage:

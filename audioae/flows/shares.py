@@ -4,6 +4,7 @@ Conventions
 -----------
 - Shares are numbered from 1 to n, and share i has every n-th shard of *all* shards of the stage. So shares that start
   at different times, or start again, never overlap and leave nothing out, whatever is computed already.
+- What all shards need (the training of an index) is made by share 1; the others wait for it.
 - Each share tries to publish when it is done, and only a complete stage is published: the last one to finish does it.
   If two do, they publish the same version.
 - `auto` takes i and n from the job array in which the process runs; `auto/n` where that does not tell n (Kubernetes).
@@ -15,10 +16,11 @@ Source: Slurm, "Job Array Support"; AWS Batch, "Job environment variables"; Kube
 import logging
 import os
 import re
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from audioae.errors import ConfigError, IncompleteError
+from audioae.errors import ConfigError, IncompleteError, StoreError
 from audioae.flows.position import POSITION
 from audioae.flows.rates import log_rate
 from audioae.flows.sharded import SHARDED, ShardedStage
@@ -35,6 +37,8 @@ ARRAYS = (
     ("BATCH_TASK_INDEX", "BATCH_TASK_COUNT", "", ""),
     ("JOB_COMPLETION_INDEX", "", "", ""),
 )
+WAIT_S = 5.0
+LONGEST_WAIT_S = 6 * 3600.0
 logger = logging.getLogger("audioae.shares")
 
 
@@ -126,6 +130,7 @@ def run_share(stage: ShardedStage, share: Share) -> DatasetRef | None:
     ref : DatasetRef or None
         What was published; None while other shares are missing.
     """
+    _prepare(stage, share)
     own = share.of(stage.shards())
     todo = _pending_of(stage, own)
     inputs = ", ".join(map(str, stage.refs.values()))
@@ -144,6 +149,22 @@ def run_share(stage: ShardedStage, share: Share) -> DatasetRef | None:
         return None
     logger.info(f"{stage.NAME} {share} is done, and no shard is missing: published {ref}")
     return ref
+
+
+def _prepare(stage: ShardedStage, share: Share) -> None:
+    """The first share makes what all shards need; the others wait for it."""
+    start = time.monotonic()
+    while not stage.is_prepared():
+        if share.number == 1:
+            stage.prepare()
+            return
+        if time.monotonic() - start > LONGEST_WAIT_S:
+            raise StoreError(
+                f"{stage.NAME} {share} has waited {LONGEST_WAIT_S / 3600:.0f} h for share 1/{share.n}, which trains "
+                f"the index; start share 1/{share.n}, and then this one again"
+            )
+        logger.info(f"{stage.NAME} {share} waits for share 1/{share.n}, which trains the index")
+        time.sleep(WAIT_S)
 
 
 def _pending_of(stage: ShardedStage, shards: Sequence[int]) -> list[int]:

@@ -16,7 +16,7 @@ FLOWS = {"pipeline": PIPELINE, **STAGES}
 """Every flow: the stages and the whole chain."""
 
 SHARDS_HELP = (
-    "Compute share I of N of a stage that works by shard (mels, embed, similar), as one job of a job array, without "
-    "Prefect; the last share to finish publishes. `auto` takes I and N from the array (Slurm, AWS Batch, Google "
-    "Cloud), `auto/N` only I (Kubernetes)."
+    "Compute share I of N of a stage that works by shard (mels, embed, index, similar), as one job of a job array, "
+    "without Prefect; the last share to finish publishes. `auto` takes I and N from the array (Slurm, AWS Batch, "
+    "Google Cloud), `auto/N` only I (Kubernetes)."
 )

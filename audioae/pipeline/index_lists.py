@@ -42,22 +42,31 @@ SAMPLED_PARTS = 64
 NOT_TRAINED = {"min_recall", "max_p99_ms", "nprobe", "ef_search", "k_factor"}  # settings that training ignores
 
 
+def needs_training(store: Store, config: IndexConfig, embeddings: DatasetRef) -> bool:
+    """Whether an index over `embeddings` is trained and filled by shards, not built in one pass."""
+    n = store.manifest(embeddings).rows
+    return n >= FEWEST and n_lists(choose(n, EMBEDDING_DIM, config)[0]) > 0
+
+
+def find_training(store: Store, config: IndexConfig, embeddings: DatasetRef) -> DatasetRef | None:
+    """A training that serves an index over `embeddings`, or None."""
+    factory, _ = choose(store.manifest(embeddings).rows, EMBEDDING_DIM, config)
+    recipe = _recipe(config, factory, embeddings)
+    return store.find("index_training", recipe) or _still_fits(store, _settings(config), factory, embeddings)
+
+
 def train_index(store: Store, config: IndexConfig, embeddings: DatasetRef) -> DatasetRef | None:
     """The training for an index over `embeddings`: the current one if it fits, or else a new one.
 
     Returns None if the index is built in one pass.
     """
-    n, settings = store.manifest(embeddings).rows, config.model_dump(mode="json", exclude=NOT_TRAINED)
-    if n < FEWEST:
+    if not needs_training(store, config, embeddings):
         return None
-    dim = EMBEDDING_DIM
-    factory, reason = choose(n, dim, config)
-    if not n_lists(factory):
-        return None
-    recipe = fingerprint([CODE, settings, factory, str(embeddings)])
-    if fitting := store.find("index_training", recipe) or _still_fits(store, settings, factory, embeddings):
+    if fitting := find_training(store, config, embeddings):
         return store.make_current(fitting)
-    sample = sample_embeddings(store, embeddings, sample_size(n, dim, config), config.seed)
+    n, settings = store.manifest(embeddings).rows, _settings(config)
+    factory, reason = choose(n, EMBEDDING_DIM, config)
+    sample = sample_embeddings(store, embeddings, sample_size(n, EMBEDDING_DIM, config), config.seed)
     if sample is None:
         return None
     trained = train_on(sample, n, config)
@@ -68,10 +77,18 @@ def train_index(store: Store, config: IndexConfig, embeddings: DatasetRef) -> Da
         "index_training",
         trained.to_bytes(),
         derived={},
-        recipe=recipe,
+        recipe=_recipe(config, factory, embeddings),
         config=stated,
         parents=[embeddings, store.manifest(embeddings).parent("model")],
     )
+
+
+def _settings(config: IndexConfig) -> dict:
+    return config.model_dump(mode="json", exclude=NOT_TRAINED)
+
+
+def _recipe(config: IndexConfig, factory: str, embeddings: DatasetRef) -> str:
+    return fingerprint([CODE, _settings(config), factory, str(embeddings)])
 
 
 def load_training(store: Store, training: DatasetRef) -> TrainedIndex:

@@ -24,7 +24,8 @@ from audioae.search.memory import memory_limit
 
 DIM = 128
 ROUNDS = 10  # of k-means over the sample: FAISS's default for the lists of an index
-ID_BYTES = 24  # of a track_id in ids.parquet and in memory, with its offset
+MERGED = 130  # bytes of memory per track while lists are merged: `python -m tests.bench.index_steps` at 1,000,000
+NEIGHBORS_S = 1.5e-4  # core-seconds per track to find its neighborhood, once per index: the same command
 
 
 class IndexEstimate(NamedTuple):
@@ -72,14 +73,15 @@ def estimate_index(n: int, config: IndexConfig, rates: Rates) -> IndexEstimate:
     lists = n_lists(factory)
     sample = min(config.train_size or POINTS_PER_LIST * lists, n)
     flop = 2 * DIM * lists * (ROUNDS * sample + n)
-    build_s = flop / (rates.gflops * 1e9) + (n * rates.pq_s / rates.cores if lists else 0)
+    build_s = flop / (rates.gflops * 1e9) + (n * rates.pq_s if lists else 0.0) / rates.cores
+    build_s += n * NEIGHBORS_S / rates.cores
     size = per_vector * n
     return IndexEstimate(
         factory,
         reason,
         size,
         build_s,
-        4 * DIM * (sample if lists else n) + ID_BYTES * n,
+        4 * DIM * (sample if lists else n) + MERGED * n,
         size,
         min(KNOWN_SEARCHES, key=lambda known: abs(known.n - n), default=None),
     )

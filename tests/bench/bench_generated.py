@@ -10,6 +10,7 @@ The stores get a dataset `residues`.
 """
 
 import os
+from collections.abc import Sequence
 
 import numpy as np
 from sklearn.metrics import roc_auc_score

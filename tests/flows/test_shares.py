@@ -13,13 +13,18 @@ from audioae.errors import ConfigError, IncompleteError, StoreError
 from audioae.flows.launch import start_share
 from audioae.flows.sharded import SHARDED, sharded_stage
 from audioae.flows.shares import Share, parse_share, run_share
+from audioae.pipeline.index import build_index, load_index
 from audioae.pipeline.shards import shard_numbers
+from audioae.search.factory import IndexConfig
+from audioae.settings import PipelineConfig
 from audioae.similarity.table import publish_similar
 from audioae.store.dataset import Store
 from tests.chain import copy_datasets
 from tests.flows.conftest import N_SHARDS, parts
 from tests.flows.test_launch import modules_after
+from tests.made_embeddings import commit_parts
 from tests.processes import PATIENCE_S, Run
+from tests.search.made import clustered
 
 
 @pytest.fixture
@@ -115,6 +120,56 @@ def test_similar_is_shared_by_blocks_of_tracks(chain, tmp_path, monkeypatch):
     assert run_share(stage, Share(1, 2)) == wanted == stores[1].require("similar")
 
 
+@pytest.fixture
+def indexed(tmp_path: Path) -> tuple[list[Store], PipelineConfig]:
+    """Two stores of the same 2,500 embeddings in four shards, and a config of an index that is filled by shard."""
+    stores = [Store(str(tmp_path / name)) for name in ("alone", "shared")]
+    for store in stores:
+        commit_parts(store, [clustered(610 + 10 * number, seed=number) for number in range(4)])
+    index = {"factory": "IVF32,SQ8", "n_queries": 400, "train_size": 2_000, "min_recall": 0.9}
+    sections = {"store": stores[1].root, "catalog": {"source": "music"}, "index": index}
+    return stores, PipelineConfig.model_validate(sections)
+
+
+def test_index_is_trained_by_the_first_share_and_filled_by_all(indexed, caplog, monkeypatch):
+    (alone, shared), config = indexed
+    wanted = build_index(alone, config.index, alone.require("embeddings"))
+    stage = sharded_stage("index", config)
+    waits = []
+
+    def train(seconds: float) -> None:
+        waits.append(seconds)
+        stage.prepare()
+
+    monkeypatch.setattr("audioae.flows.shares.time.sleep", train)
+    caplog.set_level("INFO", "audioae.shares")
+    assert run_share(stage, Share(2, 2)) is None
+    assert len(waits) == 1
+    assert "index 2/2 waits for share 1/2, which trains the index" in caplog.text
+    assert len(stage.pending()) == 2
+    with pytest.raises(IncompleteError, match="the lists of 2 shards of the index are missing"):
+        stage.commit()
+    ref = run_share(stage, Share(1, 2))
+    assert ref == shared.require("index") == wanted
+    assert run_share(stage, Share(1, 2)) == wanted
+
+
+def test_a_share_does_not_wait_forever_for_the_training(indexed, monkeypatch):
+    _, config = indexed
+    monkeypatch.setattr("audioae.flows.shares.LONGEST_WAIT_S", 0.0)
+    with pytest.raises(StoreError, match="index 2/3 has waited 0 h for share 1/3, which trains the index; start share"):
+        run_share(sharded_stage("index", config), Share(2, 3))
+
+
+def test_an_index_of_one_pass_has_no_shards(indexed):
+    (alone, shared), config = indexed
+    flat = config.model_copy(update={"index": IndexConfig(min_recall=0.9)})
+    stage = sharded_stage("index", flat)
+    assert (stage.shards(), stage.is_prepared()) == ([], True)
+    assert run_share(stage, Share(2, 2)) == build_index(alone, flat.index, alone.require("embeddings"))
+    assert load_index(shared, shared.require("index")).factory == "Flat"
+
+
 @pytest.mark.parametrize("n", [1, 2, 3, 7, 24, 40])
 def test_shares_overlap_nowhere_and_leave_nothing_out(n: int):
     shards = [3, 4, 8, *range(10, 34)]
@@ -179,7 +234,7 @@ def test_a_wrong_share_is_explained(text: str, environment: dict[str, str], mess
             "pipeline",
             [],
             ConfigError,
-            "--shards 1/2: the whole chain does not work by shard; wanted one of mels, embed, similar",
+            "--shards 1/2: the whole chain does not work by shard; wanted one of mels, embed, index, similar",
         ),
         (
             "train",
