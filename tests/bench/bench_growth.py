@@ -1,12 +1,13 @@
 """How seconds and memory of every stage and command grow with the catalog: no exponent above 1.1.
 
 `python -m tests.bench growth` at 10,000, 100,000 and 1,000,000 made tracks; `AUDIOAE_GROWTH_SIZES=10000,100000` sets
-other sizes, `AUDIOAE_GROWTH_CASES=embed,index` chooses cases, and `AUDIOAE_GROWTH_ROOT` is a folder where the made
+other sizes, `AUDIOAE_GROWTH_CASES=embed;index` chooses cases, and `AUDIOAE_GROWTH_ROOT` is a folder where the made
 stores are kept (15 GB at 10,000,000). See `growth` for what is measured.
 """
 
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from tests.bench import grow_screening
@@ -35,22 +36,20 @@ SCREENING = ("mislabeled", "corrupt", "duplicate", "similar", "findings", "summa
 MEMORY_MIB = 4096.0  # at any size
 
 
-def measure() -> list[Row]:
+def measure() -> Iterator[Row]:
     sizes = [int(size) for size in os.environ.get("AUDIOAE_GROWTH_SIZES", "").split(",") if size] or list(SIZES)
-    chosen = [name for name in os.environ.get("AUDIOAE_GROWTH_CASES", "").split(",") if name]
+    chosen = [name for name in os.environ.get("AUDIOAE_GROWTH_CASES", "").split(";") if name]
     with tempfile.TemporaryDirectory(prefix="audioae-growth-") as folder:
         root = Path(os.environ.get("AUDIOAE_GROWTH_ROOT", folder))
         fixed = measure_case("growth_stores:nothing", root, 0)
         for n in sizes:
             measure_case("growth_stores:make", root / str(n), n)
-        rows = []
         for name, case in CASES.items():
             if not chosen or name in chosen:
-                rows += _rows(name, [measure_case(case, root / str(n), n) for n in sizes], fixed)
+                yield from _rows(name, [measure_case(case, root / str(n), n) for n in sizes], fixed)
         for stage in SCREENING:
             if not chosen or stage in chosen:
-                rows += _rows(stage, [_screened(root / str(n), n, stage) for n in sizes], fixed)
-    return rows
+                yield from _rows(stage, [_screened(root / str(n), n, stage) for n in sizes], fixed)
 
 
 def _screened(root: Path, n: int, stage: str) -> Point:
