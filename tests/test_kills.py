@@ -41,16 +41,20 @@ class Killed(BaseException):
 @contextmanager
 def killed_at(monkeypatch: pytest.MonkeyPatch, n: int):
     """Killed before write number `n` to a store; yields the keys that were written."""
-    write, keys = Storage.write, []
+    keys: list[str] = []
 
-    def count(self: Storage, key: str, content):
-        if len(keys) == n:
-            raise Killed
-        keys.append(key)
-        write(self, key, content)
+    def counted(write: Callable[[Storage, str, object], None]) -> Callable[[Storage, str, object], None]:
+        def count(self: Storage, key: str, content: object) -> None:
+            if len(keys) == n:
+                raise Killed
+            keys.append(key)
+            write(self, key, content)
+
+        return count
 
     with monkeypatch.context() as patch:
-        patch.setattr(Storage, "write", count)
+        for name in ("write", "move_file"):  # a whole object, and a part that was written block by block
+            patch.setattr(Storage, name, counted(getattr(Storage, name)))
         yield keys
 
 

@@ -2,8 +2,8 @@
 
 Conventions
 -----------
-- A snapshot lasts for one function, in one thread: `with store.snapshot():`. Within it, a folder of parts is listed once
-  and a manifest is read once, whatever is asked. What this store writes meanwhile is added.
+- A snapshot lasts for one function, in one thread: `with store.snapshot():`. Within it, a folder of parts is listed
+  once and a manifest is read once, whatever is asked. What this store writes meanwhile is added.
 - What is missing in a listing is looked for again before it is called missing in a published version: another process
   may have written it meanwhile. Publishing always lists anew.
 """

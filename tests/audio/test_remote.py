@@ -14,7 +14,7 @@ from audioae.audio import remote
 from audioae.audio.config import ClipConfig, DecodeConfig
 from audioae.audio.decode import decode_track
 from audioae.audio.extract import extract
-from audioae.audio.workers import imap_killable
+from audioae.audio.workers import close_workers, imap_killable
 from audioae.errors import AudioError
 
 SETTINGS = ClipConfig(), DecodeConfig()
@@ -34,11 +34,13 @@ def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch, file: Path) -> Itera
 
     monkeypatch.setenv("AWS_ENDPOINT_URL", s3_server)
     remote.forget_filesystems()
+    close_workers()  # those of earlier tests know another endpoint
     client = boto3.client("s3", endpoint_url=s3_server)
     client.create_bucket(Bucket="music")
     client.upload_file(str(file), "music", "folder/a tune.flac")
     yield "s3://music"
     remote.forget_filesystems()
+    close_workers()
 
 
 @pytest.fixture

@@ -53,16 +53,18 @@ def measure_case(case: str, root: Path, n: int, timeout_s: float = 3600.0) -> Po
     return Point(**json.loads(run.stdout.splitlines()[-1]))
 
 
-def exponent(sizes: Sequence[int], values: Sequence[float], fixed: float = 0.0) -> float:
-    """The exponent between the two largest sizes, of what is above `fixed`; 0 where nothing is.
+def exponent(sizes: Sequence[int], values: Sequence[float], fixed: float = 0.0, least: float = 0.0) -> float:
+    """The exponent between the two largest sizes, of what is above `fixed`; 0 where nothing is above `least`.
+
+    What is below `least` counts as `least`: noise about the fixed cost must not make a slope.
 
     >>> round(exponent([10, 100, 1000], [1, 10, 1000]), 2), exponent([10, 100], [1.0, 1.0], fixed=1.0)
     (2.0, 0.0)
     """
     first, last = (max(value - fixed, 0.0) for value in values[-2:])
-    if last <= 0:
+    if last <= least:
         return 0.0
-    first = max(first, last * sizes[-2] / sizes[-1] / 4)  # noise about the fixed cost must not make a slope
+    first = max(first, least, last * (sizes[-2] / sizes[-1]) ** 3)
     return math.log(last / first) / math.log(sizes[-1] / sizes[-2])
 
 

@@ -272,4 +272,4 @@ def test_what_cannot_be_shared_is_explained(tiny_config, tmp_path, stage, overri
 def test_a_share_loads_no_prefect():
     loaded = modules_after("from audioae.flows.launch import start_share; from audioae.flows.sharded import SHARDED")
     assert not loaded & {"prefect", "dask", "distributed", "torch", "librosa"}
-    assert {*SHARDED} == {"mels", "embed", "similar"}
+    assert {*SHARDED} - {"idle"} == {"mels", "embed", "index", "similar"}  # the benchmark of flows adds one

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from audioae.catalog.scan import CatalogConfig
 from audioae.cli import app
 from audioae.errors import StoreError
+from audioae.library.catalog_columns import CatalogColumns
 from audioae.pages.report_page import ReportData, render_report
 from audioae.pipeline.tracks import update_tracks
 from audioae.report import build
@@ -72,9 +73,10 @@ def test_store_without_screening_and_play_log_gives_reasons(chain):
 
 def test_stored_mels_are_shown_if_the_audio_is_gone(store: Store, monkeypatch: pytest.MonkeyPatch):
     class Gone(PageTracks):
-        def __init__(self, tracks: pa.Table, ids=()):
+        def __init__(self, columns: CatalogColumns, ids=()):
+            tracks = columns.tracks
             uris = pa.array([f"/gone{uri}" for uri in tracks["uri"].to_pylist()])
-            super().__init__(tracks.set_column(tracks.column_names.index("uri"), "uri", uris), ids)
+            super().__init__(CatalogColumns.of(tracks.set_column(tracks.column_names.index("uri"), "uri", uris)), ids)
 
     monkeypatch.setattr(build, "PageTracks", Gone)
     data = make_report(store)
