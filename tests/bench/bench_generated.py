@@ -78,7 +78,7 @@ def _measure(name: str, library: Library) -> list[Row]:
 
 def _others(artifacts: np.ndarray, uris: Sequence[str], sample: list[tuple[str, str]]) -> list[int]:
     sampled = {uri for uri, _ in sample}
-    rows = [row for row in np.flatnonzero(artifacts[:, 1] > MIN_BANDWIDTH_HZ) if uris[row] not in sampled]
+    rows = [row for row in np.flatnonzero(artifacts[:, 1] > MIN_BANDWIDTH_HZ) if uris[int(row)] not in sampled]
     return [rows[i] for i in evenly_spaced(len(rows), N_WHOLE)]
 
 
