@@ -149,8 +149,8 @@ def _lines(plan: "Plan", subject: "Subject", limit: "Limit | None") -> list[str]
     if index.nearest:
         known = index.nearest
         lines.append(
-            f"Recall@10 {known.recall:.3f}, {known.single_per_s:,.0f} questions/s per core one by one and "
-            f"{known.batch_per_s:,.0f} in batches: measured at {known.n:,} tracks with {known.factory}."
+            f"Recall@10 {known.recall:.3f} and {known.single_per_s:,.0f} questions/s per core, one by one: measured at "
+            f"{known.n:,} tracks with {known.factory}, not at this size."
         )
     lines.append(
         f"Prefect: {plan.task_runs:,} task runs, about {in_bytes(plan.database)} in the server's database per run."
