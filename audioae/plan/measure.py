@@ -70,6 +70,7 @@ def measure(subject: Subject, seconds: float = SECONDS, progress: Progress | Non
         trial, _, _ = _decoded(subject, subject.paths[:TRIAL], Path(folder) / "trial")
         per_track = trial.seconds["mels"] / min(TRIAL, len(subject.paths))
         size = min(max(int(DECODE * seconds / per_track), TRIAL), len(subject.paths))
+        first_s = trial.seconds["catalog"]
         report("decoding a sample", 0, size)
         trial, tracks, mels = _decoded(
             subject,
@@ -80,9 +81,19 @@ def measure(subject: Subject, seconds: float = SECONDS, progress: Progress | Non
         step_s, model = _trained(trial, mels, TRAIN * seconds, report)
         encode_s = _embedded(trial, tracks, model, report)
         report("multiplying matrices", 0, 1)
-        rates = _rates(trial, tracks, mels, model, size, step_s, encode_s, start)
+        catalog_s = per_file(first_s, TRIAL, trial.seconds["catalog"], size)
+        rates = _rates(trial, tracks, mels, model, catalog_s, step_s, encode_s, start)
         report("multiplying matrices", 1, 1)
     return rates
+
+
+def per_file(first_s: float, n_first: int, seconds: float, n: int) -> float:
+    """Seconds per file beyond what a scan of any size takes, from the scans of `n_first` and of `n` files.
+
+    >>> per_file(1.16, 16, 2.0, 100), per_file(1.0, 16, 0.5, 16)
+    (0.01, 0.03125)
+    """
+    return (seconds - first_s) / (n - n_first) if n > n_first and seconds > first_s else seconds / n
 
 
 def _decoded(
@@ -153,7 +164,7 @@ def _rates(
     tracks: DatasetRef,
     mels: DatasetRef,
     model: DatasetRef,
-    n_files: int,
+    catalog_s: float,
     step_s: float,
     encode_s: float,
     start: float,
@@ -175,7 +186,7 @@ def _rates(
         device=load_embedder(store, model).device_name,
         source_bytes=float(catalog["size_bytes"].drop_null().to_numpy().mean()),
         source_s=float(lengths.mean()) if len(lengths) else 0.0,
-        catalog_s=trial.seconds["catalog"] / n_files,
+        catalog_s=catalog_s,
         decode_s=trial.seconds["mels"] * workers / n_tracks,
         encode_s=encode_s,
         step_s=step_s,
