@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from audioae.plan.limits import Limit
     from audioae.plan.sample import Subject
 
+FEW = 50  # tracks below which a sample says little
 COLUMNS = ("stage", "tracks", "time", "per worker", "disk", "memory", "requests", "cost", "note")
 
 
@@ -151,6 +152,10 @@ def _lines(plan: "Plan", subject: "Subject", limit: "Limit | None") -> list[str]
         lines.append(
             f"Recall@10 {known.recall:.3f} and {known.single_per_s:,.0f} questions/s per core, one by one: measured at "
             f"{known.n:,} tracks with {known.factory}, not at this size."
+        )
+    if rates.n_tracks < FEW:
+        lines.append(
+            f"{rates.n_tracks} tracks are few: the fixed cost of a stage counts as theirs, so times are too long."
         )
     lines.append(
         f"Prefect: {plan.task_runs:,} task runs, about {in_bytes(plan.database)} in the server's database per run."

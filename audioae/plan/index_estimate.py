@@ -41,7 +41,7 @@ class IndexEstimate(NamedTuple):
     build_bytes, serve_bytes : float
         Memory beside the file to build it, and of the file for answers at full speed.
     nearest : KnownSearch or None
-        The measurement at the nearest size.
+        The measurement at the nearest size; None for an exact index.
     """
 
     factory: str
@@ -83,7 +83,7 @@ def estimate_index(n: int, config: IndexConfig, rates: Rates) -> IndexEstimate:
         build_s,
         4 * DIM * (sample if lists else n) + MERGED * n,
         size,
-        min(KNOWN_SEARCHES, key=lambda known: abs(known.n - n), default=None),
+        min(KNOWN_SEARCHES, key=lambda known: abs(known.n - n), default=None) if lists else None,
     )
 
 
