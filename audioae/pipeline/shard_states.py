@@ -1,4 +1,4 @@
-"""What is there of each shard: which extraction it has, and whether that has failures to be tried again.
+"""The state of each shard: which extraction it has, and whether that one has failures to try again.
 
 Conventions
 -----------
