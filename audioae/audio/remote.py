@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from audioae.errors import AudioError
+from audioae.web import open_web
 
 SCHEMES = ("s3", "gs", "az", "abfs", "abfss", "http", "https")
 LARGEST = 2 << 30
@@ -113,7 +114,7 @@ def stat_remote(uri: str) -> tuple[int | None, int | None]:
 
 def _head(uri: str) -> tuple[int | None, int | None]:
     try:
-        with urllib.request.urlopen(urllib.request.Request(uri, method="HEAD"), timeout=TIMEOUT_S) as answer:
+        with open_web(urllib.request.Request(uri, method="HEAD"), TIMEOUT_S) as answer:
             size, time = answer.headers.get("Content-Length"), answer.headers.get("Last-Modified")
     except urllib.error.HTTPError as error:
         if error.code in (404, 410):
@@ -147,6 +148,6 @@ def _fetch(uri: str, descriptor: int) -> None:
 def _opened(uri: str) -> IO[bytes]:
     """A stream of the bytes of a remote file."""
     if uri.startswith("http"):
-        return urllib.request.urlopen(uri, timeout=TIMEOUT_S)
+        return open_web(uri, TIMEOUT_S)
     filesystem, path = filesystem_of(uri)
     return filesystem.open_input_stream(path)

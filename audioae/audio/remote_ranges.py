@@ -13,6 +13,7 @@ from typing import Any
 
 from audioae.audio.remote import TIMEOUT_S, filesystem_of
 from audioae.errors import AudioError
+from audioae.web import open_web
 
 BUFFER = 1 << 16
 
@@ -37,7 +38,7 @@ class RangeFile(io.RawIOBase):
         self._object: Any = None
         if uri.startswith("http"):
             request = urllib.request.Request(uri, method="HEAD")
-            with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
+            with open_web(request, TIMEOUT_S) as answer:
                 self.size = int(answer.headers.get("Content-Length") or 0)
             return
         try:
@@ -77,7 +78,7 @@ class RangeFile(io.RawIOBase):
         if self._object is not None:
             return self._object.read_at(stop - start, start)
         request = urllib.request.Request(self._uri, headers={"Range": f"bytes={start}-{stop - 1}"})
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
+        with open_web(request, TIMEOUT_S) as answer:
             if answer.status != 206 and (start, stop) != (0, self.size):
                 raise OSError(f"{self._uri}: the server answers a request for a range with the whole file")
             return answer.read(stop - start)

@@ -47,6 +47,7 @@ class Database:
             "temp_directory": str(self.folder / "spilled"),
         }
         self._connection = duckdb.connect(":memory:", config=config)
+        self._connection.execute("SET enable_external_access = false")  # no statement can name a file
 
     def __enter__(self) -> "Database":
         return self

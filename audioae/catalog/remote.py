@@ -12,7 +12,6 @@ Why no boto3, gcsfs or adlfs: pyarrow reads all three services, and it is needed
 """
 
 import os
-import urllib.request
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from typing import NamedTuple
@@ -22,6 +21,7 @@ from audioae.audio.remote import TIMEOUT_S, filesystem_of, stat_remote
 from audioae.catalog.exclusion import is_excluded, is_system_folder
 from audioae.catalog.sources import CatalogConfig
 from audioae.errors import AudioError, ConfigError
+from audioae.web import open_web
 
 
 class RemoteFile(NamedTuple):
@@ -101,7 +101,7 @@ def _links(source: str, is_wanted: Callable[[str], bool]) -> Iterator[RemoteFile
     while todo:
         page = _Page()
         address = todo.pop()
-        with urllib.request.urlopen(address, timeout=TIMEOUT_S) as answer:
+        with open_web(address, TIMEOUT_S) as answer:
             page.feed(answer.read().decode("utf-8", "replace"))
         links = sorted({urljoin(address, link).partition("#")[0] for link in page.links})
         links = [link for link in links if link.startswith(root) and not urlsplit(link).query and link not in seen]

@@ -11,6 +11,7 @@ import contextlib
 import os
 import secrets
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,7 +60,7 @@ def check_store(root: str) -> Iterator[Result]:
 
 def check_disks(root: str | None) -> Iterator[Result]:
     """The space that is free for a local store, the cache and temporary files."""
-    places = {"cache": cache_folder(), "temporary files": Path(os.environ.get("TMPDIR", "/tmp"))}
+    places = {"cache": cache_folder(), "temporary files": Path(tempfile.gettempdir())}
     if root is not None and "://" not in root:
         places = {"store": Path(root).expanduser().absolute(), **places}
     for name, path in places.items():

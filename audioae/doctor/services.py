@@ -2,13 +2,13 @@
 
 import json
 import os
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 
 from audioae.doctor.result import Result
 from audioae.pipeline.run_log import without_passwords
+from audioae.web import open_web
 
 TIMEOUT_S = 10.0
 
@@ -37,7 +37,7 @@ def check_prefect() -> Iterator[Result]:
 
 def _get(url: str) -> str:
     request = urllib.request.Request(url, headers=_authorization())
-    with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
+    with open_web(request, TIMEOUT_S) as answer:
         return str(json.load(answer))
 
 

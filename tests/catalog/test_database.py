@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pytest
 
@@ -56,3 +57,20 @@ def test_a_cache_that_cannot_be_written_is_not_needed(tmp_path: Path):
     with Database(tmp_path / "file" / "cache") as db:
         assert db.value("SELECT 1") == 1
     assert not db.folder.exists()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT * FROM read_text('{file}')",
+        "COPY (SELECT 1) TO '{file}'",
+        "ATTACH '{file}'",
+        "SET enable_external_access = true",
+    ],
+)
+def test_no_statement_opens_a_file(tmp_path: Path, statement: str):
+    file = tmp_path / "file.txt"
+    file.write_text("kept")
+    with Database(tmp_path) as db, pytest.raises(duckdb.Error, match=r"disabled by config|Cannot (enable|change)"):
+        db.run(statement.format(file=file))
+    assert file.read_text() == "kept"
