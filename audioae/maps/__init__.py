@@ -1,0 +1,1 @@
+"""The catalog as a map: places in two dimensions, and named regions."""
