@@ -16,6 +16,7 @@ from audioae.serve.audiomuse import endpoints as audiomuse
 from audioae.serve.auth import Authentication
 from audioae.serve.bodies import Bodies
 from audioae.serve.direct import call_directly
+from audioae.serve.explore import routes as explore
 from audioae.serve.opensubsonic import endpoints as opensubsonic
 from audioae.serve.problems import PROBLEMS, add_handlers
 from audioae.serve.qdrant import routes as qdrant
@@ -33,6 +34,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     audiomuse.router,
     opensubsonic.router,
     index.router,
+    *explore.ROUTERS,
     health.router,
     metrics.router,
     docs.router,
