@@ -48,6 +48,14 @@ class NotScreenedError(StoreError):
     """The store has no findings yet."""
 
 
+class NotMappedError(StoreError):
+    """The index has no map yet."""
+
+
+class NotMappedError(StoreError):
+    """The store has no map of its tracks yet."""
+
+
 class ModelError(AudioaeError):
     """A model cannot be built, trained or loaded: mismatched parts, NaN, a collapsed codebook."""
 

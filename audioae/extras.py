@@ -25,6 +25,7 @@ EXTRA_OF = {
     "tensorboard": "pipeline",
     "torch": "pipeline",
     "torchaudio": "pipeline",
+    "umap": "pipeline",
     "uvicorn": "pipeline",
     "dask": "dask",
     "prefect_dask": "dask",

@@ -27,9 +27,10 @@ from audioae.store.manifest import DatasetRef, Manifest, Part
 from audioae.store.parallel import map_parallel
 from audioae.store.parquet import MIN_BYTES, count_rows, decode, decode_blocks, encode
 from audioae.store.part_writer import PartWriter
-from audioae.store.schemas import check_schema, schema_of
+from audioae.store.schemas import schema_of
 from audioae.store.snapshot import FamiliarParts
 from audioae.store.storage import Entry
+from audioae.store.upgrade import check_schema
 from audioae.store.versions import Versions, missing_parts
 
 if TYPE_CHECKING:

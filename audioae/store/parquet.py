@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from audioae.errors import DamageError
-from audioae.store.schemas import check_schema, schema_of, with_added, without_added
+from audioae.store.schemas import schema_of
+from audioae.store.upgrade import check_schema, with_added, without_added
 
 # Everything compresses with zstd but embeddings, which do not compress and read four times faster without it.
 COMPRESSION = {"embeddings": "none"}

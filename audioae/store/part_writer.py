@@ -14,8 +14,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from audioae.store.parquet import Encoder
-from audioae.store.schemas import check_schema
 from audioae.store.storage import explained
+from audioae.store.upgrade import check_schema
 
 
 class PartWriter:

@@ -8,9 +8,10 @@ import json
 
 import pyarrow as pa
 
+from audioae.store.audio_schemas import RESIDUE_DIM
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
-from audioae.store.schemas import DATASETS, RESIDUE_DIM
+from audioae.store.schemas import DATASETS
 from tests.golden.make_v1 import FOLDER, TRACK_IDS
 
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 import torch
 
+from audioae.maps.reader import Region, Trait, read_map
 from audioae.model.weights import model_from_bytes
 from audioae.pipeline.clips import mel_codes
 from audioae.pipeline.embed import embed_tracks, load_embedder
@@ -19,6 +20,7 @@ from audioae.pipeline.run_log import list_runs
 from audioae.screening.findings import open_findings
 from audioae.search.embeddings import EmbeddingTable
 from audioae.store.dataset import Store
+from audioae.store.manifest import DatasetRef
 from audioae.store.schemas import DATASETS, names_of
 from audioae.store.upkeep import PUBLISHED
 from tests.golden.make_model import EMBEDDINGS, MODEL, golden_clips
@@ -205,3 +207,17 @@ def test_v3_of_a_trained_index_and_its_lists_loads():
     assert table["track_id"].to_pylist() == IDS
     assert again.equals(table)
     assert len(trained.queries) == 4
+
+
+def test_v3_of_a_map_loads():
+    store = Store(str(V3))
+    for name in ("map", "regions"):
+        store.verify(store.require(name))
+    found = read_map(store, DatasetRef("index", "000000000000"))
+    assert found.points.tolist() == [[0.5, -1.0], [0.25, 2.0], [8.0, 2.0]]
+    assert (found.region.tolist(), found.fitted.tolist()) == ([4, 4, -1], [True, False, True])
+    assert found.bounds == (0.25, -1.0, 8.0, 2.0)
+    assert found.track_ids.to_pylist() == IDS
+    assert found.ids.rows_of([IDS[2], "x", IDS[0]]).tolist() == [2, -1, 0]
+    trait = Trait("label", "<b>Techno</b>", 2, 1.0, 1.5)
+    assert found.regions == (Region(4, "<b>Techno</b>", 2, 0.5, -1.0, (trait,)),)

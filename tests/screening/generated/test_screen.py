@@ -17,8 +17,8 @@ from audioae.screening.generated.config import GeneratedConfig
 from audioae.screening.generated.screen import choose_sample, eligible, load_decoders, screen_generated
 from audioae.screening.generated.vocoders import FAMILIES
 from audioae.screening.result import Screened
+from audioae.store.audio_schemas import RESIDUE_DIM
 from audioae.store.dataset import Store
-from audioae.store.schemas import RESIDUE_DIM
 
 WORKERS = Workers(2)
 
