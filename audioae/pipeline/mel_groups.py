@@ -18,6 +18,7 @@ from audioae.errors import DamageError
 from audioae.store.dataset import Store
 from audioae.store.manifest import Part
 from audioae.store.parquet import GROUP_ROWS as _GROUP_ROWS
+from audioae.store.upgrade import with_added
 
 GROUP_ROWS = _GROUP_ROWS["mels"]
 BUFFER = 1 << 20  # bytes: a column of a large row group is read through a buffer, not whole
@@ -39,12 +40,12 @@ class MelGroups:
             return self.file.read(["track_id"])["track_id"]
 
     def read(self, groups: Sequence[int], columns: Sequence[str]) -> Iterator[pa.Table]:
-        """Yield the rows of each of `groups`, which must ascend."""
+        """Yield the rows of each of `groups`, which must ascend, in the present schema."""
         if self.in_groups:
             for group in groups:
                 with readable(self.where):
                     table = self.file.read_row_group(group, list(columns), use_threads=False)
-                yield table
+                yield with_added("mels", table, columns)
             return
         batches = self.file.iter_batches(GROUP_ROWS, columns=list(columns), use_threads=False)
         passed = 0
@@ -52,7 +53,7 @@ class MelGroups:
             with readable(self.where):
                 batch = next(islice(batches, group - passed, None))
             passed = group + 1
-            yield pa.Table.from_batches([batch])
+            yield with_added("mels", pa.Table.from_batches([batch]), columns)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Which clips a training gets: all, a sample of tracks of all shards, or a stream; and which tracks are held out."""
 
+import shutil
 import tracemalloc
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from audioae.store.artifacts import commit_artifact
 from audioae.store.dataset import Store
 from audioae.store.schemas import MELS
 from tests.pipeline.made_mels import commit_mels, mels_of
+
+GOLDEN = Path(__file__).parent.parent / "golden" / "v1"
 
 
 def test_all_clips_come_in_the_order_of_the_store(tmp_path):
@@ -74,6 +77,17 @@ def test_a_part_in_one_large_row_group_gives_the_same_sample(tmp_path, monkeypat
     mels = commit_mels(old, 2, 500, 3)
     clips = load_clips(old, mels, 100)[0]
     assert np.array_equal(clips.codes, expected.codes)
+
+
+def test_a_sample_of_the_mels_of_version_1_has_the_same_clips(tmp_path):
+    shutil.copytree(GOLDEN, tmp_path / "store")
+    store = Store(str(tmp_path / "store"))
+    mels = store.require("mels")
+    table = store.read(mels)
+    clips, names = load_clips(store, mels, mels_of(table).shape[0] - 1)
+    mask = np.isin(table["track_id"].to_numpy(), names)
+    assert 0 < len(clips.codes) == mask.sum() < table.num_rows
+    assert np.array_equal(clips.codes, mels_of(table)[mask])
 
 
 def test_memory_holds_the_clips_once(tmp_path):
