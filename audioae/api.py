@@ -35,6 +35,9 @@ from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 
 if TYPE_CHECKING:
+    from audioae.evaluation.compare_versions import VersionComparison
+    from audioae.explore.opened_map import OpenedMap
+    from audioae.explore.track_map import TrackMap
     from audioae.recommend.listener import ListenerRecommender
     from audioae.screening.pages import FindingsPage, FindingsPages
 
@@ -200,6 +203,23 @@ class Library(Generation):
         """
         return self._findings.page(check, limit, offset, issues_only)
 
+    def map(self, version: str | None = None) -> "TrackMap":
+        """The tracks as points of a map: their places, columns to color them by, and selections of them.
+
+        Parameters
+        ----------
+        version : str, optional
+            What `TrackMap.version` was when rows were counted that are asked for now.
+
+        Raises
+        ------
+        NotMappedError
+            If the store has no map yet.
+        MapChangedError
+            If there is another map than that of `version`.
+        """
+        return self._opened_map.get(version)
+
     @cached_property
     def track_search(self) -> TrackSearch:
         """The words of the catalog."""
@@ -229,6 +249,26 @@ class Library(Generation):
         """The catalog as a client sees it that has its own IDs for the tracks: the aliases in `namespace`."""
         return self._client_ids.setdefault(namespace, ClientIds(self, namespace))
 
+    def compare_versions(self, a: str, b: str | None = None, *, max_tracks: int = 20_000) -> "VersionComparison":
+        """What changed from one version of the embeddings to another: neighbors kept, per track, label and region.
+
+        Parameters
+        ----------
+        a, b : str
+            Versions of `embeddings` or `index`, the earlier one first. Default of `b`: the embeddings of this library.
+        max_tracks : int
+            Measure at most this many tracks, sampled at random.
+
+        Raises
+        ------
+        EvaluationError
+            If one is no version of these, or they share too few tracks.
+        """
+        from audioae.evaluation.compare_versions import compare_versions
+
+        later = DatasetRef.parse(b) if b else self.embeddings_ref
+        return compare_versions(self.store, DatasetRef.parse(a), later, max_tracks=max_tracks)
+
     def refresh(self) -> "Library":
         """The newest generation: this object if it is current, else a new one."""
         return self if self.is_current() else Library(self.store)
@@ -242,6 +282,12 @@ class Library(Generation):
         from audioae.screening.pages import FindingsPages
 
         return FindingsPages(self)
+
+    @cached_property
+    def _opened_map(self) -> "OpenedMap":
+        from audioae.explore.opened_map import OpenedMap
+
+        return OpenedMap(self)
 
     @cached_property
     def _recommender(self) -> "ListenerRecommender":

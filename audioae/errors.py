@@ -52,10 +52,6 @@ class NotMappedError(StoreError):
     """The index has no map yet."""
 
 
-class NotMappedError(StoreError):
-    """The store has no map of its tracks yet."""
-
-
 class ModelError(AudioaeError):
     """A model cannot be built, trained or loaded: mismatched parts, NaN, a collapsed codebook."""
 
@@ -66,6 +62,10 @@ class SearchError(AudioaeError):
 
 class UnknownTrackError(SearchError):
     """A query names a track that the catalog does not have."""
+
+
+class MapChangedError(SearchError):
+    """Rows of a map were named that belong to another map or index than the one that is open."""
 
 
 class NoMatchError(SearchError):

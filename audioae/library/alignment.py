@@ -52,6 +52,11 @@ class RowAlignment:
         self._mean_knn_cosine = files.array("mean_knn_cosine") if "mean_knn_cosine" in files else None
 
     @property
+    def has_neighbors(self) -> bool:
+        """Whether `mean_knn_cosine` was measured."""
+        return self._mean_knn_cosine is not None
+
+    @property
     def mean_knn_cosine(self) -> np.ndarray:
         """Mean cosine of each index row to its 10 nearest others, shape (n_index,), float32.
 

@@ -43,6 +43,15 @@ class Vocabulary:
     def __len__(self) -> int:
         return self._n
 
+    def __getitem__(self, code: int) -> str:
+        """The text of a code."""
+        return str(self._texts[code])
+
+    @property
+    def folded(self) -> pa.ChunkedArray:
+        """The texts without their case, in the order of their codes."""
+        return self._column
+
     def codes_of(self, text: str) -> range:
         """The codes of all spellings of a text; empty if the column does not have it."""
         folded = text.casefold()

@@ -17,6 +17,7 @@ from audioae.config import fingerprint
 from audioae.errors import StoreError
 from audioae.pipeline.config import MelsConfig
 from audioae.store.dataset import Store
+from audioae.store.manifest import DatasetRef
 from audioae.store.schemas import TEMPOS
 
 CODE = 1  # increment when the same file would get another tempo
@@ -33,10 +34,9 @@ class Tempos:
 
     def __init__(self, store: Store, config: MelsConfig):
         self._store = store
-        self._settings: dict[str, Any] = {"clips": config.clips.model_dump(), "decode": config.decode.model_dump()}
-        self._recipe = fingerprint([CODE, self._settings])
+        self._settings, self._recipe = _settings(config), _recipe(config)
         self.known: dict[str, float] = {}
-        if ref := store.find("tempos", self._recipe):
+        if ref := saved_tempos(store, config):
             table = store.read(ref)
             tempos = table["tempo"].to_numpy().tolist()  # null becomes NaN
             self.known = dict(zip(table["content_hash"].to_pylist(), tempos, strict=True))
@@ -55,3 +55,16 @@ class Tempos:
         except StoreError as error:
             return f"the tempos could not be saved and will be analyzed again next time: {error}"
         return None
+
+
+def saved_tempos(store: Store, config: MelsConfig) -> DatasetRef | None:
+    """The version that holds the tempos of one `MelsConfig`; None if none was saved."""
+    return store.find("tempos", _recipe(config))
+
+
+def _settings(config: MelsConfig) -> dict[str, Any]:
+    return {"clips": config.clips.model_dump(), "decode": config.decode.model_dump()}
+
+
+def _recipe(config: MelsConfig) -> str:
+    return fingerprint([CODE, _settings(config)])

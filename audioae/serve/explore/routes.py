@@ -2,4 +2,6 @@
 
 from fastapi import APIRouter
 
-ROUTERS: tuple[APIRouter, ...] = ()
+from audioae.serve.explore import map
+
+ROUTERS: tuple[APIRouter, ...] = (map.router,)
