@@ -1,8 +1,9 @@
 """Training and embedding on a GPU, on made mels: it needs torch, numpy and pydantic, and neither data nor a network.
 
 On a bare machine, from the root of the source: `python -m tests.bench gpu`. With pyarrow it also embeds from stored
-mels, with soundfile and numba from decoding, with lightning it also runs `fit` itself. Without a GPU it runs in a short
-form on the CPU, to show that it works; no figure of that has a bar.
+mels, with safetensors by the stage itself, with soundfile, numba and librosa from decoding, with lightning it also runs
+`fit`. Without a GPU it runs in a short form on the CPU, to show that it works; no figure of that has a bar.
+`tests/bench/gpu_profile.py` shows where the time goes.
 
 Conventions
 -----------
@@ -12,14 +13,8 @@ Conventions
   products, counted by torch.
 """
 
-import importlib.util
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -29,15 +24,14 @@ from audioae.model.autoencoder import ConvAutoencoder, build_model
 from audioae.model.batches import Batches, DrawnBatches, PrefetchedBatches, Share, StreamBatches
 from audioae.model.config import ModelConfig
 from audioae.model.data import ClipSet, ClipStream, PairSampler
-from audioae.model.embedder import Embedder
 from audioae.model.fitting import fit_embedding, prepare
 from audioae.model.train_config import TrainConfig, precision
-from tests.bench.harness import Row
+from tests.bench.gpu_embedding import CLIPS_PER_TRACK, embedding_rows, seconds
+from tests.bench.harness import Row, installed
 
 # TFLOPS, dense bfloat16, NVIDIA's data sheets; the longer name first
 PEAKS = {"H100 PCIe": 756, "H100": 989, "H200": 989, "A100": 312, "L40S": 362, "L4": 121, "A10": 125, "4090": 165}
 FAST = ("H100", "H200")  # cards that the bar of embedding is for
-CLIPS_PER_TRACK = 8
 EMBEDDED_PER_S = 100_000
 FED = 0.5  # share of the net alone
 
@@ -65,7 +59,9 @@ def measure(size: Size | None = None) -> list[Row]:
     bench = Training(size, clips, device)
     rows = [*bench.rows(), *fit_row(size, clips, bench.net_alone(), device)]
     fit_embedding(bench.model.cpu().eval(), clips, np.arange(min(len(clips.codes), 1024)))
-    rows += embedding_rows(bench.model, clips.codes, size, device)
+    is_fast = any(name in card for name in FAST)
+    codes = clips.codes[: size.embedded]
+    rows += embedding_rows(bench.model, codes, device, EMBEDDED_PER_S if is_fast else None)
     if device.type == "cuda":
         rows.append(Row("peak memory of the GPU", torch.cuda.max_memory_allocated(device) / 2**30, None, " GiB"))
     return [Row(**{**vars(row), "note": ", ".join(filter(None, [row.note, card]))}) for row in rows]
@@ -177,86 +173,3 @@ def fit_row(size: Size, clips: ClipSet, alone: float, device: torch.device) -> I
     result = fit(ModelConfig(channels=size.channels), config, clips)
     rate = [row for row in result.metrics if row["split"] == "train"][-1]["clips_per_s"]
     yield Row("fit / net alone", rate / alone, FED if device.type == "cuda" else None, "", f"{rate:,.0f} clips/s")
-
-
-def embedding_rows(model: ConvAutoencoder, codes: np.ndarray, size: Size, device: torch.device) -> Iterator[Row]:
-    codes = codes[: size.embedded]
-    whole, half = Embedder(model, device.type), Embedder(model, device.type, half=True)
-    is_fast = device.type == "cuda" and any(name in torch.cuda.get_device_name() for name in FAST)
-    for name, embedder in {"float32": whole, "bfloat16": half}.items():
-        for block in (embedder.block, 4 * embedder.block):
-            embedder.block = block
-            rate = len(codes) / seconds(lambda step, embedder=embedder: embedder.embed(codes), 2, device)
-            yield Row(f"embedding from memory, {name}, blocks of {block}", rate, None, " clips/s")
-    a, b = whole.embed(codes[:4096])[0], half.embed(codes[:4096])[0]
-    cosine = (a * b).sum(axis=1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
-    yield Row("cosine of bfloat16 and float32 embeddings, the least", float(cosine.min()), 0.99 if is_fast else None)
-    yield Row("cosine of bfloat16 and float32 embeddings, mean", float(cosine.mean()), None)
-    if installed("pyarrow"):
-        rate = embed_stored(whole, codes)
-        yield Row("embedding from stored mels", rate, EMBEDDED_PER_S if is_fast else None, " clips/s", "float32")
-    if installed("pyarrow", "soundfile", "numba", "librosa"):
-        rate = embed_decoded(whole, 8 if device.type == "cpu" else 256)
-        yield Row("embedding from decoding", rate, None, " clips/s", "WAV of 60 s, one process per core")
-
-
-def embed_stored(embedder: Embedder, codes: np.ndarray) -> float:
-    """Clips per second, read by threads from parts of a store."""
-    from audioae.pipeline.clips import mel_codes
-    from audioae.store.dataset import Store
-    from tests.pipeline.made_mels import mels_table
-
-    with tempfile.TemporaryDirectory() as folder:
-        store, names = Store(folder), []
-        for start in range(0, len(codes), 8192):
-            block = codes[start : start + 8192]
-            n = len(block)
-            names.append(f"{start:06d}-made")
-            ids = np.array([f"{row // CLIPS_PER_TRACK:08d}" for row in range(start, start + n)])
-            store.write_part("mels", names[-1], mels_table(ids, np.arange(n) % CLIPS_PER_TRACK, np.zeros(n), block))
-        began = time.perf_counter()
-        with ThreadPoolExecutor() as pool:
-            for table in pool.map(lambda name: store.read_part("mels", name, ["mel"]), names):
-                embedder.embed(mel_codes(table))
-        return len(codes) / (time.perf_counter() - began)
-
-
-def embed_decoded(embedder: Embedder, n_files: int) -> float:
-    """Clips per second, decoded by processes from files."""
-    import soundfile
-
-    from audioae.audio.config import ClipConfig, DecodeConfig
-    from audioae.audio.extract import extract
-    from audioae.audio.workers import imap_killable
-
-    with tempfile.TemporaryDirectory() as folder:
-        noise = np.random.default_rng(0).normal(0, 0.1, 60 * 22_050).astype(np.float32)
-        paths = [str(Path(folder) / f"{i}.wav") for i in range(n_files)]
-        for path in paths:
-            soundfile.write(path, noise, 22_050)
-        items = ((path, (path, ClipConfig(), DecodeConfig())) for path in paths)
-        began, n_clips = time.perf_counter(), 0
-        for _, decoded in imap_killable(extract, items, workers=torch.get_num_threads(), timeout_s=60.0):
-            n_clips += len(embedder.embed(decoded.codes)[1])
-        return n_clips / (time.perf_counter() - began)
-
-
-def seconds(run: Callable[[int], Any], n: int, device: torch.device) -> float:
-    """Mean seconds of `run(step)` over `n` steps, after two that are not timed."""
-    for step in range(2):
-        run(step)
-    _wait(device)
-    began = time.perf_counter()
-    for step in range(2, 2 + n):
-        run(step)
-    _wait(device)
-    return (time.perf_counter() - began) / n
-
-
-def installed(*packages: str) -> bool:
-    return all(importlib.util.find_spec(package) for package in packages)
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)

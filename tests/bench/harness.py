@@ -8,6 +8,7 @@ Conventions
 Why ratios: absolute times on a shared machine are noise; a ratio of medians over interleaved rounds is not.
 """
 
+import importlib.util
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -55,3 +56,8 @@ def interleave(subjects: Mapping[str, Callable[[], Any]], rounds: int = 5) -> di
             run()
             seconds[name].append(time.perf_counter() - start)
     return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def installed(*packages: str) -> bool:
+    """Whether all of these can be imported."""
+    return all(importlib.util.find_spec(package) for package in packages)

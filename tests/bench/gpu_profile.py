@@ -1,0 +1,70 @@
+"""Where the time of a GPU goes: the kernels of a training step and of embedding, and what other settings would gain.
+
+`python -m tests.bench.gpu_profile FOLDER` writes `train.txt` and `embed.txt`, the costliest kernels of each, and prints
+clips per second by setting. It needs torch, numpy and pydantic. Without a GPU it shows the operators of the CPU.
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from audioae.model.embedder import Embedder
+from tests.bench.bench_gpu import FULL, SHORT, Size, Training, made_clips
+from tests.bench.gpu_embedding import seconds
+
+ROWS = 25
+
+
+def main(folder: str) -> None:
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    size = FULL if device.type == "cuda" else SHORT
+    clips = made_clips(size.clips // 4)
+    for batch in (128, size.batch, 4 * size.batch) if device.type == "cuda" else (size.batch,):
+        bench = Training(Size(size.clips, batch, size.steps, size.embedded, size.channels), clips, device)
+        say(f"step, batch {batch}", bench.net_alone())
+        batches = bench.drawn(on_device=device.type == "cuda")
+        say(f"batches alone, batch {batch}", batch / seconds(batches.at, size.steps, device))
+        say(f"fed, batch {batch}", bench.fed(batches))
+    bench = Training(size, clips, device)
+    batch = bench.drawn(on_device=device.type == "cuda").at(0)
+    top(lambda: bench.step(*batch), Path(folder) / "train.txt", device)
+    torch.backends.cudnn.benchmark = True
+    bench.alone = 0.0
+    say("step, cudnn.benchmark", bench.net_alone())
+    if device.type == "cuda":
+        bench.model.encoder.compile()
+        bench.model.decoder.compile()
+        bench.alone = 0.0
+        say("step, cudnn.benchmark, compiled", bench.net_alone())
+    torch.backends.cudnn.benchmark = False
+    embedder = Embedder(Training(size, clips, device).model, device.type)
+    top(lambda: embedder.embed(clips.codes[: 4 * embedder.block]), Path(folder) / "embed.txt", device)
+
+
+def top(run: Callable[[], object], path: Path, device: torch.device) -> None:
+    """Write the costliest kernels of five runs."""
+    activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if device.type == "cuda" else [])]
+    run()
+    with profile(activities=activities, record_shapes=True) as profiled:
+        for _ in range(5):
+            run()
+    order = "self_device_time_total" if device.type == "cuda" else "self_cpu_time_total"
+    averages = profiled.key_averages()
+    text = averages.table(sort_by=order, row_limit=ROWS, max_name_column_width=90)
+    text += profiled.key_averages(group_by_input_shape=True).table(
+        sort_by=order, row_limit=ROWS, max_name_column_width=50, max_shapes_column_width=90
+    )
+    text += averages.table(sort_by="self_cpu_time_total", row_limit=ROWS, max_name_column_width=60)
+    path.write_text(text)
+
+
+def say(what: str, rate: float) -> None:
+    sys.stdout.write(f"{what:<40} {rate:>12,.0f} clips/s\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
