@@ -15,18 +15,15 @@ import numpy as np
 import soxr
 
 from audioae.audio.blame import blame_file
-from audioae.audio.clips import plan_clips
 from audioae.audio.config import ClipConfig
 from audioae.audio.integrity import Container
 from audioae.audio.mel import encode_mel, log_mel
 from audioae.audio.preview import clip_audio
 from audioae.audio.reader import Reader
 from audioae.audio.readers import read_file
+from audioae.audio.spans import BEFORE_S, mono_of, read_planes, start_of
 from audioae.constants import CLIP_S, CLIP_SAMPLES, SAMPLE_RATE
 from audioae.errors import AudioError
-
-_BEFORE_S = 0.15  # lossy codecs are wrong for a moment after a seek, and a resampler near an edge
-_CANCELED = 1e-3  # energy of the mean over channels relative to the loudest one: a channel has its polarity reversed
 
 
 @dataclass(frozen=True)
@@ -65,30 +62,17 @@ def _read_clip(
 ) -> tuple[float, np.ndarray]:
     """The start of the excerpt and its waveform."""
     duration_s = reader.n_frames / reader.sample_rate
-    starts = plan_clips(duration_s, clip_config)
-    wanted = float(starts[len(starts) // 2]) if start_s is None else start_s
-    begin_s = min(max(wanted, 0.0), max(duration_s - CLIP_S, 0.0))
+    wanted = start_of(duration_s, start_s, CLIP_S, clip_config)
+    begin_s = min(wanted, max(duration_s - CLIP_S, 0.0))
     return begin_s, _read(reader, begin_s)
 
 
 def _read(reader: Reader, begin_s: float) -> np.ndarray:
     """Read a clip from `begin_s` on; repeat what is shorter than a clip."""
     rate = reader.sample_rate
-    first = max(int((begin_s - _BEFORE_S) * rate), 0)
-    last = min(int((begin_s + CLIP_S + _BEFORE_S) * rate), reader.n_frames)
-    planes = np.zeros((reader.channels, 0), np.float32)
-    start = first if reader.can_seek() else 0
-    for block in reader.blocks(start, last):
-        joined = np.concatenate([planes, block], axis=1)
-        skipped = min(max(first - start, 0), joined.shape[1])
-        planes, start = joined[:, skipped:], start + skipped
-    if planes.shape[1] == 0 or not np.isfinite(planes).all():
-        fault = "nothing can be decoded" if planes.shape[1] == 0 else "NaN or infinite samples"
-        raise AudioError("corrupt", f"{fault} from {begin_s:.1f} s on; encode the file again")
-    mono = planes.mean(axis=0)
-    energy = (planes.astype(np.float64) ** 2).sum(axis=1)
-    if (mono.astype(np.float64) ** 2).sum() < _CANCELED * energy.max():
-        mono = planes[int(energy.argmax())]
+    first = max(int((begin_s - BEFORE_S) * rate), 0)
+    last = min(int((begin_s + CLIP_S + BEFORE_S) * rate), reader.n_frames)
+    mono = mono_of(read_planes(reader, first, last))
     clip = soxr.resample(mono, rate, SAMPLE_RATE, quality="HQ")[round((begin_s - first / rate) * SAMPLE_RATE) :]
     if len(clip) == 0:
         raise AudioError("corrupt", f"nothing can be decoded from {begin_s:.1f} s on; encode the file again")
