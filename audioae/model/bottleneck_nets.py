@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from audioae.constants import EMBEDDING_DIM
 from audioae.model.vq import Quantizer
@@ -36,9 +37,15 @@ class LinearBottleneck(nn.Module):
 
 
 class GaussianBottleneck(nn.Module):
-    """A diagonal Gaussian; in training z = mu + exp(logvar / 2) * noise, in eval mode z = mu."""
+    """A diagonal Gaussian; in training z = mu + exp(logvar / 2) * noise, in eval mode z = mu.
 
-    head_dim = 2 * EMBEDDING_DIM
+    With fewer than 128 units, `z` and `embedding` are filled up with zeros.
+    """
+
+    def __init__(self, dim: int = EMBEDDING_DIM):
+        super().__init__()
+        self.head_dim = 2 * dim
+        self.padding = EMBEDDING_DIM - dim
 
     def forward(self, head: Tensor, generator: torch.Generator | None) -> Latent:
         mu, logvar = head.chunk(2, dim=1)
@@ -47,7 +54,7 @@ class GaussianBottleneck(nn.Module):
         if self.training:
             noise = torch.randn(mu.shape, generator=generator, device=mu.device)
             z = mu + torch.exp(logvar / 2) * noise
-        return Latent(z, mu, {"mu": mu, "logvar": logvar})
+        return Latent(F.pad(z, (0, self.padding)), F.pad(mu, (0, self.padding)), {"mu": mu, "logvar": logvar})
 
 
 class VqBottleneck(nn.Module):

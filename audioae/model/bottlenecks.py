@@ -5,14 +5,15 @@ loss terms; a term that needs anything else is refused when the YAML is read.
 
 - `linear`: the vector itself, or its sigmoid (units in (0, 1), for sparse_kl).
 - `gaussian`: mu and logvar; z is a sample in training and mu in eval mode (VAE).
+  Why `dim` is not written where it is the default: models that older versions trained keep their names.
 - `vq`: nearest codes of a single, product or residual quantizer (`vq.py`).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from audioae.config import Config
 from audioae.constants import EMBEDDING_DIM
@@ -38,15 +39,24 @@ class LinearConfig(Config):
 
 
 class GaussianConfig(Config):
-    """Mean and log-variance per unit."""
+    """Mean and log-variance of `dim` units; the other units of latent and embedding are 0.
+
+    `dim: 2` is a latent space to look at: its embeddings lie in a plane, so search in it is poor.
+    """
 
     kind: Literal["gaussian"]
+    dim: int = Field(default=EMBEDDING_DIM, ge=1, le=EMBEDDING_DIM)
     provides: ClassVar[frozenset[str]] = frozenset({"posterior"})
+
+    @model_serializer(mode="wrap")
+    def _without_the_default_dim(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content = dump(self)
+        return {key: value for key, value in content.items() if key != "dim" or value != EMBEDDING_DIM}
 
     def build(self) -> GaussianBottleneck:
         from audioae.model.bottleneck_nets import GaussianBottleneck
 
-        return GaussianBottleneck()
+        return GaussianBottleneck(self.dim)
 
 
 class VqConfig(Config):

@@ -94,6 +94,24 @@ class Quantizer(nn.Module):
             dead_codes=(self.usage < DEAD_SHARE / self.usage.shape[-1]).sum(),
         )
 
+    @torch.no_grad()
+    def assign(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """The nearest code of each part, and its distance: both (levels, groups, n).
+
+        At a level above the first, the distance is that of the residual of the levels before.
+        """
+        residual, codes, distances = self._split(z), [], []
+        for books in self.codebooks:
+            chosen = nearest(residual, books)
+            residual = residual - _look_up(books, chosen)
+            codes.append(chosen.view(self.groups, -1))
+            distances.append(residual.norm(dim=2).view(self.groups, -1))
+        return torch.stack(codes), torch.stack(distances)
+
+    def books(self) -> Tensor:
+        """The code vectors of each level and group, (levels, groups, codebook_size, dim / groups), shared or not."""
+        return self.codebooks.expand(-1, self.groups, -1, -1)
+
     def _split(self, z: Tensor) -> Tensor:
         """Reshape (n, dim) to (books, vectors, dim / groups); with a shared book, parts are ordered group by group."""
         parts = z.unflatten(1, (self.groups, -1)).transpose(0, 1)

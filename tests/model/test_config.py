@@ -6,6 +6,7 @@ import pytest
 
 from audioae.config import load_config
 from audioae.errors import ConfigError
+from audioae.model.bottlenecks import GaussianConfig
 from audioae.model.config import ModelConfig
 
 
@@ -30,3 +31,10 @@ def test_a_config_that_does_not_fit_names_the_file_and_the_problem(tmp_path: Pat
     with pytest.raises(ConfigError, match=message) as caught:
         load_config(ModelConfig, path)
     assert "model.yaml" in str(caught.value)
+
+
+def test_a_gaussian_of_all_units_is_written_as_before_it_had_a_dim():
+    assert GaussianConfig(kind="gaussian").model_dump(mode="json") == {"kind": "gaussian"}
+    two = ModelConfig.model_validate({"bottleneck": {"kind": "gaussian", "dim": 2}, "terms": [{"kind": "mse"}]})
+    assert two.model_dump(mode="json")["bottleneck"] == {"kind": "gaussian", "dim": 2}
+    assert ModelConfig.model_validate(two.model_dump(mode="json")) == two

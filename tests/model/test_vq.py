@@ -144,3 +144,18 @@ def test_a_restored_quantizer_continues_exactly():
         second(batch)
     for name, value in whole.state_dict().items():
         assert torch.equal(value, second.state_dict()[name]), name
+
+
+@pytest.mark.parametrize(
+    ("levels", "shared"), [(1, False), (1, True), (3, False)], ids=["product", "shared", "residual"]
+)
+def test_assigned_codes_are_those_of_the_forward_pass(levels: int, shared: bool):
+    vq = Quantizer(dim=8, groups=2, codebook_size=5, levels=levels, shared=shared, decay=0.9).eval()
+    vq.codebooks.copy_(torch.randn(vq.codebooks.shape, generator=torch.Generator().manual_seed(0)))
+    z = torch.randn(20, 8, generator=torch.Generator().manual_seed(1))
+    codes, distances = vq.assign(z)
+    out = vq(z)
+    assert torch.equal(codes, out.codes)
+    torch.testing.assert_close(distances[-1].T, (z - out.z).view(20, 2, 4).norm(dim=2))
+    parts = vq.books().gather(2, codes.unsqueeze(3).expand(-1, -1, -1, 4))
+    torch.testing.assert_close(parts.sum(dim=0).transpose(0, 1).flatten(1), out.z)
