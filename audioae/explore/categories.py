@@ -3,8 +3,8 @@
 Conventions
 -----------
 - A category is a text whatever its case; it is shown in its most frequent spelling.
-- Codes are uint16: 0 is the most frequent category; `OTHER` stands for all beyond the first `MAX_CODES`, `NONE` for no
-  value. A code says nothing about other maps.
+- Codes are uint16: 0 is the most frequent category; `OTHER` stands for all beyond the first few, `NONE` for no value. A
+  code says nothing about other maps.
 """
 
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc  # its functions are made at import
 
 MAX_CODES = 63
-OTHER = MAX_CODES
+OTHER = 65_534
 NONE = 65_535
 
 
@@ -43,7 +43,7 @@ class Categories(NamedTuple):
         return self.code[self.of_value[values]]
 
 
-def make_categories(values: np.ndarray, folded: pa.Array | pa.ChunkedArray) -> Categories:
+def make_categories(values: np.ndarray, folded: pa.Array | pa.ChunkedArray, max_codes: int = MAX_CODES) -> Categories:
     """The categories of a column.
 
     Parameters
@@ -52,6 +52,8 @@ def make_categories(values: np.ndarray, folded: pa.Array | pa.ChunkedArray) -> C
         The number of each row's value; -1: none.
     folded : pa.Array or pa.ChunkedArray of string, length n_values
         The values without their case; equal ones follow each other.
+    max_codes : int
+        Categories that get codes of their own.
 
     >>> made = make_categories(np.array([0, 1, 1, 2, -1]), pa.array(["jazz", "rock", "rock"]))
     >>> made.counts.tolist(), made.value.tolist(), made.codes(np.array([0, 1, 2, -1])).tolist()
@@ -67,14 +69,14 @@ def make_categories(values: np.ndarray, folded: pa.Array | pa.ChunkedArray) -> C
     order = np.lexsort((-per_value, of_value[:-1]))  # in each category the most frequent spelling first
     value = order[np.flatnonzero(first)].astype(np.int32)  # categories are as long as before
     code = np.full(n + 1, OTHER, np.uint16)
-    top = np.lexsort((np.arange(n), -counts))[:MAX_CODES]
+    top = np.lexsort((np.arange(n), -counts))[:max_codes]
     code[top] = np.arange(len(top))
     code[-1] = NONE
     return Categories(of_value, counts, value, code)
 
 
 def legend(categories: Categories, texts: Any) -> list[dict[str, Any]]:
-    """What the codes mean: `code`, `value` and `n`, the most frequent first; the last may be the others.
+    """What the codes mean: `code`, `value` and `n`, the most frequent first; the last may be the code "other".
 
     Parameters
     ----------
@@ -84,7 +86,7 @@ def legend(categories: Categories, texts: Any) -> list[dict[str, Any]]:
     """
     shown = np.flatnonzero(categories.code[:-1] < OTHER)
     shown = shown[np.argsort(categories.code[shown])]
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"code": code, "value": str(texts[int(categories.value[place])]), "n": int(categories.counts[place])}
         for code, place in enumerate(shown)
         if categories.counts[place]
@@ -92,5 +94,5 @@ def legend(categories: Categories, texts: Any) -> list[dict[str, Any]]:
     others = int((categories.counts[categories.code[:-1] == OTHER] > 0).sum())
     if others:
         n = int(categories.counts.sum() - categories.counts[shown].sum())
-        rows.append({"code": OTHER, "value": "other", "n": n, "values": others})
+        rows.append({"code": "other", "value": f"{others} others", "n": n})
     return rows

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc  # its functions are made at import
 
 from audioae.config import fingerprint
-from audioae.explore.categories import Categories, make_categories
+from audioae.explore.categories import MAX_CODES, Categories, make_categories
 from audioae.explore.map_rows import MapRows, sources_of
 from audioae.explore.numbers import summary
 from audioae.library.array_files import ArrayFiles, derived_files, write_table
@@ -26,6 +26,7 @@ from audioae.store.manifest import DatasetRef
 KIND = "map-columns-1"  # another number when other files are written
 KIND_OF_CHANGING = "map-findings-1"
 DAY_US = 86_400e6
+MAX_REGIONS = 255  # that have codes of their own: each has a name on the map
 EMBEDDED = ("reconstruction_error", "spread", "n_clips")
 MEASURED = {"energy": "rms_dbfs", "bandwidth_hz": "bandwidth_hz"}
 
@@ -45,7 +46,7 @@ def open_column_files(library: Generation, rows: MapRows, ref: DatasetRef, names
 
     def write(files: ArrayFiles) -> None:
         _write_catalog(files, library, rows)
-        _write_categories(files, "region", rows.region, names)
+        _write_categories(files, "region", rows.region, names, MAX_REGIONS)
         _write_part_columns(files, library, rows, library.embeddings_ref, {name: name for name in EMBEDDED})
         _write_part_columns(files, library, rows, manifest.parent("health"), MEASURED)
         _write_neighbors(files, library, rows)
@@ -149,19 +150,23 @@ def _rows_of(library: Generation, rows: MapRows, track_ids: pa.ChunkedArray) -> 
     return np.where(found >= 0, rows.row[found], -1) if len(found) else np.empty(0, np.int32)
 
 
-def _write_categories(files: ArrayFiles, name: str, values: np.ndarray, texts: list[str]) -> None:
+def _write_categories(
+    files: ArrayFiles, name: str, values: np.ndarray, texts: list[str], max_codes: int = MAX_CODES
+) -> None:
     """A category whose texts are few; nothing if no row has one."""
     if not (values >= 0).any():
         return
     table = pa.table({"text": pa.array(texts, pa.string())})
     write_table(files, f"{name}.texts", table)
-    _write_codes(files, name, values, table["text"])
+    _write_codes(files, name, values, table["text"], max_codes)
 
 
-def _write_codes(files: ArrayFiles, name: str, values: np.ndarray, folded: pa.ChunkedArray) -> None:
+def _write_codes(
+    files: ArrayFiles, name: str, values: np.ndarray, folded: pa.ChunkedArray, max_codes: int = MAX_CODES
+) -> None:
     if not (values >= 0).any():
         return
-    made = make_categories(values, folded)
+    made = make_categories(values, folded, max_codes)
     files.write(name, made.codes(values))
     for field, array in zip(Categories._fields, made, strict=True):
         files.write(f"{name}.{field}", array)

@@ -2,9 +2,9 @@
 
 Conventions
 -----------
-- A row is the number of a track on the map (`explore.map_rows`); all answers are in rows, which belong to one `version`.
-- A map belongs to one generation: its rows, names and embeddings are those of the index that the library opened. If that
-  index has no map, the newest one is used, with the tracks that both have; `outdated` says so.
+- A row is the number of a track on the map (`explore.map_rows`). Answers are in rows, which belong to one `version`.
+- A map belongs to one generation: its rows, names and embeddings are those of the index that the library opened. If
+  that index has no map, the newest one is used, with the tracks that both have; `outdated` says so.
 - Arrays are mapped files: 1,000,000 tracks take 110 MB of disk, and of memory what is touched, shared by processes.
 """
 
@@ -20,6 +20,7 @@ from audioae.explore.column_files import open_changing_files, open_column_files
 from audioae.explore.map_columns import MapColumns
 from audioae.explore.map_rows import open_rows
 from audioae.explore.polygon import MAX_VERTICES, inside
+from audioae.explore.selection import Selection, select
 from audioae.library.filters import Filters, matching
 from audioae.library.generation import Generation
 from audioae.maps.reader import Region, find_map, open_map, read_map
@@ -128,13 +129,51 @@ class TrackMap:
             raise SearchError(f"polygon: got a vertex beyond {FARTHEST:g}; wanted places near the map's bounds")
         return np.sort(self.rows.by_y[inside(vertices, self.rows.sorted_x, self.rows.sorted_y)])
 
+    def select(
+        self,
+        polygon: Sequence[Sequence[float]] | np.ndarray | None = None,
+        rows: Sequence[int] | np.ndarray | None = None,
+        filters: Filters | None = None,
+    ) -> Selection:
+        """The tracks inside of a polygon, or some rows, or all; of these, those that pass the filters.
+
+        Raises
+        ------
+        SearchError
+            If there are too many vertices or rows, a row is not on the map, or a filter names what is not there.
+        """
+        return select(self, polygon, rows, filters)
+
+    def checked(self, rows: Sequence[int] | np.ndarray) -> np.ndarray:
+        """Rows in ascending order, each once, int32. Raises `SearchError` if one is not on the map."""
+        chosen = np.unique(np.asarray(rows, np.int64))
+        if len(chosen) > MAX_ROWS:
+            raise SearchError(f"rows: got {len(chosen):,}, wanted {MAX_ROWS:,} at most; draw a polygon instead")
+        if len(chosen) and not (chosen[0] >= 0 and chosen[-1] < len(self)):
+            wrong = chosen[-1] if chosen[0] >= 0 else chosen[0]
+            raise SearchError(f"rows: got {wrong}, wanted 0 to {len(self) - 1}; load the map again")
+        return chosen.astype(np.int32)
+
+    def column_values(self, name: str, rows: np.ndarray) -> np.ndarray:
+        """The number of each row's value of a category, as `columns.texts` counts them; -1 for none."""
+        if name in self.library.columns.codes:
+            return self.library.columns.codes[name][self.rows.catalog_row[rows]]
+        if name == "region":
+            return self.rows.region[rows]
+        raise SearchError(f"the values of {name!r} are not counted; wanted label, artist or region")
+
     def _track(self, row: int, texts: dict[str, Any]) -> dict[str, Any]:
         (x, y), at, region = self.points[row].tolist(), self.rows.catalog_row[row], int(self.rows.region[row])
         numbers = {name: float(self.library.columns.numbers[name][at]) for name in ("year", "duration_s")}
         numbers = {name: None if value != value else value for name, value in numbers.items()}
         year = None if numbers["year"] is None else int(numbers["year"])
         return {
-            **{"row": row, "x": x, "y": y, **texts, "year": year, "duration_s": numbers["duration_s"]},
+            "row": row,
+            "x": x,
+            "y": y,
+            **texts,
+            "year": year,
+            "duration_s": numbers["duration_s"],
             "region": self.region_names[region] if region >= 0 else None,
             "finding": self._finding(row),
         }

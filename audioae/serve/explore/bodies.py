@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from audioae.errors import MapChangedError, NotMappedError
 from audioae.explore.polygon import MAX_VERTICES
 from audioae.explore.track_map import MAX_ROWS, TrackMap
-from audioae.serve.models import Body, Finite, FiltersModel, Ids
+from audioae.serve.models import Body, FiltersModel, Finite, Ids
 from audioae.serve.problems import Problem
 from audioae.serve.requests import call
 

@@ -2,9 +2,9 @@
 
 Conventions
 -----------
-- A row is the number of a track on the map, 0 to n - 1: the same in points, columns, masks and selections. It belongs to
-  the map's `version`, which may be sent with every request: then another map than that answers 409, not other tracks.
-- Arrays are little-endian. They have an ETag, and a client that sends it in `If-None-Match` gets 304 while they are the same.
+- A row is the number of a track on the map, 0 to n - 1: the same in points, columns, masks and selections. It belongs
+  to the map's `version`, which may be sent with every request: then another map answers 409, and not other tracks.
+- Arrays are little-endian. They have an ETag: a client that sends it in `If-None-Match` gets 304 while they stay.
 """
 
 from typing import Annotated, Any, Literal
@@ -61,12 +61,11 @@ class MapModel(BaseModel):
 
 
 class ValueModel(BaseModel):
-    """What a code means, and how many tracks have it; `values` is how many values the code "other" has."""
+    """What a code means, and how many tracks have it; "other" is every code that is not listed, but 65535."""
 
-    code: int
+    code: int | Literal["other"]
     value: str
     n: int
-    values: int | None = None
 
 
 class LegendModel(BaseModel):
@@ -176,8 +175,12 @@ def _check(opened: TrackMap, name: str) -> None:
 def _document(opened: TrackMap) -> dict[str, Any]:
     regions = [{name: getattr(one, name) for name in RegionModel.model_fields} for one in opened.regions]
     return {
-        **{"map": str(opened.ref), "version": opened.version, "outdated": opened.outdated, "n": len(opened)},
-        **{"bounds": opened.bounds, "regions": regions},
+        "map": str(opened.ref),
+        "version": opened.version,
+        "outdated": opened.outdated,
+        "n": len(opened),
+        "bounds": opened.bounds,
+        "regions": regions,
         "columns": [vars(one) for one in opened.columns.present.values()],
         "two_dimensional_vae": False,
     }
