@@ -13,7 +13,7 @@ import { playableList } from "./playable.js";
 
 const AT_ONCE = 4;
 
-export default { name: "codebook", title: "Codebook", icon: "codebook", mount };
+export default { name: "codebook", title: "Codebook", icon: "▦", mount };
 
 function mount(element, app) {
   const view = frame(element, {

@@ -12,7 +12,7 @@ import { button, field, h, percent, select } from "./elements.js";
 import { frame } from "./frame.js";
 import { secondMap } from "./second_map.js";
 
-export default { name: "compare", title: "Compare", icon: "compare", mount };
+export default { name: "compare", title: "Compare", icon: "⇄", mount };
 
 function mount(element, app) {
   const view = frame(element, {

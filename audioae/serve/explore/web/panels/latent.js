@@ -14,7 +14,7 @@ import { latentGrid } from "./latent_grid.js";
 const STEPS = 15;
 const SPAN = 3;
 
-export default { name: "latent", title: "Latent space", icon: "latent", mount };
+export default { name: "latent", title: "Latent space", icon: "∿", mount };
 
 function mount(element, app) {
   const view = frame(element, {

@@ -1,5 +1,6 @@
 /** What a lasso on the map holds: how many, who, what sets it apart, and the ways out. */
 
+import { number } from "../dom.js";
 import { bars } from "./bars.js";
 import { button, count, field, h, percent } from "./elements.js";
 import { csv, save } from "./download.js";
@@ -8,9 +9,8 @@ import { frame } from "./frame.js";
 const LISTED = 12; // bars in a group
 const SEEDS = 10; // tracks that stand for the selection
 const MOST_IN_FILTER = 10_000;
-const BLOCK = 1000; // rows that the server describes at once
 
-export default { name: "selection", title: "Selection", icon: "select", mount };
+export default { name: "selection", title: "Selection", icon: "◌", mount };
 
 function mount(element, app) {
   const view = frame(element, {
@@ -100,7 +100,9 @@ class Selection {
       { class: "controls" },
       button("CSV", () => this.file("csv", "selection.csv", "text/csv")),
       button("M3U8", () => this.file("m3u8", "selection.m3u8", "audio/x-mpegurl")),
-      button("Search from it", () => this.app.state.set({ seeds: answer.typical.slice(0, SEEDS), panel: "search" })),
+      button("Search from it", () =>
+        this.app.state.set({ selected: null, seeds: answer.typical.slice(0, SEEDS), panel: "track" }),
+      ),
       button("Walk through it", () => this.app.state.set({ waypoints: this.ends(answer.typical), panel: "walk" }), {
         disabled: answer.typical.length < 2,
       }),
@@ -130,13 +132,7 @@ class Selection {
   }
 
   async trackIds() {
-    const rows = new Uint32Array(await this.app.api.binary("v1/map/selection:rows", { body: this.asked }));
-    const ids = [];
-    for (let from = 0; from < rows.length; from += BLOCK) {
-      const answer = await this.app.api.post("v1/map/rows", { rows: [...rows.subarray(from, from + BLOCK)] });
-      ids.push(...answer.rows.filter(Boolean).map((one) => one.track_id));
-    }
-    return ids;
+    return (await this.app.api.post("v1/map/selection:ids", this.asked)).track_ids;
   }
 
   async asFilter({ n }) {
@@ -180,29 +176,31 @@ class Selection {
 }
 
 function shares(title, rows) {
-  if (!rows?.length) return null;
+  if (!rows.length) return null;
   const items = rows.slice(0, LISTED).map((row) => ({
-    name: row.value ?? "none",
+    name: row.value,
     value: row.share,
+    mark: row.share / row.lift,
     text: percent(row.share),
-    note: `${row.n.toLocaleString("en-US")}${row.lift === null ? "" : ` · ${row.lift.toFixed(1)}×`}`,
+    note: `${row.n.toLocaleString("en-US")} · ${row.lift.toFixed(1)}×`,
   }));
-  return h(
-    "section",
-    {},
-    h("h3", {}, title, h("small", {}, " share · tracks · times the catalog's share")),
-    bars(items, { label: title, max: 1 }),
-  );
+  const words = h("small", {}, " share · tracks · times the catalog's share, which the tick shows");
+  return h("section", {}, h("h3", {}, title, words), bars(items, { label: title, max: 1 }));
 }
 
 function features(rows) {
-  if (!rows?.length) return h("p", {}, "Nothing measured differs from the rest of the catalog.");
-  const number = (value) => (value === null ? "unknown" : Number(value.toPrecision(3)).toLocaleString("en-US"));
+  if (!rows.length) return h("p", {}, "Nothing measured differs from the rest of the catalog.");
   const items = rows.map((row) => ({
     name: row.title,
     value: Math.abs(row.effect),
-    text: `${number(row.value)} (catalog ${number(row.catalog)})`,
-    note: `${row.effect > 0 ? "higher" : "lower"}, effect ${Math.abs(row.effect).toFixed(1)}`,
+    text: `${measured(row.value, row)}, catalog ${measured(row.catalog, row)}`,
+    note: `effect ${row.effect > 0 ? "+" : "−"}${Math.abs(row.effect).toFixed(2)}${row.low * row.high > 0 ? "" : ", may be chance"}`,
   }));
   return bars(items, { label: "Features by the size of their difference" });
+}
+
+function measured(value, { kind, unit, name }) {
+  if (kind === "time") return new Date(value * 86_400_000).toISOString().slice(0, 10);
+  if (name === "year") return String(Math.round(value));
+  return unit ? `${number(value)} ${unit}` : number(value);
 }
