@@ -15,6 +15,7 @@ import typer
 from audioae import __version__
 from audioae.cli import (
     aliases,
+    compare_versions,
     deploy,
     doctor,
     evaluate,
@@ -79,6 +80,7 @@ app.command("serve")(serve.serve)
 app.command("serve-key")(serve.serve_key)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(evaluate.compare)
+app.command("compare-versions")(compare_versions.compare_versions)
 app.add_typer(store.export_app, name="export")
 app.add_typer(aliases.app, name="aliases")
 app.command("files")(files.files)
