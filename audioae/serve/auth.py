@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 Role = Literal["read", "admin"]
 
 VARIABLE = "AUDIOAE_API_KEYS"
-OPEN = frozenset({"/livez", "/readyz", "/docs", "/openapi.json"})  # what the API is, is no secret
-OPEN_BELOW = "/docs/"
+OPEN = frozenset({"/livez", "/readyz", "/docs", "/openapi.json", "/explore"})  # what the API is, is no secret
+OPEN_BELOW = ("/docs/", "/explore/")
 OWN_AUTH = "/rest/"  # OpenSubsonic: its key is a parameter, and its errors have a form of their own
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _HASH = re.compile(r"[0-9a-f]{64}")

@@ -2,6 +2,6 @@
 
 from fastapi import APIRouter
 
-from audioae.serve.explore import map
+from audioae.serve.explore import clips, map, page, selection, spectrograms
 
-ROUTERS: tuple[APIRouter, ...] = (map.router,)
+ROUTERS: tuple[APIRouter, ...] = (page.router, map.router, selection.router, clips.router, spectrograms.router)
