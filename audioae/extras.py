@@ -8,6 +8,7 @@ with `audioae[pipeline]`. A command that misses one says so in one line.
 EXTRA_OF = {
     "av": "pipeline",
     "duckdb": "pipeline",
+    "graspologic_native": "pipeline",
     "jinja2": "pipeline",
     "librosa": "pipeline",
     "lightning": "pipeline",
