@@ -203,13 +203,15 @@ class Library(Generation):
         """
         return self._findings.page(check, limit, offset, issues_only)
 
-    def map(self, version: str | None = None) -> "TrackMap":
+    def map(self, version: str | None = None, *, look: bool = True) -> "TrackMap":
         """The tracks as points of a map: their places, columns to color them by, and selections of them.
 
         Parameters
         ----------
         version : str, optional
             What `TrackMap.version` was when rows were counted that are asked for now.
+        look : bool
+            Whether to look for a newer map, and newer findings, even if the last look was seconds ago.
 
         Raises
         ------
@@ -218,7 +220,7 @@ class Library(Generation):
         MapChangedError
             If there is another map than that of `version`.
         """
-        return self._opened_map.get(version)
+        return self._opened_map.get(version, look=look)
 
     @cached_property
     def track_search(self) -> TrackSearch:

@@ -21,7 +21,7 @@ from functools import cached_property, partial
 import pyarrow as pa
 
 from audioae.api import Library, open_library
-from audioae.errors import AudioaeError
+from audioae.errors import AudioaeError, NotMappedError
 from audioae.library.self_check import check_generation
 from audioae.pipeline.index import read_gate
 
@@ -70,10 +70,21 @@ def load(store: str, index: str | None = None) -> Served:
     library = open_library(store, index=index)
     library.warm()
     check_generation(library)
+    _open_map(library)
     served = Served(library, datetime.now(UTC))
     _ = served.names, served.gate, served.published_at  # now, while the store has them
     pa.default_memory_pool().release_unused()  # what reading left behind: 20 MiB at 1,000,000 tracks
     return served
+
+
+def _open_map(library: Library) -> None:
+    """Open the map now, so that nobody waits for it later; a damaged one is no reason not to serve the index."""
+    try:
+        library.map()
+    except NotMappedError:
+        pass
+    except AudioaeError as error:
+        _log.error("the map of %s cannot be opened: %s", library.index_ref, error)
 
 
 class Generations:

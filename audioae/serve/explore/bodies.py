@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Annotated, Self, TypeVar
 
 import numpy as np
-from fastapi import Request, Response
+from fastapi import Header, Request, Response
 from pydantic import Field, model_validator
 
 from audioae.errors import MapChangedError, NotMappedError
@@ -19,17 +19,22 @@ T = TypeVar("T")
 MAX_TRACKS = 1000
 BINARY: dict = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
 
-Version = Annotated[str, Field(max_length=100, examples=[None])]
+VERSION = "X-Map-Version"
 Row = Annotated[int, Field(ge=0, lt=1 << 31)]
 Vertex = Annotated[list[Finite], Field(min_length=2, max_length=2)]
 
 
+async def map_version(
+    version: Annotated[str | None, Header(alias=VERSION, max_length=100, description="`version` of /v1/map")] = None,
+) -> None:
+    """A dependency, for OpenAPI: the header that every endpoint of the map takes."""
+
+
 class RowsRequest(Body):
-    """Tracks by row or by track_id; `version` is what `/v1/map` said when the rows were counted."""
+    """Tracks by row or by track_id."""
 
     rows: Annotated[list[Row], Field(max_length=MAX_TRACKS)] | None = None
     track_ids: Annotated[Ids, Field(max_length=MAX_TRACKS)] | None = None
-    version: Version | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Self:
@@ -38,19 +43,12 @@ class RowsRequest(Body):
         return self
 
 
-class MaskRequest(FiltersModel):
-    """Filters, as other requests have them."""
-
-    version: Version | None = None
-
-
 class SelectionRequest(Body):
     """The tracks inside of a polygon, or some rows; of these, or of all, those that pass the filters."""
 
     polygon: Annotated[list[Vertex], Field(min_length=3, max_length=MAX_VERTICES)] | None = None
     rows: Annotated[list[Row], Field(max_length=MAX_ROWS)] | None = None
     filters: FiltersModel | None = None
-    version: Version | None = None
 
     @model_validator(mode="after")
     def _some(self) -> Self:
@@ -61,17 +59,18 @@ class SelectionRequest(Body):
         return self
 
 
-async def ask_map(request: Request, function: Callable[[TrackMap], T], version: str | None = None, pool="jobs") -> T:
-    """Call `function` with the map of the request's library in a pool."""
+async def ask_map(request: Request, function: Callable[[TrackMap], T], pool: str = "jobs", *, look=False) -> T:
+    """Call `function` with the map of the request's library in a pool; `look` for a newer one first."""
+    version = request.headers.get(VERSION)
     try:
-        return await call(request, pool, lambda library: function(library.map(version)))
+        return await call(request, pool, lambda library: function(library.map(version, look=look)))
     except NotMappedError as error:
         raise Problem(
             404, "the index has no map yet", action="run `audioae run map CONFIG`", kind="not-mapped"
         ) from error
     except MapChangedError as error:
         detail, _, action = str(error).rpartition("; ")
-        raise Problem(409, detail, action=action, where="version", kind="map-changed") from error
+        raise Problem(409, detail, action=action, where=VERSION, kind="map-changed") from error
 
 
 def binary(request: Request, array: np.ndarray, tag: str) -> Response:

@@ -3,25 +3,26 @@
 Conventions
 -----------
 - A row is the number of a track on the map, 0 to n - 1: the same in points, columns, masks and selections. It belongs
-  to the map's `version`, which may be sent with every request: then another map answers 409, and not other tracks.
+  to the map's `version`. A client that sends it in the header X-Map-Version gets 409 from another map, and not other
+  tracks.
 - Arrays are little-endian. They have an ETag: a client that sends it in `If-None-Match` gets 304 while they stay.
 """
 
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import BaseModel
 
 from audioae.explore.track_map import TrackMap
-from audioae.serve.explore.bodies import BINARY, MaskRequest, RowsRequest, Version, ask_map, binary
+from audioae.serve.explore.bodies import BINARY, RowsRequest, ask_map, binary, map_version
+from audioae.serve.models import FiltersModel
 from audioae.serve.problems import Problem
 from audioae.serve.requests import respond, service_of
 
-router = APIRouter(prefix="/v1", tags=["explorer"])
+router = APIRouter(prefix="/v1", tags=["explorer"], dependencies=[Depends(map_version)])
 
 Name = Annotated[str, Path(max_length=100, examples=["label"])]
-Wanted = Annotated[Version | None, Query()]
 AS_BYTES: dict = {200: BINARY, 304: {"description": "The client has it already."}, 404: {}, 409: {}}
 
 
@@ -115,33 +116,33 @@ class RowsModel(BaseModel):
 async def map_of_tracks(request: Request) -> Response:
     """The map of the catalog: its size, its regions, and the columns that its points can be colored by."""
     audio = getattr(service_of(request).config, "audio", "none")
-    return respond(request, {**await ask_map(request, _document), "audio": audio})
+    return respond(request, {**await ask_map(request, _document, look=True), "audio": audio})
 
 
 @router.get("/map/points", responses=AS_BYTES, response_class=Response)
-async def points(request: Request, version: Wanted = None) -> Response:
+async def points(request: Request) -> Response:
     """x and y of each row: float32, 8 bytes a track."""
-    opened = await ask_map(request, lambda opened: opened, version)
+    opened = await ask_map(request, lambda opened: opened)
     return binary(request, opened.points, f"{opened.version}-points")
 
 
 @router.get("/map/columns/{name}", responses=AS_BYTES, response_class=Response)
-async def column(request: Request, name: Name, version: Wanted = None) -> Response:
+async def column(request: Request, name: Name) -> Response:
     """A column's value of each row: codes (uint16, 65535 for none) of a category, else float32 (NaN for none)."""
-    opened = await ask_map(request, lambda opened: opened, version)
+    opened = await ask_map(request, lambda opened: opened)
     _check(opened, name)
     return binary(request, opened.columns.values(name), f"{opened.columns.tags[name]}-{name}")
 
 
 @router.get("/map/columns/{name}/legend", responses={200: {"model": LegendModel}, 404: {}, 409: {}})
-async def legend(request: Request, name: Name, version: Wanted = None) -> Response:
+async def legend(request: Request, name: Name) -> Response:
     """What a column's codes mean, or the range of its numbers."""
 
     def made(opened: TrackMap) -> dict[str, Any]:
         _check(opened, name)
         return opened.columns.legend(name)
 
-    return respond(request, await ask_map(request, made, version))
+    return respond(request, await ask_map(request, made))
 
 
 @router.post("/map/rows", responses={200: {"model": RowsModel}, 404: {}, 409: {}})
@@ -152,17 +153,17 @@ async def rows(request: Request, body: RowsRequest) -> Response:
         wanted = opened.rows_of(body.track_ids).tolist() if body.track_ids is not None else body.rows or []
         return {"version": opened.version, "rows": opened.tracks(wanted)}
 
-    return respond(request, await ask_map(request, found, body.version, "search"))
+    return respond(request, await ask_map(request, found, "search"))
 
 
 @router.post("/map/mask", responses={200: BINARY, 404: {}, 409: {}}, response_class=Response)
-async def mask(request: Request, body: MaskRequest) -> Response:
+async def mask(request: Request, body: FiltersModel) -> Response:
     """Which rows pass the filters: a bit a track, the first in the lowest bit of the first byte."""
 
     def bits(opened: TrackMap) -> np.ndarray:
         return np.packbits(opened.mask(body.to_filters()), bitorder="little")
 
-    return Response((await ask_map(request, bits, body.version)).tobytes(), media_type="application/octet-stream")
+    return Response((await ask_map(request, bits)).tobytes(), media_type="application/octet-stream")
 
 
 def _check(opened: TrackMap, name: str) -> None:

@@ -10,16 +10,16 @@ Conventions
 from typing import Any
 
 import numpy as np
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 
 from audioae.explore.selection import Selection
 from audioae.explore.selection_files import as_csv, as_m3u8, track_ids
 from audioae.explore.track_map import TrackMap
-from audioae.serve.explore.bodies import BINARY, SelectionRequest, ask_map
+from audioae.serve.explore.bodies import BINARY, SelectionRequest, ask_map, map_version
 from audioae.serve.requests import respond
 
-router = APIRouter(prefix="/v1", tags=["explorer"])
+router = APIRouter(prefix="/v1", tags=["explorer"], dependencies=[Depends(map_version)])
 
 NAME = "Selection"
 FAULTS: dict = {404: {}, 409: {}}
@@ -93,34 +93,34 @@ def _file(media_type: str) -> dict:
 @router.post("/map/selection", responses={200: {"model": SelectionModel}, **FAULTS})
 async def selection(request: Request, body: SelectionRequest) -> Response:
     """What the selected tracks are, what sets them apart, which are typical and which are odd."""
-    return respond(request, await ask_map(request, lambda opened: _document(_selected(opened, body)), body.version))
+    return respond(request, await ask_map(request, lambda opened: _document(_selected(opened, body))))
 
 
 @router.post("/map/selection:csv", responses=_file("text/csv"), response_class=Response)
 async def selection_csv(request: Request, body: SelectionRequest) -> Response:
     """The selected tracks as a table; up to 100,000."""
-    content = await ask_map(request, lambda opened: as_csv(_selected(opened, body)), body.version)
+    content = await ask_map(request, lambda opened: as_csv(_selected(opened, body)))
     return _download(content, "text/csv; charset=utf-8", "selection.csv")
 
 
 @router.post("/map/selection:m3u8", responses=_file("audio/x-mpegurl"), response_class=Response)
 async def selection_m3u8(request: Request, body: SelectionRequest) -> Response:
     """The selected tracks as a playlist for players; up to 100,000."""
-    content = await ask_map(request, lambda opened: as_m3u8(_selected(opened, body), NAME), body.version)
+    content = await ask_map(request, lambda opened: as_m3u8(_selected(opened, body), NAME))
     return _download(content, "audio/x-mpegurl", "selection.m3u8")
 
 
 @router.post("/map/selection:rows", responses={200: BINARY, **FAULTS}, response_class=Response)
 async def selection_rows(request: Request, body: SelectionRequest) -> Response:
     """The selected rows: uint32, little-endian, ascending."""
-    rows = await ask_map(request, lambda opened: _selected(opened, body).rows, body.version)
+    rows = await ask_map(request, lambda opened: _selected(opened, body).rows)
     return Response(rows.astype("<u4").tobytes(), media_type="application/octet-stream")
 
 
 @router.post("/map/selection:ids", responses={200: {"model": IdsModel}, **FAULTS})
 async def selection_ids(request: Request, body: SelectionRequest) -> Response:
     """The selected track_ids, to filter by; up to 100,000."""
-    ids = await ask_map(request, lambda opened: track_ids(_selected(opened, body)), body.version)
+    ids = await ask_map(request, lambda opened: track_ids(_selected(opened, body)))
     return respond(request, {"track_ids": ids})
 
 
