@@ -25,7 +25,7 @@ from audioae.spacing import evenly_spaced
 if TYPE_CHECKING:
     from audioae.explore.track_map import TrackMap
 
-SAMPLE = 20_000
+SAMPLE = 10_000
 LISTED = 20  # values
 TRACKS = 12
 LEAST = 5

@@ -37,7 +37,7 @@ def as_csv(selection: Selection) -> bytes:
 
 def as_m3u8(selection: Selection, name: str) -> bytes:
     """A playlist of the tracks. Raises `SearchError` if there are too many."""
-    entries = [entry for rows in _blocks(selection) for entry in _entries(selection, rows)]
+    entries = (entry for rows in _blocks(selection) for entry in _entries(selection, rows))
     return export_playlist({"name": name, "entries": entries}, "m3u8").encode()
 
 
