@@ -4,6 +4,7 @@ Conventions
 -----------
 - `cut_audio` is a plain function of picklable arguments with a picklable result: it runs in the processes of
   `audio.workers`.
+- Importing this module loads no decoder: a server names the function, and its processes call it.
 - It reads only the wanted seconds where the format allows seeking, and does not check the rest of the file.
 - More than two channels are mixed to mono, and rates outside 8 to 48 kHz are converted. All else stays: what is wrong
   with a track is heard as it is. Where the sound is cut, 5 ms are faded, so that no click is added.
@@ -23,7 +24,6 @@ from audioae.audio.blame import blame_file
 from audioae.audio.config import ClipConfig
 from audioae.audio.integrity import Container
 from audioae.audio.reader import Reader
-from audioae.audio.readers import read_file
 from audioae.audio.spans import BEFORE_S, mono_of, read_planes, start_of
 from audioae.errors import AudioError
 
@@ -61,6 +61,8 @@ def cut_audio(path: str | Path, start_s: float | None, seconds: float, clip_conf
     AudioError
         With one of `decode.REASONS`; "too_short" if the track ends before `start_s`.
     """
+    from audioae.audio.readers import read_file
+
     return read_file(path, partial(_cut, start_s=start_s, seconds=seconds, clip_config=clip_config))
 
 

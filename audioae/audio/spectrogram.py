@@ -5,26 +5,23 @@ Conventions
 - The mel is the one that models see (`audio.mel`): 128 bands, 512 samples a frame, mono at 22,050 Hz. White is the
   loudest point of the picture, black 80 dB below it; high frequencies are at the top.
 - `draw_spectrogram` is a plain function of picklable arguments with a picklable result: it runs in the processes of
-  `audio.workers`.
+  `audio.workers`. Importing this module loads no decoder.
 
 Why the audio and not the stored mels: those are 3 s each, with gaps between them in tracks above 72 s, and each
 relative to its own maximum. What is drawn is what the clip at the same place lets one hear.
 """
 
 import io
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
-import soxr
 
 from audioae.audio.blame import blame_file
 from audioae.audio.config import ClipConfig
 from audioae.audio.integrity import Container
 from audioae.audio.listening import Cut, read_span
-from audioae.audio.mel import log_mel
 from audioae.audio.reader import Reader
-from audioae.audio.readers import read_file
 from audioae.audio.spans import mono_of
 from audioae.constants import CLIP_SAMPLES, FLOOR_DB, HOP_LENGTH, N_FRAMES, N_MELS, SAMPLE_RATE
 
@@ -55,12 +52,22 @@ def draw_spectrogram(
     AudioError
         As `cut_audio`.
     """
+    from audioae.audio.readers import read_file
+
     span = partial(_draw, start_s=start_s, seconds=seconds, clip_config=clip_config, width=width, height=height)
     return read_file(path, span)
 
 
 def prepare(*_: object) -> None:
-    """Compile what computes a mel, in a worker."""
+    """Import the decoders and compile what computes a mel: once in a worker."""
+    _compile()
+
+
+@cache
+def _compile() -> None:
+    import audioae.audio.readers  # noqa: F401
+    from audioae.audio.mel import log_mel
+
     log_mel(np.zeros((1, CLIP_SAMPLES), np.float32))
 
 
@@ -71,6 +78,8 @@ def mel_of(waveform: np.ndarray) -> np.ndarray:
     ----------
     waveform : np.ndarray, shape (n_samples,), float32, at 22,050 Hz
     """
+    from audioae.audio.mel import log_mel
+
     n_frames = 1 + len(waveform) // HOP_LENGTH
     n_clips = -(-n_frames // _STEP)
     padded = np.zeros((n_clips * _STEP + 2 * _EDGE) * HOP_LENGTH + CLIP_SAMPLES, np.float32)
@@ -89,6 +98,8 @@ def _draw(
     width: int,
     height: int,
 ) -> Cut:
+    import soxr
+
     begin_s, duration_s, planes = read_span(reader, start_s, seconds, clip_config)
     mel = mel_of(soxr.resample(mono_of(planes), reader.sample_rate, SAMPLE_RATE, quality="HQ"))
     return Cut(begin_s, planes.shape[1] / reader.sample_rate, duration_s, _png(mel, width, height))

@@ -1,5 +1,7 @@
 """The settings of the service. Importing this module loads no web framework."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from audioae.config import Config
@@ -20,6 +22,8 @@ class Limits(Config):
         The longest pause of a body.
     decode_s, decode_memory_mb : float, int
         Seconds and memory to decode and embed an uploaded file.
+    clip_s : float
+        Seconds to cut a clip, or to draw a spectrogram.
     audio_s, sample_rate, channels : float, int, int
         What an uploaded file may contain.
     uploads : int
@@ -35,6 +39,7 @@ class Limits(Config):
     idle_s: float = Field(default=10.0, gt=0)
     decode_s: float = Field(default=30.0, gt=0)
     decode_memory_mb: int = Field(default=1024, ge=256)
+    clip_s: float = Field(default=15.0, gt=0)
     audio_s: float = Field(default=14_400.0, gt=0)
     sample_rate: int = Field(default=384_000, ge=8_000)
     channels: int = Field(default=32, ge=1)
@@ -58,6 +63,13 @@ class ServeConfig(Config):
     threads, decoders : int
         Searches, and decoding processes for uploaded files, at the same time in each worker. One search is best: a
         second thread fights with it for Python's lock, which costs half as much again; for more, take more workers.
+    clip_decoders : int
+        Decoding processes for clips and spectrograms, at the same time in each worker.
+    clip_cache_mb : int
+        Disk for clips and spectrograms that were made, for all workers together.
+    audio : str
+        What can be heard: "clips" of up to a minute, whole "files" as well, or "none". Whoever hears clips can put a
+        track together from them.
     warm_decoders : bool
         Start the decoding processes with the server, not with the first uploaded file.
     keys_file : str or None
@@ -79,6 +91,9 @@ class ServeConfig(Config):
     workers: int = Field(default=1, ge=1, le=64)
     threads: int = Field(default=1, ge=1, le=64)
     decoders: int = Field(default=2, ge=1, le=64)
+    clip_decoders: int = Field(default=2, ge=1, le=64)
+    clip_cache_mb: int = Field(default=512, ge=16)
+    audio: Literal["none", "clips", "files"] = "clips"
     warm_decoders: bool = False
     follow_s: float | None = Field(default=None, gt=0)
     keys_file: str | None = None

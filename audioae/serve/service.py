@@ -10,12 +10,17 @@ from typing import Any
 from audioae.errors import AudioaeError, ConfigError
 from audioae.serve.auth import VARIABLE, Keys
 from audioae.serve.config import ServeConfig
+from audioae.serve.explore.cut_cache import CutCache
+from audioae.serve.explore.cuts import Cuts
 from audioae.serve.generations import Generations, Served
 from audioae.serve.metrics import Metrics
 from audioae.serve.pools import Pool
 from audioae.serve.uploads import Uploads
+from audioae.store.cache import cache_folder
 
 _log = logging.getLogger(__name__)
+
+FILES = 4  # files of the catalog that are read at the same time
 
 
 @dataclass
@@ -29,9 +34,11 @@ class Service:
         Replaced as a whole by `reload_keys`.
     generations : Generations
     pools : dict of str to Pool
-        "search": in microseconds to milliseconds; "jobs": playlists, recommendations, lists; "decode": uploaded files.
+        "search": in microseconds to milliseconds; "jobs": playlists, recommendations, lists; "decode": uploaded files;
+        "clips": clips and spectrograms; "files": files of the catalog, as they are.
     metrics : Metrics
     uploads : Uploads
+    cuts : Cuts
     stopping : bool
         Whether the server is shutting down.
     """
@@ -42,6 +49,7 @@ class Service:
     pools: dict[str, Pool]
     metrics: Metrics
     uploads: Uploads
+    cuts: Cuts
     stopping: bool = False
 
     async def reload(self, index: str | None = None) -> tuple[str, str]:
@@ -63,6 +71,7 @@ class Service:
         """What runs as long as the service does."""
         if self.config.warm_decoders:
             yield self.warm_decoders()
+            yield self.cuts.warm(self.config.clip_decoders)
         if self.config.follow_s is not None:
             yield self.generations.follow(self.config.follow_s)
 
@@ -87,9 +96,12 @@ class Service:
 def make_service(config: ServeConfig, first: Served, keys: Keys) -> Service:
     """A service that answers from `first`."""
     threads = {"search": config.threads, "jobs": config.threads, "decode": config.decoders}
+    threads |= {"clips": config.clip_decoders, "files": FILES}
     pools = {name: Pool(name, n, config.limits.queue) for name, n in threads.items()}
     generations = Generations(first, config.store, pinned=config.index is not None)
     metrics = Metrics(generations)
     generations.counted = metrics.count_reload
     metrics.watch_queue(pools["decode"])
-    return Service(config, keys, generations, pools, metrics, Uploads(config.limits.uploads))
+    cache = CutCache(cache_folder() / "clips", config.clip_cache_mb << 20)
+    cuts = Cuts(pools["clips"], cache, config.limits)
+    return Service(config, keys, generations, pools, metrics, Uploads(config.limits.uploads), cuts)
