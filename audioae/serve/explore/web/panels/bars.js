@@ -10,9 +10,12 @@ import { button, h } from "./elements.js";
 /**
  * @param {{name: string, value: number, text: string, note?: string, mark?: number, onclick?: () => void}[]} rows
  *     `mark`: a tick at this value, for comparison
- * @param {{label: string, max?: number}} options
+ * @param {{label: string, max?: number, stacked?: boolean}} options `stacked`: the bar below its name and a long figure
  */
-export function bars(rows, { label, max = Math.max(...rows.map((row) => Math.max(row.value, row.mark || 0)), 1e-9) }) {
+export function bars(
+  rows,
+  { label, stacked = false, max = Math.max(...rows.map((row) => Math.max(row.value, row.mark || 0)), 1e-9) },
+) {
   const width = (value) => `${Math.min(100, (100 * value) / max)}%`;
   const items = rows.map((row) =>
     h(
@@ -30,7 +33,7 @@ export function bars(rows, { label, max = Math.max(...rows.map((row) => Math.max
       h("span", { class: "bar-value" }, row.text, row.note && h("small", {}, ` ${row.note}`)),
     ),
   );
-  return h("ul", { class: "bar-list", "aria-label": label }, ...items);
+  return h("ul", { class: stacked ? "bar-list stacked" : "bar-list", "aria-label": label }, ...items);
 }
 
 /**

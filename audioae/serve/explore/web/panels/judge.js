@@ -15,11 +15,7 @@ const NAME_KEY = "audioae.judge";
 const REFRESH_MS = 15_000;
 const KEYS = [
   ["j / k", "next, previous"],
-  ["space / p", "play, pause / from the second in question"],
-  ["i", "issue"],
-  ["f", "fine"],
-  ["s", "skip"],
-  ["u", "undo"],
+  ["space", "play, pause"],
 ];
 
 export default { name: "judge", title: "Judge", icon: "⚖", early: true, mount };
@@ -114,7 +110,7 @@ class Judge {
         select(pairs, most.check, (check) => this.open(check, only.checked)),
       ),
       h("label", { class: "check-row" }, only, " issues only"),
-      overview.outdated && h("p", { class: "left-out" }, overview.outdated),
+      ...(overview.outdated ? [h("p", { class: "left-out" }, overview.outdated)] : []),
     );
     await this.open(most.check, true);
   }

@@ -184,19 +184,21 @@ function shares(title, rows) {
     text: percent(row.share),
     note: `${row.n.toLocaleString("en-US")} · ${row.lift.toFixed(1)}×`,
   }));
-  const words = h("small", {}, " share · tracks · times the catalog's share, which the tick shows");
-  return h("section", {}, h("h3", {}, title, words), bars(items, { label: title, max: 1 }));
+  const words = h("small", {}, " share · tracks · × the catalog's share");
+  return h("section", {}, h("h3", {}, title, words), bars(items, { label: title }));
 }
 
 function features(rows) {
-  if (!rows.length) return h("p", {}, "Nothing measured differs from the rest of the catalog.");
-  const items = rows.map((row) => ({
+  const certain = rows.filter((row) => row.low * row.high > 0);
+  if (!certain.length)
+    return h("p", { class: "empty" }, "Nothing measured clearly differs from the rest of the catalog.");
+  const items = certain.map((row) => ({
     name: row.title,
     value: Math.abs(row.effect),
     text: `${measured(row.value, row)}, catalog ${measured(row.catalog, row)}`,
-    note: `effect ${row.effect > 0 ? "+" : "−"}${Math.abs(row.effect).toFixed(2)}${row.low * row.high > 0 ? "" : ", may be chance"}`,
+    note: `effect ${row.effect > 0 ? "+" : "−"}${Math.abs(row.effect).toFixed(2)}`,
   }));
-  return bars(items, { label: "Features by the size of their difference" });
+  return bars(items, { label: "Features by the size of their difference", stacked: true });
 }
 
 function measured(value, { kind, unit, name }) {

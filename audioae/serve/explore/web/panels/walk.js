@@ -14,7 +14,7 @@ import { walkList } from "./walk_list.js";
 const AFTER_MS = 250;
 const FORMS = { M3U8: "audio/x-mpegurl", CSV: "text/csv", JSON: "application/json" };
 
-export default { name: "walk", title: "Walk", icon: "〰", early: true, mount };
+export default { name: "walk", title: "Walk", icon: "⚑", early: true, mount };
 
 function mount(element, app) {
   const view = frame(element, {
@@ -60,7 +60,7 @@ class Walk {
         h("label", { class: "check-row" }, this.byClick, " a click on the map adds"),
       ),
       this.points,
-      this.rules.element,
+      ...this.rules.elements,
       this.result,
     );
   }

@@ -46,14 +46,13 @@ export function rulesForm(changed) {
   ];
   useFilters.box.checked = true;
 
-  const element = h(
+  const details = h(
     "details",
-    { class: "rules", open: true },
+    { class: "rules" },
     h("summary", {}, "Rules"),
     h(
       "div",
       { class: "rules-grid" },
-      field("Length", h("span", {}, n, minutes, " ", unit)),
       field("No artist twice within (tracks)", window),
       field("Tracks of one artist, at most", perArtist),
       field("Tempo steps up to (BPM)", tempoStep),
@@ -67,7 +66,7 @@ export function rulesForm(changed) {
   const optional = (input) => (input.value === "" ? null : Number(input.value));
 
   return {
-    element,
+    elements: [field("Length", h("span", {}, n, minutes, " ", unit)), details],
     /** As `POST /v1/playlist` takes them, and whether to use the page's filters. */
     values: () => ({
       ...(unit.value === "n" ? { n: Number(n.value) } : { duration_s: 60 * Number(minutes.value) }),
