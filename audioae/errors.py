@@ -56,6 +56,10 @@ class ModelError(AudioaeError):
     """A model cannot be built, trained or loaded: mismatched parts, NaN, a collapsed codebook."""
 
 
+class NoCodebookError(ModelError):
+    """A model has no codebook, or not the book or the code that is asked for."""
+
+
 class SearchError(AudioaeError):
     """A query or an index is wrong: an unknown track, mixed models, a failed quality gate."""
 
