@@ -46,10 +46,8 @@ class Codebook {
     const answer = await this.view.job("Reading the codebook …", () => this.app.api.get("v1/codebook"));
     if (!answer) return;
     this.codes = answer.codes;
-    const books = [...new Set(answer.codes.map((one) => one.book))];
-    if (!books.length)
-      return this.view.note("This model has no codebook. Train one with a vector-quantizing bottleneck.");
-    this.book = books[0];
+    this.of = answer.of === "clips" ? "clip" : "track";
+    const books = Array.from({ length: answer.books }, (_, book) => book);
     const orders = [
       ["n", "most used first"],
       ["code", "by number"],
@@ -87,7 +85,7 @@ class Codebook {
   }
 
   tile(code, place, most) {
-    const words = `Code ${code.code}: ${percent(code.share)}, ${count(code.n, "clip")}`;
+    const words = `Code ${code.code}: ${percent(code.share)}, ${count(code.n, this.of)}`;
     const tile = h(
       "button",
       {
@@ -135,7 +133,7 @@ class Codebook {
   async draw(tile) {
     this.seen.unobserve(tile);
     const detail = await this.read(Number(tile.dataset.code)).catch(() => null);
-    if (detail?.mel) drawMel(tile.querySelector("canvas"), bytesOf(detail.mel));
+    if (detail) drawMel(tile.querySelector("canvas"), bytesOf(detail.mel));
   }
 
   async open(code, tile) {
@@ -146,15 +144,16 @@ class Codebook {
     const heard = h("p", { class: "status", role: "status", hidden: true });
     this.detail.replaceChildren(
       h("h3", {}, `Code ${code.code}`),
-      h("p", {}, `${percent(code.share)} of all positions; in ${count(detail.n, "clip")}.`),
-      ...(detail.mel
-        ? [
-            melCanvas(`Decoded mel of code ${code.code}`, bytesOf(detail.mel)),
-            h("p", {}, hearMel(this.app, { book: this.book, code: code.code }, heard)),
-            heard,
-          ]
-        : []),
-      h("h4", {}, tracks.length ? "Clips closest to it" : "No clip uses it"),
+      h("p", {}, `${count(detail.n, this.of)} (${percent(detail.share)}) ${detail.n === 1 ? "has" : "have"} it.`),
+      h(
+        "div",
+        { class: "mel-pair" },
+        melFigure("with this code", detail.mel),
+        melFigure("with the book's mean", detail.mean_mel),
+      ),
+      hearMel(this.app, { book: this.book, code: code.code }, heard),
+      heard,
+      h("h4", {}, tracks.length ? `The ${this.of}s nearest to it` : `No ${this.of} has it`),
       playableList(this.app, tracks),
     );
     this.detail.focus({ preventScroll: true });
@@ -164,7 +163,11 @@ class Codebook {
     const rows = await this.app.tracks.rows(clips.map((one) => one.track_id));
     const known = await this.app.tracks.get(rows.filter((row) => row !== null));
     const byId = new Map(known.map((one) => [one.track_id, one]));
-    return clips.map((clip) => ({ ...byId.get(clip.track_id), ...clip, note: `at ${clip.start_s.toFixed(0)} s` }));
+    return clips.map((clip) => ({
+      ...byId.get(clip.track_id),
+      ...clip,
+      note: clip.start_s === null ? "" : `at ${clip.start_s.toFixed(0)} s`,
+    }));
   }
 }
 
@@ -176,3 +179,6 @@ function columnsOf(tiles) {
     tiles.findIndex((tile) => tile.offsetTop !== top),
   );
 }
+
+const melFigure = (words, mel) =>
+  h("figure", {}, melCanvas(`Decoded mel ${words}`, bytesOf(mel)), h("figcaption", {}, words));

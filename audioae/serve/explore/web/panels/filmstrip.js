@@ -7,10 +7,11 @@ import { bytesOf, drawMel, melCanvas } from "./mel_canvas.js";
 
 /**
  * @param {any} app
- * @param {{label: string, axis: (place: number) => string}} options `axis`: what the place on the slider means
+ * @param {{label: string, axis: (value: number, answer: any) => string}} options `axis`: what a value of the answer means
  */
 export function filmstrip(app, { label, axis }) {
   let frames = [];
+  let answer = null;
   let asked = null;
   const status = h("p", { class: "status", role: "status", hidden: true });
   const line = statusLine(status);
@@ -28,22 +29,29 @@ export function filmstrip(app, { label, axis }) {
   function draw() {
     const place = Number(slider.value);
     drawMel(canvas, frames[place]);
-    words.textContent = axis(place);
-    slider.setAttribute("aria-valuetext", axis(place));
+    words.textContent = axis(answer.values[place], answer);
+    slider.setAttribute("aria-valuetext", words.textContent);
   }
 
   return {
     element: h("div", {}, status, picture),
-    /** Decode and show; the slider starts in the middle. */
+    /** Decode and show; the slider starts at the track's own value, or in the middle. */
     async show(request) {
-      const answer = await line.job("Decoding …", () => app.api.post("v1/latent:decode", request));
-      if (!answer) return;
+      const decoded = await line.job("Decoding …", () => app.api.post("v1/latent:decode", request));
+      if (!decoded) return;
+      answer = decoded;
       asked = request;
       frames = answer.frames.map(bytesOf);
       slider.max = String(frames.length - 1);
-      slider.value = String(Math.floor((frames.length - 1) / 2));
+      slider.value = String(nearest(answer.values, answer.track_value ?? answer.values[frames.length >> 1]));
       picture.hidden = false;
       draw();
     },
   };
+}
+
+/** The place of the value that is nearest to `wanted`. */
+function nearest(values, wanted) {
+  const away = values.map((value) => Math.abs(value - wanted));
+  return away.indexOf(Math.min(...away));
 }

@@ -12,7 +12,6 @@ import { frame } from "./frame.js";
 import { latentGrid } from "./latent_grid.js";
 
 const STEPS = 15;
-const SPAN = 3;
 
 export default { name: "latent", title: "Latent space", icon: "∿", mount };
 
@@ -36,15 +35,19 @@ function mount(element, app) {
 class Latent {
   constructor(view, app) {
     Object.assign(this, { view, app, isShown: false, track: null, ends: [null, null], started: false });
-    this.sweep = filmstrip(app, { label: "Sweep", axis: (place) => `value ${number(valueAt(place), 2)}` });
+    this.sweep = filmstrip(app, {
+      label: "Sweep",
+      axis: (value, answer) => `${number(value)} (the track: ${number(answer.track_value)})`,
+    });
     this.between = filmstrip(app, {
       label: "Interpolation",
-      axis: (place) => `${Math.round((100 * place) / (STEPS - 1))} % of the way`,
+      axis: (share) => `${Math.round(100 * share)} % of the way`,
     });
     this.dimension = h("input", {
       type: "number",
       value: "0",
       min: 0,
+      max: 127,
       onchange: debounce(() => this.drawSweep(), 100),
     });
     this.subject = h("p", { class: "subject" });
@@ -106,8 +109,7 @@ class Latent {
   async drawSweep() {
     if (!this.track) return;
     const dimension = Number(this.dimension.value);
-    const values = Array.from({ length: STEPS }, (_, place) => valueAt(place));
-    await this.sweep.show({ track_id: this.track.track_id, dimension, values });
+    await this.sweep.show({ track_id: this.track.track_id, dimension, steps: STEPS });
   }
 
   async setEnd(end) {
@@ -119,5 +121,3 @@ class Latent {
     else this.app.say(`${count(1, "track")} chosen; now the other end.`);
   }
 }
-
-const valueAt = (place) => -SPAN + (2 * SPAN * place) / (STEPS - 1);

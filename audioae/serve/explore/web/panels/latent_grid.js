@@ -23,7 +23,10 @@ export function latentGrid(section, app) {
     const answer = await line.job("Decoding the plane …", () => app.api.post("v1/latent:decode", { grid: SIDE }));
     if (!answer) return;
     answer.frames.forEach((one, place) =>
-      drawMel(canvas, bytesOf(one), { x: (place % SIDE) * FRAMES, y: Math.floor(place / SIDE) * BINS }),
+      drawMel(canvas, bytesOf(one), {
+        x: (place % answer.columns) * FRAMES,
+        y: Math.floor(place / answer.columns) * BINS,
+      }),
     );
     canvas.hidden = false;
   };
