@@ -2,7 +2,7 @@
 
 Conventions
 -----------
-- A place is an embedding (n, 128), scaled as `Embedder.embed` returns it, or a latent (n, 128), which the decoder takes.
+- A place is an embedding (n, 128), scaled as `Embedder.embed` returns it, or a latent (n, 128), the decoder's input.
 - Mels are uint8 codes (n, 128, 130) as `audio.mel` stores them, relative to the 0 dB of the model's training clips: two
   mels of one model can be compared. No mel is scaled to its own maximum.
 - Decoding an embedding skips the quantizer, as in `Embedder.decode`: the way between two places has no jumps.
@@ -11,17 +11,13 @@ Conventions
 - One code is decoded in place of its book's mean: every other book has the mean of its code vectors over the catalog.
   What differs from the mel of all means is what this code adds. Clips that have the code also differ in other books,
   so their mean would show more than the code.
-
-Source: the grid is the latent traversal of Kingma and Welling 2014, "Auto-Encoding Variational Bayes", figure 4.
 """
-
-from statistics import NormalDist
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from audioae.constants import EMBEDDING_DIM, FLOOR_DB
+from audioae.constants import FLOOR_DB
 from audioae.errors import ModelError
 from audioae.model.autoencoder import ConvAutoencoder
 from audioae.model.bottleneck_nets import VqBottleneck
@@ -30,7 +26,6 @@ from audioae.model.threads import cpu_threads
 from audioae.model.vq import Quantizer
 
 BLOCK = 32  # mels that are decoded at a time
-GRID_SHARES = (0.05, 0.95)  # of the standard normal distribution, at the edges of the grid
 
 
 @torch.inference_mode()
@@ -46,20 +41,6 @@ def decode_latents(embedder: Embedder, latents: np.ndarray) -> np.ndarray:
     """Decode latents (n, 128), float32, to mel codes (n, 128, 130), uint8."""
     places = torch.from_numpy(np.ascontiguousarray(latents, np.float32)).to(embedder.device)
     return decode_embeddings(embedder, embedder.model.embedding_norm(places).cpu().numpy())
-
-
-def grid_latents(n: int) -> np.ndarray:
-    """The places of an n x n grid of a two-dimensional standard normal, (n * n, 128), float32, row by row.
-
-    Both units go through equal shares of the distribution: unit 0 rises to the right, unit 1 rises to the top.
-
-    >>> (100 * grid_latents(3)[[0, 8], :2]).astype(int).tolist()
-    [[-164, 164], [164, -164]]
-    """
-    axis = [NormalDist().inv_cdf(float(share)) for share in np.linspace(*GRID_SHARES, n)]
-    latents = np.zeros((n * n, EMBEDDING_DIM), np.float32)
-    latents[:, 0], latents[:, 1] = np.tile(axis, n), np.repeat(axis[::-1], n)
-    return latents
 
 
 @torch.inference_mode()

@@ -104,7 +104,7 @@ def embed_file(path: str | Path, root: str, model: DatasetRef, config: MelsConfi
     from audioae.model.embedder import pool_track
 
     extracted = extract(path, config.clips, config.decode, limits)
-    embeddings, errors = _embedder(root, model).embed(extracted.codes)
+    embeddings, errors = worker_embedder(root, model).embed(extracted.codes)
     embedding, spread = pool_track(embeddings)
     return Embedded(
         embedding=embedding,
@@ -122,11 +122,12 @@ def load(_path: str | Path, root: str, model: DatasetRef, *_: object) -> None:
     """Import the decoders and load the model, in a worker."""
     import audioae.audio.extract  # noqa: F401
 
-    _embedder(root, model)
+    worker_embedder(root, model)
 
 
 @lru_cache(maxsize=2)  # when an index is replaced, requests with the old one are still in progress
-def _embedder(root: str, model: DatasetRef) -> "Embedder":
+def worker_embedder(root: str, model: DatasetRef) -> "Embedder":
+    """The model in a worker process, which keeps it: for functions of other modules that `call_killable` calls there."""
     from audioae.audio.mel import log_mel
     from audioae.pipeline.embed import load_embedder
 

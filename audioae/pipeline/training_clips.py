@@ -13,7 +13,7 @@ Why hashes and not random numbers: the same track has the same hash in every run
 in their order instead gave a model of the artists A to L.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -70,7 +70,7 @@ def load_clips(store: Store, mels: DatasetRef, max_clips: int) -> tuple[ClipSet,
     codes = np.empty((sample.n_clips, N_MELS, N_FRAMES), np.uint8)
     peaks, track_ids = np.empty(sample.n_clips, np.float32), []
     row = 0
-    for table in _tables(store, mels, sample.limit):
+    for table in iter_sample(store, mels, sample):
         end = row + table.num_rows
         codes[row:end], peaks[row:end] = mel_codes(table), table["peak_db"].to_numpy()
         track_ids.append(table["track_id"].to_numpy())
@@ -97,6 +97,23 @@ def choose_tracks(store: Store, mels: DatasetRef, max_clips: int) -> Sample:
         if kept < len(hashes):
             hashes, counts, limit = hashes[:kept], counts[:kept], hashes[kept]
     return Sample(limit, int(counts.sum()))
+
+
+def iter_sample(store: Store, mels: DatasetRef, sample: Sample, columns: Sequence[str] = COLUMNS) -> Iterator[pa.Table]:
+    """Yield the rows of all tracks, or of a sample of them, group by group."""
+    parts, limit = store.manifest(mels).parts, sample.limit
+    if limit is None:
+        for part in parts:
+            yield from store.part_blocks("mels", part.name.removesuffix(".parquet"), columns, rows=GROUP_ROWS)
+        return
+    for part, chosen in zip(parts, map_parallel(lambda part: _is_chosen(store, part, limit), parts), strict=True):
+        wanted = np.unique(np.flatnonzero(chosen) // GROUP_ROWS).tolist()
+        if not wanted:
+            continue
+        with open_mels(store, part) as groups:
+            for group, table in zip(wanted, groups.read(wanted, columns), strict=True):
+                mask = chosen[group * GROUP_ROWS : (group + 1) * GROUP_ROWS]
+                yield table.filter(pa.array(mask))
 
 
 def held_out_ids(store: Store, model: DatasetRef) -> set[str]:
@@ -139,23 +156,6 @@ def hash_column(ids: pa.ChunkedArray) -> np.ndarray:
     whole = pa.concat_arrays(ids.chunks) if ids.num_chunks else pa.array([], pa.string())
     encoded = whole.dictionary_encode()
     return hash_ids(encoded.dictionary)[encoded.indices.to_numpy()]
-
-
-def _tables(store: Store, mels: DatasetRef, limit: np.uint64 | None) -> Iterator[pa.Table]:
-    """The rows of all tracks, or of those below `limit`, group by group."""
-    parts = store.manifest(mels).parts
-    if limit is None:
-        for part in parts:
-            yield from store.part_blocks("mels", part.name.removesuffix(".parquet"), COLUMNS, rows=GROUP_ROWS)
-        return
-    for part, chosen in zip(parts, map_parallel(lambda part: _is_chosen(store, part, limit), parts), strict=True):
-        wanted = np.unique(np.flatnonzero(chosen) // GROUP_ROWS).tolist()
-        if not wanted:
-            continue
-        with open_mels(store, part) as groups:
-            for group, table in zip(wanted, groups.read(wanted, COLUMNS), strict=True):
-                mask = chosen[group * GROUP_ROWS : (group + 1) * GROUP_ROWS]
-                yield table.filter(pa.array(mask))
 
 
 def _is_chosen(store: Store, part: Part, limit: np.uint64) -> np.ndarray:

@@ -15,7 +15,7 @@ from audioae.constants import SAMPLE_RATE
 from audioae.errors import SearchError
 from audioae.library.generation import Generation
 from audioae.library.records import Track
-from audioae.playlists.path import interpolate
+from audioae.playlists.path import interpolate_places
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,6 @@ def preview_path(library: Generation, waypoints: Sequence[Track], n: int = 7) ->
         raise SearchError(f"latent preview: got {n} points and {len(waypoints)} waypoints, wanted 2 or more of each")
     codes = [library.extract_file(track.path).codes for track in waypoints]
     pooled = np.stack([library.embedder.embed(of_track)[0].mean(axis=0) for of_track in codes])
-    lengths = np.maximum(np.linalg.norm(pooled, axis=1), 1e-12)
-    units = pooled / lengths[:, None]
-    places = np.arange(len(waypoints)) * (n - 1)  # n points on every leg, thinned below to n on the whole path
-    path = interpolate(units, places, "spherical") * np.interp(np.arange(places[-1] + 1), places, lengths)[:, None]
-    mels = library.embedder.decode(path[:: len(waypoints) - 1].astype(np.float32))
+    mels = library.embedder.decode(interpolate_places(pooled, n))
     sound = np.concatenate([mel_waveform(mel) for mel in mels])
     return LatentPreview(mels, np.linspace(0, 1, n), clip_audio(sound, SAMPLE_RATE))

@@ -50,6 +50,21 @@ def interpolate(waypoints: np.ndarray, positions: np.ndarray, path: Literal["sph
     return (line / np.maximum(np.linalg.norm(line, axis=1, keepdims=True), 1e-12)).astype(np.float32)
 
 
+def interpolate_places(waypoints: np.ndarray, n: int) -> np.ndarray:
+    """Interpolate `n` points, (n, dim), float32, through waypoints (m, dim) of any length, in equal steps of each leg.
+
+    The direction moves along the arc and the length changes linearly: a decoder needs the length.
+
+    >>> interpolate_places(np.array([[2.0, 0.0], [0.0, 4.0]]), 3).round(2).tolist()
+    [[2.0, 0.0], [2.119999885559082, 2.119999885559082], [0.0, 4.0]]
+    """
+    lengths = np.maximum(np.linalg.norm(waypoints, axis=1), 1e-12)
+    positions = np.arange(len(waypoints)) * (n - 1)  # n points on every leg, thinned below to n on the whole path
+    directions = interpolate(waypoints / lengths[:, None], positions, "spherical")
+    path = directions * np.interp(np.arange(positions[-1] + 1), positions, lengths)[:, None]
+    return path[:: len(waypoints) - 1].astype(np.float32)
+
+
 def _arc(a: np.ndarray, b: np.ndarray, shares: np.ndarray) -> np.ndarray:
     a, b = a.astype(np.float64), b.astype(np.float64)
     across = b - (a @ b) * a

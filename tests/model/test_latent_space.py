@@ -10,7 +10,8 @@ from audioae.model.autoencoder import build_model
 from audioae.model.config import ModelConfig
 from audioae.model.data import ClipSet
 from audioae.model.embedder import Embedder
-from audioae.model.latent_space import assign_codes, decode_code, decode_embeddings, decode_latents, grid_latents
+from audioae.model.latent_grid import grid_latents
+from audioae.model.latent_space import assign_codes, decode_code, decode_embeddings, decode_latents
 from audioae.model.reference_models import code_counts
 
 VAE_2D = {
@@ -48,7 +49,7 @@ def test_decoded_embeddings_are_the_embedders_within_a_code():
     embedder = embedder_of({"kind": "linear"})
     places = np.random.default_rng(0).standard_normal((70, 128)).astype(np.float32)
     mels = decode_embeddings(embedder, places)
-    assert mels.shape == (70, 128, 130) and mels.dtype == np.uint8
+    assert (mels.shape, mels.dtype) == ((70, 128, 130), np.uint8)
     assert np.abs(decode_mel(mels) - embedder.decode(places)).max() <= 0.51 * STEP_DB
 
 
@@ -97,7 +98,8 @@ def test_the_grid_goes_through_equal_shares_of_the_normal_distribution():
     assert grid[0, 14, :2] == pytest.approx([1.6449, 1.6449], abs=1e-4)
     assert grid[14, 0, :2] == pytest.approx([-1.6449, -1.6449], abs=1e-4)
     assert grid[7, 7, :2] == pytest.approx([0, 0], abs=1e-6)
-    assert (np.diff(grid[0, :, 0]) > 0).all() and (np.diff(grid[:, 0, 1]) < 0).all()
+    assert (np.diff(grid[0, :, 0]) > 0).all()
+    assert (np.diff(grid[:, 0, 1]) < 0).all()
     assert not grid[:, :, 2:].any()
 
 
