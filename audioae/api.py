@@ -251,7 +251,7 @@ class Library(Generation):
         """The catalog as a client sees it that has its own IDs for the tracks: the aliases in `namespace`."""
         return self._client_ids.setdefault(namespace, ClientIds(self, namespace))
 
-    def compare_versions(self, a: str, b: str | None = None, *, max_tracks: int = 20_000) -> "VersionComparison":
+    def compare_versions(self, a: str, b: str | None = None, *, max_tracks: int = 10_000) -> "VersionComparison":
         """What changed from one version of the embeddings to another: neighbors kept, per track, label and region.
 
         Parameters

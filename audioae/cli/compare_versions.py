@@ -13,7 +13,7 @@ def compare_versions(
     max_tracks: Annotated[
         int,
         typer.Option(min=12, help="Measure at most this many tracks, sampled at random; their neighbors are exact."),
-    ] = 20_000,
+    ] = 10_000,
     top: Annotated[int, typer.Option(min=0, help="How many tracks, labels, regions and hubs to list.")] = 10,
     store: StoreOption = "data",
     as_json: JsonOption = False,

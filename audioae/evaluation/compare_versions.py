@@ -28,7 +28,7 @@ from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 
 K = 10
-MAX_TRACKS = 20_000
+MAX_TRACKS = 10_000
 VERSIONS = ("a", "b")
 
 

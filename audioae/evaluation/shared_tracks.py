@@ -11,12 +11,16 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 
+from audioae.constants import EMBEDDING_DIM
 from audioae.errors import EvaluationError
 from audioae.library.catalog_columns import open_columns
 from audioae.library.track_ids import TrackIds
-from audioae.pipeline.embeddings import iter_embeddings, take_embeddings
+from audioae.pipeline.embeddings import COLUMNS, model_of
+from audioae.search.embeddings import EmbeddingTable
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
+
+BLOCK = 1 << 14  # tracks in memory at a time: 8 MiB
 
 
 def embeddings_of(store: Store, ref: DatasetRef) -> DatasetRef:
@@ -46,9 +50,9 @@ class SharedTracks:
         Tracks of each version.
     ids : pa.StringArray, length n
         track_id of each shared track.
-    positions : (np.ndarray, np.ndarray), each of shape (n,), int64
+    positions : (np.ndarray, np.ndarray), each of shape (n,), int32
         Where each shared track is in each version; the second is ascending.
-    catalog_rows : np.ndarray, shape (n,), int64
+    catalog_rows : np.ndarray, shape (n,), int32
         Rows of the second version's catalog.
     """
 
@@ -56,12 +60,16 @@ class SharedTracks:
         self.store, self.refs = store, (a, b)
         ids = [_ids(store, ref) for ref in (a, b)]
         self.sizes = len(ids[0]), len(ids[1])
-        in_a = TrackIds(ids[0]).rows_of(ids[1])
-        in_b = np.flatnonzero(in_a >= 0)
-        self.positions = in_a[in_b], in_b
-        self.ids = ids[1].take(pa.array(in_b))
+        if ids[0].equals(ids[1]):
+            self.ids, self.positions = ids[1], (np.arange(len(ids[1]), dtype=np.int32),) * 2
+        else:
+            in_a = _rows_of(TrackIds(ids[0]), ids[1])
+            in_b = np.flatnonzero(in_a >= 0).astype(np.int32)
+            self.ids, self.positions = ids[1].take(pa.array(in_b)), (in_a[in_b], in_b)
         self.columns = open_columns(store, store.manifest(b).parent("tracks"))
-        self.catalog_rows = self.columns.ids.rows_of(self.ids)
+        self.catalog_rows = _rows_of(self.columns.ids, self.ids)
+        del ids
+        pa.default_memory_pool().release_unused()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -83,23 +91,40 @@ class SharedTracks:
 
     def vectors(self, version: int, numbers: np.ndarray) -> np.ndarray:
         """The embeddings of some tracks in version 0 or 1, shape (len(numbers), dim), float32."""
-        positions = self.positions[version][numbers]
-        order = np.argsort(positions)
-        taken = take_embeddings(self.store, self.refs[version], positions)
-        vectors = np.empty((len(numbers), taken.dim), np.float32)
-        vectors[order] = taken.embeddings
-        return vectors
+        place = np.full(len(self), -1, np.int32)
+        place[numbers] = np.arange(len(numbers), dtype=np.int32)
+        chosen: list[np.ndarray] = [np.empty((0, EMBEDDING_DIM), np.float32)]
+        places: list[np.ndarray] = [np.empty(0, np.int32)]
+        for vectors, shared in self.blocks(version):
+            wanted = place[shared] >= 0
+            chosen.append(vectors[wanted])
+            places.append(place[shared[wanted]])
+        return np.concatenate(chosen)[np.argsort(np.concatenate(places))]
 
     def blocks(self, version: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """The embeddings of all shared tracks in version 0 or 1, and their numbers."""
         number = np.full(self.sizes[version], -1, np.int64)
         number[self.positions[version]] = np.arange(len(self))
         start = 0
-        for table in iter_embeddings(self.store, self.refs[version]):
-            numbers = number[start : start + len(table)]
-            start += len(table)
+        for vectors in _blocks(self.store, self.refs[version]):
+            numbers = number[start : start + len(vectors)]
+            start += len(vectors)
             shared = numbers >= 0
-            yield (table.embeddings if shared.all() else table.embeddings[shared]), numbers[shared]
+            yield (vectors if shared.all() else vectors[shared]), numbers[shared]
+
+
+def _blocks(store: Store, ref: DatasetRef) -> Iterator[np.ndarray]:
+    """The embeddings of a version; one block is in memory at a time."""
+    model = model_of(store, ref)
+    for part in store.manifest(ref).parts:
+        for table in store.part_blocks(ref.dataset, part.name.removesuffix(".parquet"), COLUMNS, rows=BLOCK):
+            yield EmbeddingTable.from_arrow(table, model).embeddings
+
+
+def _rows_of(ids: TrackIds, wanted: pa.StringArray) -> np.ndarray:
+    """Rows of some IDs, shape (n,), int32; -1 where one is unknown."""
+    blocks = [ids.rows_of(wanted[i : i + BLOCK]).astype(np.int32) for i in range(0, len(wanted), BLOCK)]
+    return np.concatenate([np.empty(0, np.int32), *blocks])
 
 
 def _ids(store: Store, ref: DatasetRef) -> pa.StringArray:
