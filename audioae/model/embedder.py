@@ -10,6 +10,7 @@ Conventions
 """
 
 import copy
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from audioae.model.pca import PcaModel
 from audioae.model.threads import cpu_threads
 
 BLOCK = 16
-GPU_BLOCK = 512  # a GPU waits less for the program
+GPU_BLOCK = 768  # a GPU waits less for the program; 32 tracks of 24 clips, as the stage has them
 
 
 class Embedder:
@@ -76,15 +77,35 @@ class Embedder:
         if not len(codes):
             return np.empty((0, EMBEDDING_DIM), np.float32), np.empty(0, np.float32)
         with cpu_threads(self.threads), torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
-            blocks = [self._embed_block(codes[i : i + self.block]) for i in range(0, len(codes), self.block)]
+            upload = self._uploader()
+            blocks = [
+                self.model.embed_and_score(upload(self._whole(codes[i : i + self.block])))
+                for i in range(0, len(codes), self.block)
+            ]
             embeddings, errors = (torch.cat(parts)[: len(codes)].float().cpu() for parts in zip(*blocks, strict=True))
         return embeddings.numpy(), errors.numpy()
 
-    def _embed_block(self, codes: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-        """Embed at most one block; the results stay on the device, so that a GPU need not wait for the next block."""
+    def _whole(self, codes: np.ndarray) -> torch.Tensor:
+        """A whole block, filled up with clips of nothing."""
         if len(codes) < self.block:
             codes = np.concatenate([codes, np.zeros((self.block - len(codes), N_MELS, N_FRAMES), np.uint8)])
-        return self.model.embed_and_score(torch.from_numpy(np.ascontiguousarray(codes)).to(self.device))
+        return torch.from_numpy(np.ascontiguousarray(codes))
+
+    def _uploader(self) -> Callable[[torch.Tensor], torch.Tensor]:
+        """A function that moves blocks to the device: a GPU gets the next one while it works on this one."""
+        if self.device.type != "cuda":
+            return lambda block: block.to(self.device)
+        copying = torch.cuda.Stream(self.device)
+
+        def upload(block: torch.Tensor) -> torch.Tensor:
+            working = torch.cuda.current_stream(self.device)
+            with torch.cuda.stream(copying):
+                there = block.to(self.device)
+            working.wait_stream(copying)
+            there.record_stream(working)  # its memory is not used again before the work is done
+            return there
+
+        return upload
 
     @torch.inference_mode()
     @cpu_threads()

@@ -3,13 +3,16 @@
 Conventions
 -----------
 - A track's embedding is the L2-normalized mean of its clips' embeddings, without whitening.
-- Decoding and the encoder work at the same time (see `encoding.py`), and a shard goes through memory in blocks.
+- Decoding and the encoder work at the same time (see `encoding.py`), and a shard goes through memory in blocks. Shards
+  of stored mels come first, several at a time (see `stored_shards.py`).
 - A part's name depends on the model and on the tracks' content; it is recomputed only when one of them changes.
 """
 
 import logging
 from collections.abc import Sequence
-from functools import lru_cache
+from contextlib import closing
+from functools import lru_cache, partial
+from threading import Lock
 
 import numpy as np
 import pyarrow as pa
@@ -19,13 +22,14 @@ from audioae.errors import IncompleteError
 from audioae.model.embedder import Embedder, pool_track
 from audioae.model.weights import model_from_bytes
 from audioae.pipeline.accounting import check_accounts, commit_evidence
-from audioae.pipeline.clips import iter_results, mel_codes
+from audioae.pipeline.clips import ShardClips, iter_results, mel_codes
 from audioae.pipeline.config import MelsConfig, Retry, Workers
 from audioae.pipeline.encoding import Encoder
 from audioae.pipeline.evidence import in_order
 from audioae.pipeline.shard_plan import MELS_PART
 from audioae.pipeline.shard_states import find_extractions, to_try_again
 from audioae.pipeline.shards import part_fingerprint, shard_of
+from audioae.pipeline.stored_shards import READERS, map_stored
 from audioae.progress import Advance
 from audioae.store.artifacts import read_artifact
 from audioae.store.dataset import Store
@@ -33,6 +37,8 @@ from audioae.store.manifest import DatasetRef
 from audioae.store.schemas import EMBEDDINGS
 
 _log = logging.getLogger(__name__)
+
+_LOADING = Lock()
 
 EVIDENCE = ("health", "rejects")  # what every extraction has; mels only if they are stored
 CODE = 1  # raise it when the same clips and model would give different embeddings
@@ -71,17 +77,39 @@ def compute_embeddings(
 
     At the end, it logs how busy the encoder was.
     """
-    n_tracks = 0
+    wanted, n_tracks, done, left = set(shards), 0, 0, []
+    sizes = {shard_of(part.name): part.rows or 0 for part in store.manifest(tracks).parts}
+    total = sum(sizes[shard] for shard in wanted & sizes.keys())
     results = [("embeddings", lambda extraction: embeddings_part(extraction, model)), MELS_PART]
+    readers = max(min(workers.n, len(wanted), READERS), 1)
+
+    def advance(n: int, _: int = 0) -> None:
+        if on_progress:
+            on_progress(done + n, total)
+
+    def embed(clips: ShardClips, share: int = 1) -> int:
+        parts = [copy.read(store) for copy in clips.copies if copy.dataset == "embeddings"]
+        parts += encoder.map(clips.blocks, beside_decoders=clips.is_decoded, share=share)
+        table = in_order([*parts, EMBEDDINGS.empty_table()], clips.track_ids)
+        store.write_part("embeddings", embeddings_part(clips.name, model), table)
+        return table.num_rows
+
     with Encoder(lambda mels: embed_tracks(mels, _embedder(store.root, model)), workers.n) as encoder:
+        shared = partial(embed, share=readers)
+        counts = map_stored(
+            store, tracks, sorted(wanted & sizes.keys()), config, workers.retry, results, shared, readers=readers
+        )
+        with closing(counts):
+            for shard, n in counts:
+                if n is None:
+                    left.append(shard)
+                else:
+                    n_tracks, done = n_tracks + n, done + sizes[shard]
+                    advance(0)
         for clips in iter_results(
-            store, tracks, shards, config, workers, results=results, keep_mels=False, on_progress=on_progress
+            store, tracks, left, config, workers, results=results, keep_mels=False, on_progress=advance
         ):
-            parts = [copy.read(store) for copy in clips.copies if copy.dataset == "embeddings"]
-            parts += encoder.map(clips.blocks, beside_decoders=clips.is_decoded)
-            table = in_order([*parts, EMBEDDINGS.empty_table()], clips.track_ids)
-            store.write_part("embeddings", embeddings_part(clips.name, model), table)
-            n_tracks += table.num_rows
+            n_tracks += embed(clips)
     if encoder.busy_s:
         _log.info("%d tracks embedded; the encoder was busy %.0f %% of the time", n_tracks, 100 * encoder.utilization)
     return n_tracks
@@ -148,6 +176,11 @@ def embeddings_part(extraction: str, model: DatasetRef) -> str:
     return part_fingerprint(shard_of(extraction), [CODE, extraction, str(model)])
 
 
-@lru_cache(maxsize=1)
 def _embedder(root: str, model: DatasetRef) -> Embedder:
+    with _LOADING:  # the first of several threads loads it
+        return _loaded(root, model)
+
+
+@lru_cache(maxsize=1)
+def _loaded(root: str, model: DatasetRef) -> Embedder:
     return load_embedder(Store(root), model, threads=1)

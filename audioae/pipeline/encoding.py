@@ -4,7 +4,8 @@ Conventions
 -----------
 - Results come in the order of the blocks, and few blocks wait in memory.
 - Where files are decoded, one encoder thread serves `DECODERS` decoding processes; else every process's core is free
-  for an encoder. Each thread runs torch on one CPU thread; threads share a GPU, which then need not wait for copies.
+  for an encoder, and shards that are read at the same time share them. Each thread runs torch on one CPU thread;
+  threads share a GPU, which then need not wait for copies.
 
 Why threads with one CPU thread each, not one call on all cores: beside busy decoders, threads that must wait for each
 other took 3 to 6 times as long as one alone, and torch releases the interpreter while it computes. Why four: decoding
@@ -15,7 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from threading import Semaphore
+from threading import Lock, Semaphore
 from types import TracebackType
 
 import pyarrow as pa
@@ -43,6 +44,7 @@ class Encoder:
         self.n = n
         self.busy_s = self.available_s = 0.0
         self._embed = embed
+        self._lock = Lock()
         self._pool = ThreadPoolExecutor(n, thread_name_prefix="encoder")
 
     @property
@@ -50,9 +52,9 @@ class Encoder:
         """The share of the time in which the encoder worked, 0 to 1."""
         return self.busy_s / self.available_s if self.available_s else 0.0
 
-    def map(self, blocks: Iterable[pa.Table], *, beside_decoders: bool) -> Iterator[pa.Table]:
-        """Embed each block."""
-        n = -(-self.n // DECODERS) if beside_decoders else self.n
+    def map(self, blocks: Iterable[pa.Table], *, beside_decoders: bool, share: int = 1) -> Iterator[pa.Table]:
+        """Embed each block; `share` callers divide the threads among them."""
+        n = -(-self.n // DECODERS) if beside_decoders else -(-self.n // share)
         begin, slots = time.monotonic(), Semaphore(n)
         running: deque[Future[tuple[pa.Table, float]]] = deque()
         for block in blocks:
@@ -61,11 +63,13 @@ class Encoder:
                 yield self._finish(running.popleft())
         while running:
             yield self._finish(running.popleft())
-        self.available_s += n * (time.monotonic() - begin)
+        with self._lock:
+            self.available_s += n * (time.monotonic() - begin)
 
     def _finish(self, future: Future[tuple[pa.Table, float]]) -> pa.Table:
         table, seconds = future.result()
-        self.busy_s += seconds
+        with self._lock:
+            self.busy_s += seconds
         return table
 
     def _timed(self, block: pa.Table, slots: Semaphore) -> tuple[pa.Table, float]:

@@ -1,7 +1,7 @@
 """Calls that wait for a medium, several at a time."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -11,8 +11,10 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def map_parallel(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """`map` with `THREADS` calls at a time; at most twice as many results wait in memory.
+def map_parallel(
+    function: Callable[[Item], Result], items: Iterable[Item], *, threads: int = THREADS
+) -> Generator[Result]:
+    """`map` with `threads` calls at a time; at most twice as many results wait in memory.
 
     The first error is raised in its turn, and ends the rest.
 
@@ -20,11 +22,11 @@ def map_parallel(function: Callable[[Item], Result], items: Iterable[Item]) -> I
     [1, 2, 3]
     """
     waiting: deque[Future[Result]] = deque()
-    pool = ThreadPoolExecutor(THREADS, thread_name_prefix="store")
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="store")
     try:
         for item in items:
             waiting.append(pool.submit(function, item))
-            if len(waiting) >= 2 * THREADS:
+            if len(waiting) >= 2 * threads:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()

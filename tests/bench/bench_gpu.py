@@ -51,20 +51,26 @@ FULL = Size(clips=65_536, batch=1024, steps=60, embedded=65_536)
 SHORT = Size(clips=256, batch=32, steps=2, embedded=64, channels=(4, 8, 8, 16))
 
 
-def measure(size: Size | None = None) -> list[Row]:
+def measure(size: Size | None = None) -> Iterator[Row]:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    size = size or (FULL if device.type == "cuda" else SHORT)
     card = torch.cuda.get_device_name(device) if device.type == "cuda" else "no GPU: the CPU, in short"
+    for row in _rows(size or (FULL if device.type == "cuda" else SHORT), device, card):
+        yield Row(**{**vars(row), "note": ", ".join(filter(None, [row.note, card]))})
+
+
+def _rows(size: Size, device: torch.device, card: str) -> Iterator[Row]:
     clips = made_clips(size.clips)
     bench = Training(size, clips, device)
-    rows = [*bench.rows(), *fit_row(size, clips, bench.net_alone(), device)]
+    yield from bench.rows()
+    yield from fit_row(size, clips, bench.net_alone(), device)
+    if device.type == "cuda":
+        yield Row("peak memory of the GPU in training", torch.cuda.max_memory_allocated(device) / 2**30, None, " GiB")
+        torch.cuda.reset_peak_memory_stats(device)
     fit_embedding(bench.model.cpu().eval(), clips, np.arange(min(len(clips.codes), 1024)))
     is_fast = any(name in card for name in FAST)
-    codes = clips.codes[: size.embedded]
-    rows += embedding_rows(bench.model, codes, device, EMBEDDED_PER_S if is_fast else None)
+    yield from embedding_rows(bench.model, clips.codes[: size.embedded], device, EMBEDDED_PER_S if is_fast else None)
     if device.type == "cuda":
-        rows.append(Row("peak memory of the GPU", torch.cuda.max_memory_allocated(device) / 2**30, None, " GiB"))
-    return [Row(**{**vars(row), "note": ", ".join(filter(None, [row.note, card]))}) for row in rows]
+        yield Row("peak memory of the GPU in embedding", torch.cuda.max_memory_allocated(device) / 2**30, None, " GiB")
 
 
 def made_clips(n: int) -> ClipSet:

@@ -6,8 +6,10 @@ clips per second by setting. It needs torch, numpy and pydantic. Without a GPU i
 
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch.profiler import ProfilerActivity, profile
 
@@ -16,6 +18,8 @@ from tests.bench.bench_gpu import FULL, SHORT, Size, Training, made_clips
 from tests.bench.gpu_embedding import seconds
 
 ROWS = 25
+BLOCKS = (256, 512, 768, 1536)
+THREADS = 8
 
 
 def main(folder: str) -> None:
@@ -29,19 +33,30 @@ def main(folder: str) -> None:
         say(f"batches alone, batch {batch}", batch / seconds(batches.at, size.steps, device))
         say(f"fed, batch {batch}", bench.fed(batches))
     bench = Training(size, clips, device)
+    bench.optimizer = torch.optim.AdamW(bench.model.parameters(), lr=1e-3, fused=True)
+    say("step, fused optimizer", bench.net_alone())
+    bench = Training(size, clips, device)
     batch = bench.drawn(on_device=device.type == "cuda").at(0)
     top(lambda: bench.step(*batch), Path(folder) / "train.txt", device)
     torch.backends.cudnn.benchmark = True
     bench.alone = 0.0
     say("step, cudnn.benchmark", bench.net_alone())
+    torch.backends.cudnn.benchmark = False
     if device.type == "cuda":
         bench.model.encoder.compile()
         bench.model.decoder.compile()
-        bench.alone = 0.0
-        say("step, cudnn.benchmark, compiled", bench.net_alone())
-    torch.backends.cudnn.benchmark = False
+        for _ in range(2):
+            bench.alone = 0.0
+            say("step, compiled", bench.net_alone())
     embedder = Embedder(Training(size, clips, device).model, device.type)
     top(lambda: embedder.embed(clips.codes[: 4 * embedder.block]), Path(folder) / "embed.txt", device)
+    for block in BLOCKS if device.type == "cuda" else ():
+        embedder.block = block
+        say(f"embed, blocks of {block}", len(clips.codes) / seconds(lambda _: embedder.embed(clips.codes), 2, device))
+        with ThreadPoolExecutor(THREADS) as pool:
+            parts = np.array_split(clips.codes, len(clips.codes) // 768)
+            elapsed = seconds(lambda _, pool=pool, parts=parts: list(pool.map(embedder.embed, parts)), 2, device)
+        say(f"embed, blocks of {block}, {THREADS} threads of 768 clips", len(clips.codes) / elapsed)
 
 
 def top(run: Callable[[], object], path: Path, device: torch.device) -> None:
