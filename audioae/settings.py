@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from audioae.catalog.sources import CatalogConfig
 from audioae.config import Config
 from audioae.demo.config import BEGUN, PLANTED, SynthConfig
+from audioae.maps.config import MapConfig
 from audioae.model.config import ModelConfig
 from audioae.pipeline.config import MelsConfig, Retry, TrainStageConfig, Workers
 from audioae.playlists.config import PlaylistRequest
@@ -88,7 +89,7 @@ class PipelineConfig(Config):
     `catalog`, `model` and `index` may each name a YAML file or a packaged config: `model: mine.yaml`, `model: vae`.
 
     With `synth`, the demo catalog is synthesized into `catalog.source` before the first stage, unless that is a
-    manifest or a folder with music of its own. `screen: null` skips the screening stage.
+    manifest or a folder with music of its own. `map: null` and `screen: null` skip these stages.
     """
 
     INCLUDES: ClassVar[tuple[str, ...]] = ("catalog", "model", "index")
@@ -100,6 +101,7 @@ class PipelineConfig(Config):
     model: ModelConfig = ModelConfig()
     train: TrainStageConfig = TrainStageConfig()
     index: IndexConfig = IndexConfig()
+    map: MapConfig | None = MapConfig()
     screen: ScreenConfig | None = ScreenConfig()
     similar: SimilarConfig = SimilarConfig()
     recommend: RecommendConfig | None = None

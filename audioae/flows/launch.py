@@ -31,6 +31,7 @@ from audioae.settings import PipelineConfig
 Section = TypeVar("Section")
 
 ADVICE = {
+    "map": "give it a section, such as map: {}",
     "screen": "give it a section, such as screen: {}",
     "recommend": "add a play log, --set recommend.plays=plays.parquet (or .csv)",
 }
@@ -56,8 +57,8 @@ def read_settings(flow: str, config_path: str, overrides: Sequence[str] | None) 
     config = load_config(PipelineConfig, find_config(config_path), overrides or ())
     if flow in ("pipeline", "catalog") and config.to_synthesize is None:
         require_source(config.catalog)
-    if flow == "screen":
-        require_section(config.screen, "screen", config_path)
+    if flow in ("map", "screen"):
+        require_section(getattr(config, flow), flow, config_path)
     if flow == "recommend":
         plays = require_section(config.recommend, "recommend", config_path).plays
         if not Path(plays).is_file():

@@ -1,10 +1,11 @@
-"""The whole chain: catalog -> mels -> train -> embed -> index -> screen, then a summary."""
+"""The whole chain: catalog -> mels -> train -> embed -> index -> map -> screen, then a summary."""
 
 from audioae.flows.artifacts import publish_summary
 from audioae.flows.catalog import catalog
 from audioae.flows.embed import embed
 from audioae.flows.index import index
 from audioae.flows.launch import read_settings
+from audioae.flows.map import map as lay_out
 from audioae.flows.mels import mels
 from audioae.flows.reporting import current, reported_flow
 from audioae.flows.screen import screen
@@ -28,6 +29,8 @@ def pipeline(config_path: str, overrides: list[str] | None = None) -> str:
     model = train(*arguments, mels_ref)
     embeddings = embed(*arguments, tracks, model)
     index_ref = index(*arguments, embeddings)
+    if config.map:
+        lay_out(*arguments, index_ref)
     findings = DatasetRef.parse(screen(*arguments, index_ref)) if config.screen else None
     _summarize(config, DatasetRef.parse(index_ref), findings)
     return index_ref

@@ -6,12 +6,13 @@ STAGES = {
     "train": "Train the model on the stored mels and publish `model`.",
     "embed": "Embed every track and publish `embeddings`.",
     "index": "Build a FAISS index and publish it if it passes its gate.",
+    "map": "Lay out all tracks on a map with named regions and publish `map`, for the explorer.",
     "screen": "Run the checks on the catalog and publish `findings`.",
     "similar": "Publish the nearest tracks of every track as a table, `similar`.",
     "playlists": "Build the playlists of the config and publish them as a table, `playlists`.",
     "recommend": "Recommend new tracks to every listener of a play log and publish them as a table.",
 }
-PIPELINE = "Run catalog, mels, train, embed, index and screen. A rerun computes only what is missing."
+PIPELINE = "Run catalog, mels, train, embed, index, map and screen. A rerun computes only what is missing."
 FLOWS = {"pipeline": PIPELINE, **STAGES}
 """Every flow: the stages and the whole chain."""
 

@@ -46,9 +46,8 @@ def publish_map(store: Store, config: MapConfig, index: DatasetRef, progress: Pr
     embeddings, last = store.manifest(index).parent("embeddings"), store.latest("map")
     parents = [index, embeddings, store.manifest(embeddings).parent("tracks")]
     if last and _is_of(store, last, embeddings, settings):
-        return _commit(
-            store, recipe, _names(store, last), store.manifest(last).config, parents, _regions_of(store, last)
-        )
+        manifest = store.manifest(last)
+        return _commit(store, recipe, _names(store, last), manifest.config, parents, manifest.parent("regions"))
     stem = fingerprint([CODE, settings, str(embeddings), str(last)])
     rows = sample_rows(store, embeddings, config.sample)
     sample = take_embeddings(store, embeddings, rows)

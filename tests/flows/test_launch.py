@@ -51,6 +51,7 @@ def test_checking_a_config_loads_neither_prefect_nor_a_heavy_package():
             r"catalog.source: file not found: .*a.csv. Expected a manifest: .csv",
         ),
         ("catalog", ["catalog.source=a.csv"], r"catalog.source: file not found: .*a.csv. Expected a manifest: .csv"),
+        ("map", ["map=null"], r"map is null; give it a section, such as map: {}"),
         ("screen", ["screen=null"], r"screen is null; give it a section, such as screen: {}"),
         ("recommend", [], r"recommend is null; add a play log, --set recommend.plays="),
         (

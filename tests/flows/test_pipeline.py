@@ -14,6 +14,7 @@ import pytest
 
 from audioae import cli
 from audioae.library.export import SCHEMA
+from audioae.maps.reader import read_map
 from audioae.pipeline.run_log import list_runs
 from audioae.store.dataset import Store
 from audioae.store.upkeep import PUBLISHED
@@ -100,6 +101,7 @@ def test_pipeline_publishes_everything_and_prints_a_summary(finished, commands):
         assert Store(str(store)).latest(dataset), dataset
     for words in ("24 in the catalog: 24 embedded", "tracks/s", "recall@10", "index@", str(store), "audioae findings"):
         assert words in printed, words
+    assert len(read_map(Store(str(store)), Store(str(store)).require("index"))) == 24
     shown = json.loads(commands.audioae("findings", "--json", store=store).stdout)
     assert shown["index"] == str(Store(str(store)).require("index"))
     assert [row["check"] for row in shown["checks"]] == ["mislabeled", "corrupt", "duplicate"]
