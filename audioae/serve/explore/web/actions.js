@@ -25,7 +25,10 @@ export function createActions(app) {
         ...(other && !inside ? { [other]: state.get(other).filter((one) => one !== row) } : {}),
       });
       const words = { seeds: "seed", minus: "negative seed", waypoints: "waypoint" }[name];
-      tracks.get([row]).then(([meta]) => app.say(`${meta?.title || meta?.track_id}: ${inside ? "no longer a" : "now a"} ${words}.`), () => {});
+      tracks.get([row]).then(
+        ([meta]) => app.say(`${meta?.title || meta?.track_id}: ${inside ? "no longer a" : "now a"} ${words}.`),
+        () => {},
+      );
     },
 
     /**

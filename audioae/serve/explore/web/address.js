@@ -16,7 +16,10 @@ export function parseAddress(hash) {
   const query = new URLSearchParams(hash.replace(/^#/, ""));
   const numbers = (text) => text.split(",").map(Number);
   const view = numbers(query.get("at") ?? "");
-  const polygon = (query.get("area") ?? "").split(";").map(numbers).filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y));
+  const polygon = (query.get("area") ?? "")
+    .split(";")
+    .map(numbers)
+    .filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y));
   return {
     state: {
       color: query.get("color"),
@@ -24,7 +27,10 @@ export function parseAddress(hash) {
       panel: query.get("panel"),
       compare: query.get("compare"),
       filters: parsed(query.get("filters")),
-      view: view.length === 3 && view.every(Number.isFinite) && view[2] > 0 ? { x: view[0], y: view[1], zoom: view[2] } : null,
+      view:
+        view.length === 3 && view.every(Number.isFinite) && view[2] > 0
+          ? { x: view[0], y: view[1], zoom: view[2] }
+          : null,
       selection: polygon.length > 2 ? { polygon } : null,
     },
     ids: {
@@ -62,16 +68,19 @@ async function formatAddress({ state, tracks }) {
   const ids = async (rows) => (await tracks.get(rows)).filter(Boolean).map((meta) => meta.track_id);
   const selected = state.get("selected");
   if (selected !== null) for (const id of await ids([selected])) query.append("track", id);
-  for (const [short, name] of Object.entries(LISTS)) for (const id of await ids(state.get(name))) query.append(short, id);
+  for (const [short, name] of Object.entries(LISTS))
+    for (const id of await ids(state.get(name))) query.append(short, id);
   const selection = state.get("selection");
   if (selection?.polygon) query.set("area", selection.polygon.map((spot) => spot.map(rounded).join(",")).join(";"));
-  else if (selection?.rows && selection.rows.length <= MOST_ROWS) for (const id of await ids(selection.rows)) query.append("row", id);
+  else if (selection?.rows && selection.rows.length <= MOST_ROWS)
+    for (const id of await ids(selection.rows)) query.append("row", id);
   const view = state.get("view");
   if (view) query.set("at", [view.x, view.y, view.zoom].map(rounded).join(","));
   if (state.get("filters")) query.set("filters", JSON.stringify(state.get("filters")));
   for (const name of ["color", "only", "panel", "compare"]) {
     const value = state.get(name);
-    if (value !== null && value !== undefined) query.set(name, typeof value === "object" ? JSON.stringify(value) : String(value));
+    if (value !== null && value !== undefined)
+      query.set(name, typeof value === "object" ? JSON.stringify(value) : String(value));
   }
   return query.toString();
 }

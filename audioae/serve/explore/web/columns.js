@@ -50,7 +50,11 @@ function categoryTones(column) {
   const { values } = column;
   const rank = new Uint8Array(NONE + 1);
   const most = repeats(column) ? 255 : N_CATEGORIES;
-  named(column).slice(0, most).forEach((entry, at) => { rank[entry.code] = at + 1; });
+  named(column)
+    .slice(0, most)
+    .forEach((entry, at) => {
+      rank[entry.code] = at + 1;
+    });
   const tones = new Uint8Array(values.length);
   for (let row = 0; row < values.length; row += 1) tones[row] = rank[values[row]];
   return tones;
@@ -67,4 +71,5 @@ function numberTones({ values, legend }) {
 }
 
 /** The entries of a legend that are categories of their own, the most frequent first. */
-export const named = (column) => column.legend.values.filter((entry) => typeof entry.code === "number" && entry.code < OTHER);
+export const named = (column) =>
+  column.legend.values.filter((entry) => typeof entry.code === "number" && entry.code < OTHER);

@@ -11,7 +11,11 @@ const WIDTH = 0.05;
 
 /** @param {any} app */
 export function watchDrops(app) {
-  const veil = h("div", { class: "veil", hidden: true }, h("p", {}, "Drop an audio file: it is embedded and placed on the map."));
+  const veil = h(
+    "div",
+    { class: "veil", hidden: true },
+    h("p", {}, "Drop an audio file: it is embedded and placed on the map."),
+  );
   const chooser = h("input", { type: "file", accept: "audio/*,video/*", hidden: true, "aria-label": "Audio file" });
   document.body.append(veil, chooser);
   chooser.addEventListener("change", () => take(chooser.files[0]));
@@ -44,7 +48,9 @@ export function watchDrops(app) {
       const filters = app.state.get("filters");
       const answer = await app.api.upload("v1/similar:file", file, { k: K, ...(filters ? { filters } : {}) });
       const rows = await app.tracks.rows(answer.neighbors.map((one) => one.track_id));
-      const neighbors = answer.neighbors.map((one, at) => ({ ...one, row: rows[at] })).filter((one) => one.row !== null);
+      const neighbors = answer.neighbors
+        .map((one, at) => ({ ...one, row: rows[at] }))
+        .filter((one) => one.row !== null);
       app.note("");
       if (neighbors.length) {
         const at = placeOf(neighbors, app.map.points);

@@ -21,12 +21,20 @@ export function filterForm(app) {
   const known = h("datalist", { id: "labels" });
   const texts = TEXTS.map(([name, title]) => [
     name,
-    h("input", { type: "text", id: `filter-${name}`, placeholder: "several: separate by ;", list: name === "label" ? "labels" : null, autocomplete: "off" }),
+    h("input", {
+      type: "text",
+      id: `filter-${name}`,
+      placeholder: "several: separate by ;",
+      list: name === "label" ? "labels" : null,
+      autocomplete: "off",
+    }),
     title,
   ]);
   const ranges = RANGES.map(([name, title, unit]) => [
     name,
-    ["from", "to"].map((end) => h("input", { type: "number", placeholder: end, "aria-label": `${title} ${end}${unit && `, ${unit}`}` })),
+    ["from", "to"].map((end) =>
+      h("input", { type: "number", placeholder: end, "aria-label": `${title} ${end}${unit && `, ${unit}`}` }),
+    ),
     unit ? `${title} (${unit})` : title,
   ]);
   const added = h("input", { type: "date", id: "filter-added" });
@@ -41,7 +49,10 @@ export function filterForm(app) {
     h("p", { class: "buttons" }, clear, passing),
     known,
   );
-  form.addEventListener("input", debounce(() => app.state.set({ filters: read() }), 300));
+  form.addEventListener(
+    "input",
+    debounce(() => app.state.set({ filters: read() }), 300),
+  );
   app.state.on("filters", (filters) => write(filters ?? {}));
   app.events.on("passing", (n) => {
     passing.textContent = `${number(n)} of ${number(app.map.n)} tracks pass`;
@@ -53,11 +64,17 @@ export function filterForm(app) {
   function read() {
     const filters = { ...kept(app.state.get("filters")) };
     for (const [name, input] of texts) {
-      const values = input.value.split(";").map((one) => one.trim()).filter(Boolean);
+      const values = input.value
+        .split(";")
+        .map((one) => one.trim())
+        .filter(Boolean);
       if (values.length) filters[name] = values;
     }
     for (const [name, [from, to]] of ranges) {
-      const ends = { ...(from.value === "" ? {} : { gte: Number(from.value) }), ...(to.value === "" ? {} : { lte: Number(to.value) }) };
+      const ends = {
+        ...(from.value === "" ? {} : { gte: Number(from.value) }),
+        ...(to.value === "" ? {} : { lte: Number(to.value) }),
+      };
       if (Object.keys(ends).length) filters[name] = ends;
     }
     if (added.value) filters.added_after = `${added.value}T00:00:00Z`;

@@ -23,7 +23,9 @@ export const HELP = [
 export function watchKeys(app, { search, help }) {
   const { map, state } = app;
   const keys = {
-    " ": () => app.player.toggle() || (state.get("selected") !== null && app.actions.choose(state.get("selected"), { play: true })),
+    " ": () =>
+      app.player.toggle() ||
+      (state.get("selected") !== null && app.actions.choose(state.get("selected"), { play: true })),
     "+": () => map.view.zoom(1.5),
     "=": () => map.view.zoom(1.5),
     "-": () => map.view.zoom(1 / 1.5),

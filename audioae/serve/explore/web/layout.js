@@ -14,11 +14,30 @@ export function layOut(root, app, { help }) {
   const map = h("section", { class: "map", "aria-label": "Map" }, tools, h("div", { class: "messages" }, note, fault));
   const panels = h("aside", { class: "panels", "aria-label": "Panels" });
   const player = h("section", { class: "player", "aria-label": "Player" });
-  const file = button("Drop or choose a file", () => {}, { class: "file-button", title: "Embed an audio file and place it on the map" });
+  const file = button("Drop or choose a file", () => {}, {
+    class: "file-button",
+    title: "Embed an audio file and place it on the map",
+  });
   const { info } = app;
-  const size = h("p", { class: "size" }, `${info.n.toLocaleString("en")} tracks`, h("small", {}, `${info.index} · ${info.map}`));
-  const top = h("header", {}, h("h1", {}, "audioae ", h("span", {}, "explorer")), search, file, size, button("?", () => help.showModal(), { class: "round quiet", "aria-label": "Keys" }));
-  const lasso = button("Lasso", () => app.map.lasso(!app.map.view.lassoing), { "aria-pressed": "false", "aria-keyshortcuts": "l" });
+  const size = h(
+    "p",
+    { class: "size" },
+    `${info.n.toLocaleString("en")} tracks`,
+    h("small", {}, `${info.index} · ${info.map}`),
+  );
+  const top = h(
+    "header",
+    {},
+    h("h1", {}, "audioae ", h("span", {}, "explorer")),
+    search,
+    file,
+    size,
+    button("?", () => help.showModal(), { class: "round quiet", "aria-label": "Keys" }),
+  );
+  const lasso = button("Lasso", () => app.map.lasso(!app.map.view.lassoing), {
+    "aria-pressed": "false",
+    "aria-keyshortcuts": "l",
+  });
   tools.append(
     button("+", () => app.map.view.zoom(1.5), { "aria-label": "Zoom in" }),
     button("−", () => app.map.view.zoom(1 / 1.5), { "aria-label": "Zoom out" }),
@@ -50,7 +69,9 @@ export function layOut(root, app, { help }) {
       clearTimeout(timer);
       fault.textContent = error.message;
       fault.hidden = false;
-      timer = setTimeout(() => { fault.hidden = true; }, SHOWN_MS);
+      timer = setTimeout(() => {
+        fault.hidden = true;
+      }, SHOWN_MS);
     },
   };
 }
@@ -58,6 +79,8 @@ export function layOut(root, app, { help }) {
 /** The page when there is nothing to show: why, and what to do. */
 export function showFault(root, error) {
   const title = error.kind === "not-mapped" ? "This store has no map yet" : "The explorer cannot start";
-  root.replaceChildren(h("section", { class: "starting", role: "alert" }, h("h1", {}, title), h("p", {}, error.message)));
+  root.replaceChildren(
+    h("section", { class: "starting", role: "alert" }, h("h1", {}, title), h("p", {}, error.message)),
+  );
   document.body.dataset.ready = "";
 }

@@ -8,8 +8,11 @@ import { h } from "./panels/elements.js";
 const SHOWN = 14;
 
 export function createLegend(element, app) {
-  const choice = h("select", { id: "color-by", onchange: () => app.state.set({ color: choice.value, only: null }) },
-    ...app.columns.list.map((column) => h("option", { value: column.name }, column.title)));
+  const choice = h(
+    "select",
+    { id: "color-by", onchange: () => app.state.set({ color: choice.value, only: null }) },
+    ...app.columns.list.map((column) => h("option", { value: column.name }, column.title)),
+  );
   const body = h("div", { class: "legend-body" });
   element.append(h("label", { class: "color-by" }, h("span", {}, "Color"), choice), body);
 
@@ -28,15 +31,25 @@ function categories(column, app) {
   const items = entries.map((entry, rank) => {
     const color = rank < colors.length || repeats(column) ? colors[rank % colors.length] : otherColor();
     const pressed = app.state.get("only") === entry.code;
-    const button = h("button", { type: "button", "aria-pressed": String(pressed), onclick: () => app.state.set({ only: pressed ? null : entry.code }) },
-      h("i", { class: "swatch", style: { background: color } }), h("span", {}, entry.value), h("small", {}, number(entry.n)));
+    const button = h(
+      "button",
+      {
+        type: "button",
+        "aria-pressed": String(pressed),
+        onclick: () => app.state.set({ only: pressed ? null : entry.code }),
+      },
+      h("i", { class: "swatch", style: { background: color } }),
+      h("span", {}, entry.value),
+      h("small", {}, number(entry.n)),
+    );
     return h("li", {}, button);
   });
   const rest = column.legend.values.find((entry) => !named(column).includes(entry));
   const more = items.slice(SHOWN);
   const list = h("ul", { class: "legend" }, ...items.slice(0, SHOWN));
   const parts = [list];
-  if (more.length) parts.push(h("details", {}, h("summary", {}, `${more.length} more`), h("ul", { class: "legend" }, ...more)));
+  if (more.length)
+    parts.push(h("details", {}, h("summary", {}, `${more.length} more`), h("ul", { class: "legend" }, ...more)));
   if (rest) parts.push(h("p", { class: "rest" }, `${number(rest.n)} with other values`));
   return h("div", {}, ...parts);
 }
@@ -49,7 +62,18 @@ function scale({ kind, unit, legend }) {
     context.fillRect(at, 0, 1, 1);
   }
   const say = kind === "time" ? day : (value) => `${number(value)}${unit ? ` ${unit}` : ""}`;
-  return h("div", {}, bar, h("p", { class: "ends" }, h("span", {}, say(legend.p1)), h("span", {}, say(legend.p50)), h("span", {}, say(legend.p99))));
+  return h(
+    "div",
+    {},
+    bar,
+    h(
+      "p",
+      { class: "ends" },
+      h("span", {}, say(legend.p1)),
+      h("span", {}, say(legend.p50)),
+      h("span", {}, say(legend.p99)),
+    ),
+  );
 }
 
 /** Days since 1970 as a date. */

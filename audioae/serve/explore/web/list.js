@@ -14,7 +14,12 @@ const PAGE = 100;
  * @param {number[]} rows
  * @param {{columns?: {name: string, title?: string, value: (meta: any, at: number) => any}[], onActivate?: (row: number, meta: any, at: number) => void, label?: string, empty?: string}} [options]
  */
-export async function trackList(app, element, rows, { columns = [], onActivate, label = "Tracks", empty = "No tracks." } = {}) {
+export async function trackList(
+  app,
+  element,
+  rows,
+  { columns = [], onActivate, label = "Tracks", empty = "No tracks." } = {},
+) {
   const list = h("ol", { class: "tracks", "aria-label": label });
   const more = button("", () => show(list.children.length + PAGE), { class: "more", hidden: true });
   const turn = (element.turn = (element.turn ?? 0) + 1);
@@ -37,11 +42,28 @@ export async function trackList(app, element, rows, { columns = [], onActivate, 
 
 function item(app, row, meta, at, columns, activate) {
   if (!meta) return h("li", { class: "gone" }, "not on this map");
-  const main = h("button", { type: "button", class: "go", onclick: () => activate(row, meta, at) },
-    h("b", {}, titleOf(meta)), h("span", {}, subtitleOf(meta)));
-  const cells = columns.map((column) => h("span", { class: `cell ${column.name}`, title: column.title }, column.value(meta, at) ?? ""));
-  const act = (name, sign, words) => button(sign, () => app.actions.toggle(name, row), { class: "small", title: words, "aria-label": `${titleOf(meta)}: ${words}` });
-  const actions = h("span", { class: "actions" }, act("seeds", "+", "seed: more like this"), act("minus", "−", "negative seed: less like this"), act("waypoints", "⚑", "waypoint"));
+  const main = h(
+    "button",
+    { type: "button", class: "go", onclick: () => activate(row, meta, at) },
+    h("b", {}, titleOf(meta)),
+    h("span", {}, subtitleOf(meta)),
+  );
+  const cells = columns.map((column) =>
+    h("span", { class: `cell ${column.name}`, title: column.title }, column.value(meta, at) ?? ""),
+  );
+  const act = (name, sign, words) =>
+    button(sign, () => app.actions.toggle(name, row), {
+      class: "small",
+      title: words,
+      "aria-label": `${titleOf(meta)}: ${words}`,
+    });
+  const actions = h(
+    "span",
+    { class: "actions" },
+    act("seeds", "+", "seed: more like this"),
+    act("minus", "−", "negative seed: less like this"),
+    act("waypoints", "⚑", "waypoint"),
+  );
   const hovered = () => app.state.set({ hovered: row });
   return h("li", { "data-row": row, onpointerenter: hovered, onfocusin: hovered }, main, ...cells, actions);
 }

@@ -22,12 +22,15 @@ const EMPTY = { selected: null, hovered: null, seeds: [], minus: [], waypoints: 
 async function start(root) {
   const api = createApi({ askKey });
   const info = await api.get("v1/map");
-  const points = new Float32Array(await api.binary(`v1/map/points?version=${encodeURIComponent(info.version)}`));
+  api.ofMap(info.version);
+  const points = new Float32Array(await api.binary("v1/map/points"));
   const address = parseAddress(location.hash);
-  const tracks = createTracks(api, info.version);
+  const tracks = createTracks(api);
   const rows = await rowsOfAddress(address.ids, tracks);
   const columns = createColumns(api, info);
-  const color = columns.list.some((one) => one.name === address.state.color) ? address.state.color : columns.list[0]?.name;
+  const color = columns.list.some((one) => one.name === address.state.color)
+    ? address.state.color
+    : columns.list[0]?.name;
   const state = createState({ ...EMPTY, ...address.state, ...rows, color, panel: address.state.panel ?? "track" });
 
   const app = { api, state, tracks, columns, events: createEvents(), info };

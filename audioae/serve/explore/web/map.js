@@ -5,12 +5,14 @@
  */
 
 import { repeats, tonesOf } from "./columns.js";
-import { isDark } from "./dom.js";
+import { debounce, isDark } from "./dom.js";
 import { createLegend } from "./legend.js";
 import { toneTable } from "./palette.js";
 import { h } from "./panels/elements.js";
 import { createTooltip } from "./tooltip.js";
 import { MapView } from "./view.js";
+
+const REST_MS = 120; // a pointer that rests on a point may click it
 
 /** @param {HTMLElement} element @param {any} app @param {{info: any, points: Float32Array}} content */
 export function createMap(element, app, { info, points }) {
@@ -25,7 +27,8 @@ export function createMap(element, app, { info, points }) {
   let mask = null;
   let chosen = null; // rows inside the selection, as a set of bits
 
-  const paint = () => column && view.setTable(toneTable(column.kind === "category" ? "category" : "number", repeats(column)));
+  const paint = () =>
+    column && view.setTable(toneTable(column.kind === "category" ? "category" : "number", repeats(column)));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
     paint();
     if (column) legend.show(column);
@@ -48,7 +51,7 @@ export function createMap(element, app, { info, points }) {
   async function filter() {
     const filters = state.get("filters");
     try {
-      const bits = filters ? new Uint8Array(await app.api.binary("v1/map/mask", { body: { ...filters, version: info.version } })) : null;
+      const bits = filters ? new Uint8Array(await app.api.binary("v1/map/mask", { body: filters })) : null;
       if (filters !== state.get("filters")) return;
       mask = bits;
       app.events.emit("passing", mask ? count(mask) : info.n);
@@ -69,11 +72,23 @@ export function createMap(element, app, { info, points }) {
   function faint() {
     const only = column?.kind === "category" ? state.get("only") : null;
     const values = column?.values;
-    view.setFaint((row) => (only !== null && values[row] !== only) || (mask && !has(mask, row)) || (chosen && !has(chosen, row)) || false);
+    view.setFaint(
+      (row) =>
+        (only !== null && values[row] !== only) || (mask && !has(mask, row)) || (chosen && !has(chosen, row)) || false,
+    );
     if (column) legend.show(column);
   }
 
-  const marks = [["selected", "chosen"], ["hovered", "ring"], ["seeds", "seed"], ["minus", "minus"]];
+  const prepare = debounce(
+    (row) => row !== null && info.audio !== "none" && app.player.prepare(row).catch(() => {}),
+    REST_MS,
+  );
+  const marks = [
+    ["selected", "chosen"],
+    ["hovered", "ring"],
+    ["seeds", "seed"],
+    ["minus", "minus"],
+  ];
   for (const [name, style] of marks) {
     const show = () => {
       const rows = [state.get(name)].flat().filter((row) => row !== null && row !== undefined);
@@ -90,12 +105,16 @@ export function createMap(element, app, { info, points }) {
     if (row !== state.get("hovered")) state.set({ hovered: row });
     view.element.classList.toggle("pointing", row !== null);
     tooltip.show(row, left, top);
+    prepare(row);
   });
   view.on("click", (row, event) => clicked(row, event));
   view.on("move", (camera) => state.set({ view: camera }));
   view.on("lasso", (polygon) => {
     map.lasso(false);
-    state.set({ selection: { polygon: polygon.map((spot) => spot.map((value) => Number(value.toPrecision(6)))) }, panel: "selection" });
+    state.set({
+      selection: { polygon: polygon.map((spot) => spot.map((value) => Number(value.toPrecision(6)))) },
+      panel: "selection",
+    });
     for (const listener of lassoed) listener(polygon);
   });
 
@@ -121,7 +140,8 @@ export function createMap(element, app, { info, points }) {
       app.actions.choose(rows[0] ?? null, { play: false });
     },
     /** Rings rows; an empty list removes the rings of this style. @param {number[]} rows @param {string} [style] ring, seed, minus, chosen */
-    highlight: (rows, style = "ring") => view.mark(`highlight ${style}`, rows.length ? { rows: [...rows], style } : null),
+    highlight: (rows, style = "ring") =>
+      view.mark(`highlight ${style}`, rows.length ? { rows: [...rows], style } : null),
     /** Draws a numbered path through rows. @param {number[]} rows */
     path: (rows) => view.mark("path", rows.length ? { rows: [...rows], style: "path" } : null),
     /** Marks a place that is no track. @param {number[]|null} at */

@@ -15,10 +15,17 @@ const MOST_NAMES = 24;
  * @param {{regions: any[], marks: Map<string, any>, lasso: number[][], polygon: number[][]|null, points: Float32Array, size: number[]}} scene
  */
 export function drawOverlay(context, place, scene) {
-  const colors = Object.fromEntries(["page", "ink", "soft", "accent", "bad", "good"].map((name) => [name, css(`--${name}`)]));
+  const colors = Object.fromEntries(
+    ["page", "ink", "soft", "accent", "bad", "good"].map((name) => [name, css(`--${name}`)]),
+  );
   context.clearRect(0, 0, ...scene.size);
   names(context, place, scene, colors);
-  if (scene.polygon) area(context, scene.polygon.map(([x, y]) => place(x, y)), colors);
+  if (scene.polygon)
+    area(
+      context,
+      scene.polygon.map(([x, y]) => place(x, y)),
+      colors,
+    );
   if (scene.lasso.length > 1) area(context, scene.lasso, colors);
   const at = (row) => place(scene.points[2 * row], scene.points[2 * row + 1]);
   for (const mark of scene.marks.values()) {
@@ -33,7 +40,10 @@ const STYLES = {
   seed: (context, spots, colors) => rings(context, spots, 7, 2.5, colors.good, colors.page),
   minus: (context, spots, colors) => rings(context, spots, 7, 2.5, colors.bad, colors.page),
   path(context, spots, colors) {
-    for (const [width, color] of [[5, colors.page], [2.5, colors.accent]]) {
+    for (const [width, color] of [
+      [5, colors.page],
+      [2.5, colors.accent],
+    ]) {
       Object.assign(context, { lineWidth: width, strokeStyle: color, lineJoin: "round" });
       context.beginPath();
       spots.forEach(([x, y], nth) => (nth ? context.lineTo(x, y) : context.moveTo(x, y)));
@@ -45,7 +55,13 @@ const STYLES = {
     for (const [x, y] of spots) {
       context.beginPath();
       context.moveTo(x, y - 11);
-      for (const [right, down] of [[11, 0], [0, 11], [-11, 0], [0, -11]]) context.lineTo(x + right, y + down);
+      for (const [right, down] of [
+        [11, 0],
+        [0, 11],
+        [-11, 0],
+        [0, -11],
+      ])
+        context.lineTo(x + right, y + down);
       Object.assign(context, { fillStyle: colors.accent, strokeStyle: colors.page, lineWidth: 2.5 });
       context.fill();
       context.stroke();
@@ -54,7 +70,10 @@ const STYLES = {
 };
 
 function rings(context, spots, radius, width, color, halo) {
-  for (const [wide, stroke] of [[width + 2, halo], [width, color]]) {
+  for (const [wide, stroke] of [
+    [width + 2, halo],
+    [width, color],
+  ]) {
     Object.assign(context, { lineWidth: wide, strokeStyle: stroke });
     for (const [x, y] of spots) {
       context.beginPath();
@@ -68,7 +87,12 @@ function label(context, text, x, y, colors, radius) {
   if (!radius) return;
   context.beginPath();
   context.arc(x, y, radius, 0, 2 * Math.PI);
-  Object.assign(context, { fillStyle: colors.accent, font: FONT.replace("13px", "11px"), textAlign: "center", textBaseline: "middle" });
+  Object.assign(context, {
+    fillStyle: colors.accent,
+    font: FONT.replace("13px", "11px"),
+    textAlign: "center",
+    textBaseline: "middle",
+  });
   context.fill();
   context.fillStyle = colors.page;
   context.fillText(text, x, y + 0.5);

@@ -25,7 +25,9 @@ export function createPlayer(element, app) {
   const parts = bar(element, app, {
     toggle: () => player.toggle(),
     step: (by) => play(at + by),
-    seek: (share) => { audio.currentTime = share * (audio.duration || SECONDS); },
+    seek: (share) => {
+      audio.currentTime = share * (audio.duration || SECONDS);
+    },
   });
   const entry = () => entries[at] ?? null;
   const second = () => (entry()?.from ?? 0) + audio.currentTime;
@@ -61,12 +63,21 @@ export function createPlayer(element, app) {
     const [row] = one.row === undefined ? await app.tracks.rows([one.track_id]) : [one.row];
     const [meta] = row === null ? [null] : await app.tracks.get([row]);
     const latest = Math.max(0, (meta?.duration_s ?? 0) - SECONDS);
-    return { row, meta: meta ?? { track_id: one.track_id }, from: one.start_s ?? Math.min(latest, (meta?.duration_s ?? 0) / 4) };
+    return {
+      row,
+      meta: meta ?? { track_id: one.track_id },
+      from: one.start_s ?? Math.min(latest, (meta?.duration_s ?? 0) / 4),
+    };
   }
 
   /** Why a clip does not play: the server's own words, which an <audio> does not pass on. */
   async function failed(one, error) {
-    const reason = one.file ? error : await app.api.answer(clipPath(one)).then(() => error, (told) => told);
+    const reason = one.file
+      ? error
+      : await app.api.answer(clipPath(one)).then(
+          () => error,
+          (told) => told,
+        );
     parts.state("stopped");
     app.fail(reason.name === "NotAllowedError" ? new Error("Press space or click the track to play it.") : reason);
   }
@@ -96,7 +107,9 @@ export function createPlayer(element, app) {
   };
   audio.addEventListener("playing", () => changed("playing"));
   audio.addEventListener("pause", () => changed("paused"));
-  audio.addEventListener("seeked", () => { if (!ticking) tick(); });
+  audio.addEventListener("seeked", () => {
+    if (!ticking) tick();
+  });
   audio.addEventListener("ended", () => {
     if (at + 1 < entries.length) play(at + 1);
     else events.emit("end");
@@ -115,6 +128,11 @@ export function createPlayer(element, app) {
     /** A file of the person's own. @param {File} file */
     playFile: (file) => player.queue([{ file, track_id: null }]),
     stop,
+    /** Has the server cut the clip of a row that may be clicked next, so that it sounds at once. @param {number} row */
+    async prepare(row) {
+      const one = await begin({ row });
+      if (one.meta.track_id) await app.api.answer(clipPath({ ...one, track_id: one.meta.track_id }), { head: true });
+    },
     /** Pauses or goes on; false if there is nothing to play. */
     toggle() {
       if (!entry()) return false;
@@ -148,13 +166,25 @@ function bar(element, app, { toggle, step, seek }) {
       previous.disabled = first;
       next.disabled = last;
       const title = titleOf(one.meta);
-      const open = one.row === null || one.row === undefined ? h("b", {}, title)
-        : h("button", { type: "button", class: "title", onclick: () => app.actions.choose(one.row, { play: false, fly: true }) }, title);
+      const open =
+        one.row === null || one.row === undefined
+          ? h("b", {}, title)
+          : h(
+              "button",
+              {
+                type: "button",
+                class: "title",
+                onclick: () => app.actions.choose(one.row, { play: false, fly: true }),
+              },
+              title,
+            );
       who.replaceChildren(...(one.meta ? [open, h("small", {}, subtitleOf(one.meta))] : []));
       spectrogram.clear();
     },
     picture: (one) => spectrogram.show(one.track_id, one.from, SECONDS),
-    hide() { element.hidden = true; },
+    hide() {
+      element.hidden = true;
+    },
     state(name) {
       play.replaceChildren(name === "playing" ? "❚❚" : "▶");
       element.dataset.state = name;

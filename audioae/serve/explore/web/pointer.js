@@ -51,11 +51,15 @@ export function watchPointer(view) {
   element.addEventListener("pointercancel", end);
   element.addEventListener("pointerleave", () => hover(null));
   element.addEventListener("dblclick", (event) => view.zoom(2, ...spot(event)));
-  element.addEventListener("wheel", (event) => {
-    event.preventDefault();
-    const lines = event.deltaMode === 1 ? 20 : 1;
-    view.zoom(Math.exp(-event.deltaY * lines * (event.ctrlKey ? 0.01 : 0.002)), ...spot(event));
-  }, { passive: false });
+  element.addEventListener(
+    "wheel",
+    (event) => {
+      event.preventDefault();
+      const lines = event.deltaMode === 1 ? 20 : 1;
+      view.zoom(Math.exp(-event.deltaY * lines * (event.ctrlKey ? 0.01 : 0.002)), ...spot(event));
+    },
+    { passive: false },
+  );
 
   /** At most once a frame. */
   function hover(at) {

@@ -35,7 +35,11 @@ const FEWEST = 20_000;
 export class Renderer {
   /** @param {HTMLCanvasElement} canvas @param {Float32Array} points shape (n * 2), NaN for a point that is not shown */
   constructor(canvas, points) {
-    const gl = canvas.getContext("webgl2", { antialias: false, premultipliedAlpha: true, powerPreference: "high-performance" });
+    const gl = canvas.getContext("webgl2", {
+      antialias: false,
+      premultipliedAlpha: true,
+      powerPreference: "high-performance",
+    });
     if (!gl) throw new Error("This browser has no WebGL2, which the map is drawn with. The lists and searches work.");
     Object.assign(this, { canvas, gl, n: points.length / 2, budget: points.length / 2, last: 0 });
     this.order = shuffled(this.n);
@@ -49,11 +53,16 @@ export class Renderer {
     }
     this.buffer("position", placed, (place) => gl.vertexAttribPointer(place, 2, gl.FLOAT, false, 0, 0));
     for (const name of ["tone", "flags"]) {
-      this[name] = this.buffer(name, this.scratch, (place) => gl.vertexAttribIPointer(place, 1, gl.UNSIGNED_BYTE, 0, 0));
+      this[name] = this.buffer(name, this.scratch, (place) =>
+        gl.vertexAttribIPointer(place, 1, gl.UNSIGNED_BYTE, 0, 0),
+      );
     }
-    this.uniforms = Object.fromEntries(["view", "size", "alpha"].map((name) => [name, gl.getUniformLocation(this.program, name)]));
+    this.uniforms = Object.fromEntries(
+      ["view", "size", "alpha"].map((name) => [name, gl.getUniformLocation(this.program, name)]),
+    );
     gl.bindTexture(gl.TEXTURE_2D, gl.createTexture());
-    for (const side of [gl.TEXTURE_MIN_FILTER, gl.TEXTURE_MAG_FILTER]) gl.texParameteri(gl.TEXTURE_2D, side, gl.NEAREST);
+    for (const side of [gl.TEXTURE_MIN_FILTER, gl.TEXTURE_MAG_FILTER])
+      gl.texParameteri(gl.TEXTURE_2D, side, gl.NEAREST);
     gl.enable(gl.BLEND);
     gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
     gl.clearColor(0, 0, 0, 0);
@@ -136,13 +145,17 @@ function shuffled(n) {
 
 function program(gl) {
   const made = gl.createProgram();
-  for (const [kind, source] of [[gl.VERTEX_SHADER, VERTEX], [gl.FRAGMENT_SHADER, FRAGMENT]]) {
+  for (const [kind, source] of [
+    [gl.VERTEX_SHADER, VERTEX],
+    [gl.FRAGMENT_SHADER, FRAGMENT],
+  ]) {
     const shader = gl.createShader(kind);
     gl.shaderSource(shader, source);
     gl.compileShader(shader);
     gl.attachShader(made, shader);
   }
   gl.linkProgram(made);
-  if (!gl.getProgramParameter(made, gl.LINK_STATUS)) throw new Error(`The map cannot be drawn: ${gl.getProgramInfoLog(made)}`);
+  if (!gl.getProgramParameter(made, gl.LINK_STATUS))
+    throw new Error(`The map cannot be drawn: ${gl.getProgramInfoLog(made)}`);
   return made;
 }

@@ -8,9 +8,26 @@ export function createTabs(element, app, panels) {
   const mounted = new Map();
   let shown = null;
   const tabs = panels.map((panel) => {
-    const tab = h("button", { type: "button", role: "tab", id: `tab-${panel.name}`, "aria-controls": `panel-${panel.name}`, onclick: () => app.state.set({ panel: panel.name }) },
-      h("span", { "aria-hidden": "true" }, panel.icon), h("span", {}, panel.title));
-    const body = h("section", { role: "tabpanel", id: `panel-${panel.name}`, "aria-labelledby": tab.id, class: "panel", hidden: true, tabindex: "-1" });
+    const tab = h(
+      "button",
+      {
+        type: "button",
+        role: "tab",
+        id: `tab-${panel.name}`,
+        "aria-controls": `panel-${panel.name}`,
+        onclick: () => app.state.set({ panel: panel.name }),
+      },
+      h("span", { "aria-hidden": "true" }, panel.icon),
+      h("span", {}, panel.title),
+    );
+    const body = h("section", {
+      role: "tabpanel",
+      id: `panel-${panel.name}`,
+      "aria-labelledby": tab.id,
+      class: "panel",
+      hidden: true,
+      tabindex: "-1",
+    });
     return { panel, tab, body };
   });
   bar.append(...tabs.map(({ tab }) => tab));

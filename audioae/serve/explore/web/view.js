@@ -36,7 +36,12 @@ export class MapView {
     Object.assign(this, { lasso: [], polygon: null, lassoing: false, moved: 0, asked: 0, settle: 0, flight: null });
     this.canvas = h("canvas", { "aria-hidden": "true" });
     this.over = h("canvas", { class: "over", "aria-hidden": "true" });
-    this.element = h("div", { class: "map-view", tabindex: "0", role: "application", "aria-label": label }, this.canvas, this.over);
+    this.element = h(
+      "div",
+      { class: "map-view", tabindex: "0", role: "application", "aria-label": label },
+      this.canvas,
+      this.over,
+    );
     element.append(this.element);
     this.renderer = new Renderer(this.canvas, points);
     this.index = new PointIndex(points);
@@ -51,7 +56,10 @@ export class MapView {
   resize() {
     const { clientWidth, clientHeight } = this.element;
     if (!clientWidth || !clientHeight) return;
-    const fits = this.camera && this.width && Math.abs(this.camera.zoom / fitted(this.bounds, this.width, this.height).zoom - 1) < 0.01;
+    const fits =
+      this.camera &&
+      this.width &&
+      Math.abs(this.camera.zoom / fitted(this.bounds, this.width, this.height).zoom - 1) < 0.01;
     Object.assign(this, { width: clientWidth, height: clientHeight, ratio: Math.min(2, window.devicePixelRatio || 1) });
     for (const canvas of [this.canvas, this.over]) {
       canvas.width = Math.round(clientWidth * this.ratio);
@@ -167,7 +175,10 @@ export class MapView {
     const seen = left > 40 && top > 40 && right < width - 40 && bottom < height - 40;
     if (seen && (spots.length === 1 || right - left > width / 6)) return;
     const target = fitted(bounds, width, height, 0.2);
-    this.fly({ ...target, zoom: Math.min(target.zoom, Math.max(camera.zoom, fitted(this.bounds, width, height).zoom * 4)) });
+    this.fly({
+      ...target,
+      zoom: Math.min(target.zoom, Math.max(camera.zoom, fitted(this.bounds, width, height).zoom * 4)),
+    });
   }
 
   fly(target) {
