@@ -6,7 +6,8 @@ Conventions
 - A copy is named by the SHA-256 of its content, and that content is verified while it is downloaded. So a file is
   downloaded once per machine, whichever store, version or process needs it.
 - A folder of derived files is named by what it was derived from. It appears when it is complete; one process makes it
-  while others that want it wait. It is made again if a file of it is missing or has another size.
+  while others that want it wait, and only those: each folder has a lock of its own. It is made again if a file of it is
+  missing or has another size.
 - What was not used for `KEPT_FOR` is deleted when the next is made. The whole folder may be deleted at any time: a
   process that has mapped a file keeps it.
 """
@@ -72,7 +73,7 @@ def cached_folder(name: str, make: Callable[[Path], None]) -> Path:
     folder = cache_folder() / name
     if not _is_complete(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(folder.parent):
+        with _locked(folder):
             if not _is_complete(folder):  # or else another process has made it
                 _delete_unused(folder.parent)
                 _make(folder, make)
@@ -110,7 +111,7 @@ def _is_complete(folder: Path) -> bool:
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """Only one process, or thread, at a time; where the file system has no locks, the same files are made twice."""
-    descriptor = os.open(folder, os.O_RDONLY)
+    descriptor = os.open(folder.with_name(f"{folder.name}.lock"), os.O_RDWR | os.O_CREAT, 0o644)
     try:
         with contextlib.suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -1,6 +1,7 @@
 """Files of a remote store are downloaded once, verified, and deleted when they were not used for long."""
 
 import os
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -103,12 +104,17 @@ def must_not(folder: Path) -> None:
     raise AssertionError("made twice")
 
 
+def names(local: Path) -> list[str]:
+    """What is in the cache, without the files that only serve as locks."""
+    return sorted(path.name for path in local.iterdir() if path.suffix != ".lock")
+
+
 def test_a_folder_is_made_once(local: Path):
     folder = cached_folder("catalog-1", made)
     assert folder == local / "catalog-1"
     assert (folder / "a.npy").read_bytes() == b"array"
     assert cached_folder("catalog-1", must_not) == folder
-    assert [path.name for path in local.iterdir()] == ["catalog-1"]
+    assert names(local) == ["catalog-1"]
 
 
 @pytest.mark.parametrize("damage", ["a.npy", "b.arrow", SIZES])
@@ -120,7 +126,7 @@ def test_a_damaged_folder_is_made_again(local: Path, damage: str, content: bytes
         path.write_bytes(content)
     folder = cached_folder("catalog-1", made)
     assert ((folder / "a.npy").read_bytes(), (folder / "b.arrow").read_bytes()) == (b"array", b"")
-    assert [path.name for path in local.iterdir()] == ["catalog-1"]
+    assert names(local) == ["catalog-1"]
 
 
 def test_a_folder_that_cannot_be_made_is_not_there(local: Path):
@@ -130,7 +136,7 @@ def test_a_folder_that_cannot_be_made_is_not_there(local: Path):
 
     with pytest.raises(StoreError, match="damaged"):
         cached_folder("catalog-1", fail)
-    assert list(local.iterdir()) == []
+    assert names(local) == []
 
 
 def test_several_that_want_a_folder_at_once_wait_for_one(local: Path):
@@ -154,4 +160,22 @@ def test_folders_that_nobody_uses_are_deleted(local: Path):
         os.utime(folder, (long_ago, long_ago))
     cached_folder("used", must_not)
     cached_folder("new", made)
-    assert sorted(path.name for path in local.iterdir()) == ["new", "used"]
+    assert names(local) == ["new", "used"]
+
+
+def test_a_folder_that_takes_long_to_make_delays_no_other(local: Path):
+    begun, done = threading.Event(), threading.Event()
+
+    def slow(folder: Path) -> None:
+        begun.set()
+        assert done.wait(30)
+
+    with ThreadPoolExecutor(2) as pool:
+        waiting = pool.submit(cached_folder, "slow", slow)
+        assert begun.wait(30)
+        other = pool.submit(cached_folder, "other", lambda folder: None)
+        try:
+            assert other.result(20).is_dir()
+        finally:
+            done.set()
+        assert waiting.result().is_dir()
