@@ -24,7 +24,7 @@ def eat(path, *_):
 
 def slow(path, *_):
     note(path)
-    time.sleep(0.5)
+    time.sleep(1.5)
     return Cut(0.0, 1.0, 2.0, b"cut")
 
 
