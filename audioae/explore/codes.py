@@ -6,11 +6,15 @@ Conventions
   `codebook_size - 1`. In each book every track, or clip, has one code: the counts of a book add up to their number.
 - Files are named by the content that they were made from, and stay until 14 days after their last use.
 - The model runs in a worker process: the calling process loads no torch.
+
+Why files are made beside the cache and then moved: the cache is locked while a folder of it is made, and the worker
+reads other folders of it.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
 
 import numpy as np
@@ -23,7 +27,8 @@ from audioae.explore import code_files
 from audioae.explore.latent_facts import book_shape
 from audioae.library.array_files import MappedFiles
 from audioae.library.generation import Generation
-from audioae.store.cache import cache_folder, cached_folder
+from audioae.store.cache import cache_folder, cached_folder, is_cached
+from audioae.store.storage import UNFINISHED
 
 NONE = code_files.NONE
 KIND = "codes-1"  # another number when other files are written
@@ -122,15 +127,25 @@ def _files(library: Generation, of: Kind, write: Callable[..., None]) -> MappedF
     refs = (library.model_ref, library.embeddings_ref, library.index_ref)
     sources = [part.sha256 for ref in refs for part in store.manifest(ref).parts]
 
-    def make(folder: Path) -> None:
-        arguments = str(folder), store.root, library.index_ref
-        try:
-            call_killable(write, *arguments, timeout_s=TIMEOUT_S, prepare=code_files.load)
-        except AudioError as error:
-            raise ModelError(f"{library.model_ref}: the codes of its {of} cannot be computed: {error}") from None
-
+    name = f"{KIND}-{of}-{fingerprint(sources)}"
     try:
-        return MappedFiles(cached_folder(f"{KIND}-{of}-{fingerprint(sources)}", make))
+        if is_cached(name):
+            return MappedFiles(cached_folder(name, _nothing))
+        cache_folder().mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=UNFINISHED, dir=cache_folder()) as made:
+            call_killable(write, made, store.root, library.index_ref, timeout_s=TIMEOUT_S, prepare=code_files.load)
+            return MappedFiles(cached_folder(name, lambda folder: _move(Path(made), folder)))
+    except AudioError as error:
+        raise ModelError(f"{library.model_ref}: the codes of its {of} cannot be computed: {error}") from None
     except OSError as error:
         where = cache_folder()
         raise StoreError(f"{where}: cannot be written ({error}); set AUDIOAE_CACHE to a folder that can") from error
+
+
+def _move(source: Path, target: Path) -> None:
+    for path in source.iterdir():
+        path.rename(target / path.name)
+
+
+def _nothing(_: Path) -> None:
+    pass

@@ -127,7 +127,7 @@ def load(_path: str | Path, root: str, model: DatasetRef, *_: object) -> None:
 
 @lru_cache(maxsize=2)  # when an index is replaced, requests with the old one are still in progress
 def worker_embedder(root: str, model: DatasetRef) -> "Embedder":
-    """The model in a worker process, which keeps it: for functions of other modules that `call_killable` calls there."""
+    """The model, which a worker process keeps: for functions that `call_killable` calls there."""
     from audioae.audio.mel import log_mel
     from audioae.pipeline.embed import load_embedder
 

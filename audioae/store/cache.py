@@ -82,6 +82,11 @@ def cached_folder(name: str, make: Callable[[Path], None]) -> Path:
     return folder
 
 
+def is_cached(name: str) -> bool:
+    """Whether `cached_folder` has a complete folder of this name."""
+    return _is_complete(cache_folder() / name)
+
+
 def _make(folder: Path, make: Callable[[Path], None]) -> None:
     temporary = folder.with_name(f"{UNFINISHED}{secrets.token_hex(6)}")
     try:

@@ -61,7 +61,7 @@ def _fit(model: Any, table: pa.Table) -> None:
     model.embedding_norm.fit(raw)
     if hasattr(model.bottleneck, "quantizer"):
         quantizer = model.bottleneck.quantizer
-        levels, books, size, dim = quantizer.codebooks.shape
+        _, books, size, dim = quantizer.codebooks.shape
         rows = torch.arange(books * size).view(books, size) % len(raw)
         parts = raw.unflatten(1, (books, dim)).transpose(0, 1)
         quantizer.codebooks[0] = torch.stack([parts[book][rows[book]] for book in range(books)])
