@@ -13,6 +13,7 @@ const OTHER = 65534;
 /** @param {any} api @param {any} info the answer of /v1/map */
 export function createColumns(api, info) {
   const known = new Map();
+  const added = new Map(); // columns of panels
 
   async function load(name) {
     const column = info.columns.find((one) => one.name === name);
@@ -25,8 +26,11 @@ export function createColumns(api, info) {
 
   return {
     list: info.columns,
+    /** A column that is not the map's own, with its `values` and `legend`. */
+    add: (column) => added.set(column.name, column),
     /** A column with its `values` and `legend`. */
-    get(name) {
+    async get(name) {
+      if (added.has(name)) return added.get(name);
       if (!known.has(name)) {
         const loading = load(name);
         loading.catch(() => known.delete(name));

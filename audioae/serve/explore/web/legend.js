@@ -19,6 +19,8 @@ export function createLegend(element, app) {
   return {
     /** @param {any} column */
     show(column) {
+      const isListed = [...choice.options].some((option) => option.value === column.name);
+      if (!isListed) choice.append(h("option", { value: column.name }, column.title));
       choice.value = column.name;
       body.replaceChildren(column.kind === "category" ? categories(column, app) : scale(column));
     },
