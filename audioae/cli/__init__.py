@@ -31,6 +31,7 @@ from audioae.cli import (
     serve,
     similar,
     store,
+    verdicts,
 )
 from audioae.cli.show import safe
 from audioae.errors import AudioaeError
@@ -72,6 +73,7 @@ app.command("similar")(similar.similar)
 app.command("playlist")(playlist.playlist)
 app.add_typer(recommend.app, name="recommend")
 app.command("findings")(findings.findings)
+app.add_typer(verdicts.app, name="verdicts")
 app.command("coverage")(store.coverage)
 app.command("runs")(runs.runs)
 app.command("explain")(store.explain)

@@ -1,7 +1,7 @@
 """The commands `audioae serve`, which answers over HTTP, and `audioae serve-key`, which makes keys for it."""
 
 import sys
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -58,6 +58,12 @@ def serve(
             "default: they are track_ids.",
         ),
     ] = None,
+    audio: Annotated[
+        Literal["none", "clips", "files"] | None,
+        typer.Option(
+            show_default="clips", help="What can be heard: clips of up to a minute, whole files as well, or nothing."
+        ),
+    ] = None,
     warm_decoders: Annotated[
         bool | None,
         typer.Option(
@@ -101,6 +107,7 @@ def serve(
         "keys_file": keys_file,
         "cors": cors or None,
         "namespace": namespace,
+        "audio": audio,
         "warm_decoders": warm_decoders,
         "access_log": access_log,
     }
@@ -113,12 +120,13 @@ def serve(
 
 def serve_key(
     name: Annotated[str, typer.Argument(help="Whose key it is: letters, digits, . _ -. It appears in the access log.")],
+    judge: Annotated[bool, typer.Option("--judge", help="The key may also save verdicts.")] = False,
     admin: Annotated[bool, typer.Option("--admin", help="The key may also reload the index.")] = False,
 ) -> None:
     """Make an API key for `audioae serve`: prints it once, and the line for the key file, which holds only its hash."""
     from audioae.serve.auth import Keys, hash_key, make_key
 
     key = make_key()
-    entry = f"{name}:{hash_key(key)}:{'admin' if admin else 'read'}"
+    entry = f"{name}:{hash_key(key)}:{'admin' if admin else 'judge' if judge else 'read'}"
     Keys.parse(entry, "serve-key")
     print(f"key, for the client (shown only now):\n  {key}\nline, for the key file of the server:\n  {entry}")

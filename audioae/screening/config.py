@@ -24,7 +24,8 @@ def check_sections(checks: Iterable[Check]) -> type[Config]:
 class ScreenConfig(check_sections(CHECKS.values())):
     """Which checks run, each with its settings; null turns a check off, and `generated: {}` turns that one on.
 
-    `verdicts` names one or more CSV files written by `audioae findings --out`, with the column verdict filled in.
+    `verdicts` names one or more CSV files written by `audioae findings --out`, with the column verdict filled in. What
+    was judged in the explorer counts without it; where a file says otherwise, the file wins.
     """
 
     verdicts: str | tuple[str, ...] = ()

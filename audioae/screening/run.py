@@ -6,6 +6,7 @@ Conventions
   name is a fingerprint of the check's code, its settings and its input, so an existing part is not computed again.
   After a crash, only the step that was running is repeated, of the check that was running (`screening.steps`).
 - Applying verdicts to a part makes another part, so new verdicts decode nothing.
+- Verdicts that were saved in the store (`screening.verdict_log`) count always. A file that says otherwise wins.
 - A check that cannot run writes no rows and gives the reason in `omitted`. A check that could not read some audio runs
   again the next time: the name of its part includes what it lacked.
 """
@@ -32,6 +33,7 @@ from audioae.screening.steps import Steps
 from audioae.screening.tables import BLOCK, decided_blocks, findings_blocks, numbers, screening_table
 from audioae.screening.text import count
 from audioae.screening.verdict_files import load_verdicts
+from audioae.screening.verdict_log import VerdictLog
 from audioae.screening.verdicts import decide
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
@@ -58,6 +60,8 @@ def screen_store(
             f"screen.verdicts: got {count(len(verdicts[off]), 'verdict')} for the check {off}, which is off; turn it "
             f"on (screen.{off}={{}}), or remove them"
         )
+    for check, saved in VerdictLog(store.storage).read().is_issue().items():
+        verdicts[check] = saved | verdicts.get(check, {})
     library = Generation(store, index)
     names = []
     for check, settings in config.checks.items():

@@ -1,6 +1,6 @@
 """Who may ask: API keys, of which the server knows only the hashes.
 
-    # name:sha256[:role]            role: read (the default), or admin, which may also reload
+    # name:sha256[:role]            role: read (the default); judge, which may also save verdicts; admin, which may all
     navidrome:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
     nightly-job:60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752:admin
 
@@ -9,8 +9,8 @@ Conventions
 - One entry a line in a key file; entries are separated by commas or line breaks in `AUDIOAE_API_KEYS`. `#` begins a
   comment. One name may have several keys: that is how a key is replaced without an interruption.
 - A request sends its key as `X-API-Key: KEY`, `Authorization: Bearer KEY` or, as Qdrant's clients do, `api-key: KEY`.
-- Without any key, whoever reaches the server may read, and nobody is an admin; `server` then listens on the loopback
-  only, and answers only requests that name this machine.
+- Without any key, whoever reaches the server may read and judge, and nobody is an admin; `server` then listens on the
+  loopback only, and answers only requests that name this machine.
 - No message contains a key or a hash.
 
 Why a plain SHA-256: `make_key` draws 256 random bits, so there is nothing to guess and nothing for a slow hash to slow
@@ -31,7 +31,7 @@ from audioae.errors import ConfigError
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-Role = Literal["read", "admin"]
+Role = Literal["read", "judge", "admin"]
 
 VARIABLE = "AUDIOAE_API_KEYS"
 OPEN = frozenset({"/livez", "/readyz", "/docs", "/openapi.json", "/explore"})  # what the API is, is no secret
@@ -138,7 +138,7 @@ def _parse(entry: str, where: str) -> Key:
             "the hash of a key, not the key: `audioae serve-key NAME` prints both"
         )
     if role not in get_args(Role):
-        raise ConfigError(f"{where}: wanted the role read or admin")
+        raise ConfigError(f"{where}: wanted the role read, judge or admin")
     return Key(name, role, sha256)  # pyright: ignore[reportArgumentType]
 
 
@@ -160,7 +160,7 @@ class Authentication:
             await self._app(scope, receive, send)
             return
         state = scope.setdefault("state", {})
-        state["role"], state["key"] = "read", None
+        state["role"], state["key"] = "judge", None
         keys, path = self._keys(), scope["path"]
         if keys and path not in OPEN and not path.startswith(OPEN_BELOW):
             key = sent_key(scope["headers"])

@@ -69,6 +69,11 @@ def require_admin(request: Request) -> None:
         raise Problem(403, "this needs an admin key", action=action)
 
 
+def may_judge(request: Request) -> bool:
+    """Whether the request's key allows to save verdicts; without keys, everybody on this machine may."""
+    return request.scope.get("state", {}).get("role") in ("judge", "admin")
+
+
 def _encode(value: Any) -> Any:
     """Neighbors, records and paths, which orjson does not know."""
     if isinstance(value, Neighbors):

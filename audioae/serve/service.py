@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from audioae.errors import AudioaeError, ConfigError
+from audioae.screening.verdict_log import VerdictLog
 from audioae.serve.auth import VARIABLE, Keys
 from audioae.serve.config import ServeConfig
 from audioae.serve.explore.cut_cache import CutCache
@@ -39,6 +40,7 @@ class Service:
     metrics : Metrics
     uploads : Uploads
     cuts : Cuts
+    verdicts : VerdictLog
     stopping : bool
         Whether the server is shutting down.
     """
@@ -50,6 +52,7 @@ class Service:
     metrics: Metrics
     uploads: Uploads
     cuts: Cuts
+    verdicts: VerdictLog
     stopping: bool = False
 
     async def reload(self, index: str | None = None) -> tuple[str, str]:
@@ -104,4 +107,5 @@ def make_service(config: ServeConfig, first: Served, keys: Keys) -> Service:
     metrics.watch_queue(pools["decode"])
     cache = CutCache(cache_folder() / "clips", config.clip_cache_mb << 20)
     cuts = Cuts(pools["clips"], cache, config.limits)
-    return Service(config, keys, generations, pools, metrics, Uploads(config.limits.uploads), cuts)
+    verdicts = VerdictLog(first.library.store.storage)
+    return Service(config, keys, generations, pools, metrics, Uploads(config.limits.uploads), cuts, verdicts)

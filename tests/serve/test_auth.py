@@ -33,7 +33,7 @@ def test_one_name_may_have_two_keys_but_one_key_only_one_entry():
     [
         ("topsecret", "wanted name:sha256"),
         ("a:topsecret", "wanted name:sha256.*got 9 characters.*serve-key NAME"),
-        (f"a:{A}:owner", "wanted the role read or admin"),
+        (f"a:{A}:owner", "wanted the role read, judge or admin"),
         (f"a b:{A}", "wanted a name of letters"),
         (f":{A}", "wanted a name of letters"),
         (f"a:{A.upper()}", "64 hex digits"),

@@ -2,6 +2,15 @@
 
 from fastapi import APIRouter
 
-from audioae.serve.explore import clips, map, page, selection, spectrograms
+from audioae.serve.explore import clips, latent, map, page, selection, spectrograms, verdicts, versions
 
-ROUTERS: tuple[APIRouter, ...] = (page.router, map.router, selection.router, clips.router, spectrograms.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    page.router,
+    map.router,
+    selection.router,
+    clips.router,
+    spectrograms.router,
+    verdicts.router,
+    versions.router,
+    latent.router,
+)
