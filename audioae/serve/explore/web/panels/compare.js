@@ -32,6 +32,7 @@ class Compare {
   }
 
   async start() {
+    this.isShown = true;
     if (!this.versions) {
       const answer = await this.view.job("Reading the versions …", () => this.app.api.get("v1/versions"));
       if (!answer) return;
@@ -46,6 +47,7 @@ class Compare {
   }
 
   close() {
+    this.isShown = false;
     this.map?.close();
     this.map = null;
     this.drawn = "";
@@ -84,6 +86,7 @@ class Compare {
       return { summary, overlap };
     });
     if (!answer) return;
+    if (!this.isShown) return;
     this.drawn = String(query);
     this.overlap = answer.overlap;
     this.show(answer.summary);
@@ -94,7 +97,7 @@ class Compare {
     const { overlap, k } = summary;
     this.mean = overlap.mean;
     const bins = overlap.histogram.map((n, kept) => ({ name: String(kept), n }));
-    this.result.replaceChildren(
+    const parts = [
       h("p", { class: "total" }, h("b", {}, percent(overlap.mean)), ` of ${k} nearest neighbors stayed (overlap@${k})`),
       h(
         "p",
@@ -111,20 +114,16 @@ class Compare {
       groupTable("Labels", summary.labels, k),
       groupTable("Regions", summary.regions, k),
       changedTracks(summary.changed, this.app),
-    );
+    ];
+    this.result.replaceChildren(...parts.filter(Boolean));
   }
 
   color() {
     const legend = { p1: 0, p50: this.mean, p99: 1 };
-    this.app.columns.add({
-      name: "overlap",
-      title: "overlap@10",
-      kind: "number",
-      unit: "",
-      values: this.overlap,
-      legend,
-    });
-    this.app.state.set({ color: "overlap" });
+    const [a, b] = this.pair;
+    const [name, title] = [`overlap ${a} ${b}`, `overlap@10, ${a.slice(-4)} → ${b.slice(-4)}`];
+    this.app.columns.add({ name, title, kind: "number", unit: "", values: this.overlap, legend });
+    this.app.state.set({ color: name });
   }
 
   async showMap(index) {

@@ -12,7 +12,7 @@ export function groupTable(title, groups, k) {
       {},
       h("th", { scope: "row" }, group.name),
       h("td", {}, group.n.toLocaleString("en-US")),
-      h("td", {}, percent(group.overlap), range(group)),
+      h("td", {}, group.overlap === null ? "" : percent(group.overlap), range(group)),
       h("td", {}, shares(group)),
     ),
   );

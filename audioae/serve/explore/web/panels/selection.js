@@ -75,7 +75,7 @@ class Selection {
         h("p", { class: "empty" }, "No track is inside. Draw again, or loosen the filters."),
       );
     this.app.say(`${count(answer.n, "track")} selected.`);
-    view.body.replaceChildren(
+    const parts = [
       h("p", { class: "total" }, h("b", {}, count(answer.n, "track")), " selected"),
       this.ways(answer),
       h("section", {}, h("h3", {}, "What sets it apart"), features(answer.features)),
@@ -85,7 +85,8 @@ class Selection {
       this.tracks("Typical tracks", answer.typical),
       this.tracks("Odd tracks", answer.odd),
       this.suggestion(answer),
-    );
+    ];
+    view.body.replaceChildren(...parts.filter(Boolean));
   }
 
   tracks(title, rows) {
