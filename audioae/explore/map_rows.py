@@ -10,7 +10,9 @@ Conventions
 
 import numpy as np
 
+from audioae.library.alignment import RowAlignment
 from audioae.library.array_files import ArrayFiles, derived_files
+from audioae.library.catalog_columns import CatalogColumns
 from audioae.library.generation import Generation
 from audioae.maps.reader import CatalogMap
 from audioae.store.dataset import Store
@@ -53,19 +55,21 @@ def sources_of(store: Store, *refs: DatasetRef) -> list[str]:
 def open_rows(library: Generation, opened: CatalogMap) -> MapRows:
     """The rows of a map that was made for this index or another: mapped, or in memory if the store verifies reads."""
     store = library.store
+    alignment, columns = library.alignment, library.columns  # now: the cache makes one thing at a time
     sources = sources_of(store, opened.ref, library.index_ref, library.tracks_ref)
-    return MapRows(
-        derived_files(KIND, sources, lambda files: _write(files, library, opened), cache=not store.verify_reads)
-    )
+
+    def write(files: ArrayFiles) -> None:
+        _write(files, alignment, columns, opened)
+
+    return MapRows(derived_files(KIND, sources, write, cache=not store.verify_reads))
 
 
-def _write(files: ArrayFiles, library: Generation, opened: CatalogMap) -> None:
-    alignment = library.alignment
-    places = np.full((len(library.columns), 2), np.nan, np.float32)
-    regions = np.full(len(library.columns), -1, np.int32)
+def _write(files: ArrayFiles, alignment: RowAlignment, columns: CatalogColumns, opened: CatalogMap) -> None:
+    places = np.full((len(columns), 2), np.nan, np.float32)
+    regions = np.full(len(columns), -1, np.int32)
     start = 0
     for block in opened.track_ids.chunks:
-        rows = library.columns.ids.rows_of(block)
+        rows = columns.ids.rows_of(block)
         known, own = rows >= 0, slice(start, start := start + len(block))
         places[rows[known]] = opened.points[own][known]
         regions[rows[known]] = opened.region[own][known]

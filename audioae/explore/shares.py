@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-PRIOR = 20.0  # tracks
+PRIOR = 5.0  # tracks
 
 
 class Share(NamedTuple):
@@ -51,15 +51,13 @@ def compare(counts: np.ndarray, n: int, all_counts: np.ndarray, n_all: int) -> C
 
     >>> compared = compare(np.array([9, 1]), 10, np.array([500, 1]), 1000)
     >>> compared.lift.round(1).tolist(), compared.z.round(1).tolist()
-    ([1.8, 100.0], [2.4, 1.0])
+    ([1.8, 100.0], [2.0, 0.8])
     """
     counts, all_counts = np.asarray(counts, np.float64), np.asarray(all_counts, np.float64)
-    shares = all_counts / n_all
-    lift = counts / n / shares
-    prior = PRIOR * shares
+    lift = counts / n / (all_counts / n_all)
+    prior = PRIOR * (all_counts + 0.5) / (n_all + 1)  # never all of it, for a value that all tracks have
     inside, outside = counts + prior, all_counts - counts + prior
-    # what has no value counts as another value; at least a little of it, for a value that all tracks have
-    others_inside = np.maximum(n + PRIOR - inside, PRIOR / n_all)
-    others_outside = np.maximum(n_all - n + PRIOR - outside, PRIOR / n_all)
+    others_inside, others_outside = n + PRIOR - inside, n_all - n + PRIOR - outside
     log_odds = np.log(inside / others_inside) - np.log(outside / others_outside)
-    return Compared(lift, log_odds, log_odds / np.sqrt(1 / inside + 1 / outside))
+    error = np.sqrt(1 / inside + 1 / others_inside + 1 / outside + 1 / others_outside)
+    return Compared(lift, log_odds, log_odds / error)

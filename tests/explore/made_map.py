@@ -1,5 +1,6 @@
 """A made map of a made store: tracks on a grid, in two regions, one track in none."""
 
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
@@ -13,8 +14,11 @@ REGIONS = ("low <b>land</b>", "high land")
 WIDTH = 8
 
 
-def add_map(store: Store, *, seed: int = 0) -> DatasetRef:
-    """Publish a map of the store's current index: embedding number i is at (i % 8, i // 8), moved by `seed`."""
+def add_map(store: Store, *, seed: int = 0, without: Collection[str] = ()) -> DatasetRef:
+    """Publish a map of the store's current index: embedding number i is at (i % 8, i // 8), moved by `seed`.
+
+    Tracks `without` a place are left out.
+    """
     index = store.require("index")
     embeddings = store.manifest(index).parent("embeddings")
     ids = store.read(embeddings, ["track_id"])["track_id"].to_pylist()
@@ -32,11 +36,13 @@ def add_map(store: Store, *, seed: int = 0) -> DatasetRef:
         "traits": [[] for _ in numbers],
     }
     named = _commit(store, "regions", regions, embeddings, f"regions-{seed}-{index.version}")
-    places = {"track_id": ids, "x": x, "y": y, "region": region, "fitted": [True] * n}
+    kept = [place for place, track_id in enumerate(ids) if track_id not in without]
+    places = {"track_id": [ids[place] for place in kept], "fitted": [True] * len(kept)}
+    places |= {"x": x[kept], "y": y[kept], "region": region[kept]}
     return _commit(store, "map", places, index, f"map-{seed}-{index.version}", embeddings, named)
 
 
-def add_findings(store: Store, rows: dict[str, tuple[str, float | None, bool]] | list[tuple[str, str, float, bool]]):
+def add_findings(store: Store, rows: Sequence[tuple[str, str, float | None, bool]]) -> DatasetRef:
     """Publish findings: track_id, check, score and whether it is an issue."""
     names = ("track_id", "check", "score", "is_issue")
     columns = {name: [row[place] for row in rows] for place, name in enumerate(names)}
