@@ -49,7 +49,7 @@ class Compare {
   close() {
     this.isShown = false;
     this.map?.close();
-    this.map = null;
+    this.map = this.app.secondMap = null;
     this.drawn = "";
   }
 
@@ -133,5 +133,6 @@ class Compare {
       this.second.replaceChildren(h("p", { class: "status failed" }, error.message));
       return null;
     });
+    this.app.secondMap = this.map?.view ?? null;
   }
 }

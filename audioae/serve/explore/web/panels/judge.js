@@ -162,6 +162,7 @@ class Judge {
   give(verdict) {
     const { finding, name } = this;
     if (!finding) return;
+    if (this.verdicts.readOnly) return this.view.note(`Nothing can be saved: ${this.verdicts.readOnly}.`);
     if (!name) {
       this.view.note("Write your name first: it stands beside your verdicts.");
       return this.nameField.focus();

@@ -24,7 +24,7 @@ export function findingCard(card, finding, verdict, judge) {
       { class: "facts-list" },
       ...facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
     ),
-    h("p", { class: "said", hidden: !verdict }, verdict ? `${SIGNS[verdict.verdict]}, says ${verdict.by}` : ""),
+    h("p", { class: "said", hidden: !verdict }, said(verdict)),
     h(
       "p",
       { class: "verdict-buttons" },
@@ -37,6 +37,13 @@ export function findingCard(card, finding, verdict, judge) {
     others,
   );
   showOthers(others, finding, judge.app);
+}
+
+/** "✓ fine, says Ada; Bo: issue". */
+function said(verdict) {
+  if (!verdict) return "";
+  const others = (verdict.others ?? []).map((one) => `${one.by}: ${one.verdict}`);
+  return [`${SIGNS[verdict.verdict]}, says ${verdict.by}`, ...others].join("; ");
 }
 
 /** What to compare with: the copies of a duplicate, the neighbors that the check names, or the nearest tracks. */

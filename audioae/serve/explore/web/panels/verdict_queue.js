@@ -12,7 +12,7 @@
 const PREFIX = "audioae.verdict/";
 const AGAIN_MS = 5000;
 const AT_ONCE = 100;
-const OF_THE_MOMENT = new Set([401, 403, 408, 425, 429]);
+const OF_THE_MOMENT = new Set([401, 408, 425, 429]);
 
 /** @typedef {{check: string, track_id: string, verdict: "issue"|"fine"|null, by: string, expected: string|null}} Verdict */
 

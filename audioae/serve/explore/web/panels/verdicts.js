@@ -13,7 +13,7 @@ export class Verdicts {
    * @param {{onChange: () => void, onConflicts: () => void, onWaiting: (n: number, error: any) => void}} listeners
    */
   constructor(api, listeners) {
-    Object.assign(this, { api, check: null, conflicts: [], byTrack: new Map(), listeners });
+    Object.assign(this, { api, check: null, readOnly: null, conflicts: [], byTrack: new Map(), listeners });
     this.queue = verdictQueue((verdicts) => api.post("v1/verdicts", { verdicts }), {
       onAnswer: (answer) => this.answered(answer),
       onChange: listeners.onWaiting,
@@ -25,13 +25,14 @@ export class Verdicts {
     this.check = check;
     const answer = await this.api.get(`v1/verdicts?${new URLSearchParams({ check })}`);
     if (check !== this.check) return;
+    this.readOnly = answer.read_only; // a sentence if nothing can be saved
     this.byTrack = new Map(answer.verdicts.map((one) => [one.track_id, one]));
     for (const one of this.queue.pending()) this.mark(one);
     for (const one of this.conflicts) this.mark(one.theirs);
     this.listeners.onChange();
   }
 
-  /** @returns {{verdict: string, by: string}|undefined} */
+  /** @returns {{verdict: string, by: string, others?: {by: string, verdict: string}[]}|undefined} */
   of(trackId) {
     return this.byTrack.get(trackId);
   }
