@@ -10,7 +10,6 @@ Conventions
 """
 
 import copy
-from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -20,6 +19,7 @@ from audioae.constants import EMBEDDING_DIM, N_FRAMES, N_MELS
 from audioae.errors import ModelError
 from audioae.model.autoencoder import ConvAutoencoder
 from audioae.model.blocks import Stage
+from audioae.model.gpu_forward import GpuForward
 from audioae.model.pca import PcaModel
 from audioae.model.threads import cpu_threads
 
@@ -55,6 +55,7 @@ class Embedder:
         self.device, self.threads, self.half = torch.device(device), threads, half
         self.block = GPU_BLOCK if self.device.type == "cuda" else BLOCK
         self.model = fold(model).to(self.device)
+        self.gpu = GpuForward(self._embed_block, self.device) if self.device.type == "cuda" else None
 
     @property
     def device_name(self) -> str:
@@ -76,12 +77,8 @@ class Embedder:
             raise ModelError(f"embed: got {codes.shape} {codes.dtype}, wanted (n, {N_MELS}, {N_FRAMES}) uint8 codes")
         if not len(codes):
             return np.empty((0, EMBEDDING_DIM), np.float32), np.empty(0, np.float32)
-        with cpu_threads(self.threads), torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
-            upload = self._uploader()
-            blocks = [
-                self.model.embed_and_score(upload(self._whole(codes[i : i + self.block])))
-                for i in range(0, len(codes), self.block)
-            ]
+        with cpu_threads(self.threads):
+            blocks = [self._forward(self._whole(codes[i : i + self.block])) for i in range(0, len(codes), self.block)]
             embeddings, errors = (torch.cat(parts)[: len(codes)].float().cpu() for parts in zip(*blocks, strict=True))
         return embeddings.numpy(), errors.numpy()
 
@@ -91,21 +88,15 @@ class Embedder:
             codes = np.concatenate([codes, np.zeros((self.block - len(codes), N_MELS, N_FRAMES), np.uint8)])
         return torch.from_numpy(np.ascontiguousarray(codes))
 
-    def _uploader(self) -> Callable[[torch.Tensor], torch.Tensor]:
-        """A function that moves blocks to the device: a GPU gets the next one while it works on this one."""
-        if self.device.type != "cuda":
-            return lambda block: block.to(self.device)
-        copying = torch.cuda.Stream(self.device)
+    def _forward(self, block: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Embed a block; on a GPU the results stay there, so that it need not wait for the next one."""
+        return self.gpu(block) if self.gpu else self._embed_block(block)
 
-        def upload(block: torch.Tensor) -> torch.Tensor:
-            working = torch.cuda.current_stream(self.device)
-            with torch.cuda.stream(copying):
-                there = block.to(self.device)
-            working.wait_stream(copying)
-            there.record_stream(working)  # its memory is not used again before the work is done
-            return there
-
-        return upload
+    def _embed_block(self, block: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        # a graph must not read casts of weights that autocast caches
+        cached = self.device.type != "cuda"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half, cache_enabled=cached):
+            return self.model.embed_and_score(block.to(self.device))
 
     @torch.inference_mode()
     @cpu_threads()

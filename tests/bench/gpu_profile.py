@@ -57,6 +57,13 @@ def main(folder: str) -> None:
             parts = np.array_split(clips.codes, len(clips.codes) // 768)
             elapsed = seconds(lambda _, pool=pool, parts=parts: list(pool.map(embedder.embed, parts)), 2, device)
         say(f"embed, blocks of {block}, {THREADS} threads of 768 clips", len(clips.codes) / elapsed)
+    recorded, embedder.gpu = embedder.gpu, None
+    embedder.block = 768
+    say(
+        "embed, blocks of 768, kernel by kernel",
+        len(clips.codes) / seconds(lambda _: embedder.embed(clips.codes), 2, device),
+    )
+    embedder.gpu = recorded
 
 
 def top(run: Callable[[], object], path: Path, device: torch.device) -> None:
