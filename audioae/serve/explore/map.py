@@ -14,6 +14,7 @@ import numpy as np
 from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import BaseModel
 
+from audioae.explore.latent_facts import is_two_dimensional
 from audioae.explore.track_map import TrackMap
 from audioae.serve.explore.bodies import BINARY, RowsRequest, ask_map, binary, map_version
 from audioae.serve.models import FiltersModel
@@ -183,5 +184,5 @@ def _document(opened: TrackMap) -> dict[str, Any]:
         "bounds": opened.bounds,
         "regions": regions,
         "columns": [vars(one) for one in opened.columns.present.values()],
-        "two_dimensional_vae": False,
+        "two_dimensional_vae": is_two_dimensional(opened.library),
     }
