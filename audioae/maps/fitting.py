@@ -12,14 +12,14 @@ import numpy as np
 
 from audioae.maps.alignment import align, diagonal, shift
 from audioae.maps.config import MapConfig
-from audioae.maps.layout import fit_layout, neighbor_graph, place_among, principal_places
+from audioae.maps.layout import FRESH, SETTLED, fit_layout, neighbor_graph, place_among, principal_places
 from audioae.maps.quality import neighbors_kept
 from audioae.maps.regions import communities, keep_numbers, merge_small, nearest
 from audioae.pipeline.index_neighbors import nearest_others
 from audioae.search.embeddings import EmbeddingTable
 from audioae.search.factory import IndexConfig
 from audioae.search.index import SearchIndex
-from audioae.search.recall import exact_neighbors
+from audioae.search.recall import TIE, exact_neighbors
 
 FEWEST = 4  # tracks; fewer stay where their principal components are
 SMALLEST = 5  # tracks of a region
@@ -38,16 +38,19 @@ class LastMap(NamedTuple):
         -1 where a track was not on it.
     next_region : int
         The first number that no map has used.
+    same_model : bool
+        Whether it was of embeddings of the same model: then its neighbors are still neighbors.
     """
 
     places: np.ndarray
     region: np.ndarray
-    next_region: int
+    next_region: int = 0
+    same_model: bool = False
 
 
 def no_last_map(n: int) -> LastMap:
     """For the first map of a store."""
-    return LastMap(np.full((n, 2), np.nan, np.float32), np.full(n, -1, np.int64), 0)
+    return LastMap(np.full((n, 2), np.nan, np.float32), np.full(n, -1, np.int64))
 
 
 class FittedMap:
@@ -110,7 +113,8 @@ def _lay_out(vectors: np.ndarray, graph: Any, config: MapConfig, last: LastMap, 
     start = _start_again(vectors, last.places, shared, config.n_neighbors) if again else principal_places(vectors)
     if graph is None:
         return start
-    return fit_layout(graph, start, min_dist=config.min_dist, seed=config.seed, again=again)
+    rate = SETTLED if again and last.same_model else FRESH
+    return fit_layout(graph, start, min_dist=config.min_dist, seed=config.seed, rate=rate)
 
 
 def _start_again(vectors: np.ndarray, last: np.ndarray, shared: np.ndarray, k: int) -> np.ndarray:
@@ -133,5 +137,5 @@ def _blocks(rows: np.ndarray) -> list[np.ndarray]:
 
 
 def _distances(cosines: np.ndarray) -> np.ndarray:
-    """Between unit vectors, float32."""
-    return np.sqrt(np.maximum(2 - 2 * np.maximum(cosines, -1), 0)).astype(np.float32)
+    """Between unit vectors, float32; 0 where they are equal but for rounding."""
+    return np.sqrt(2 - 2 * np.where(cosines > 1 - TIE, 1, np.maximum(cosines, -1))).astype(np.float32)

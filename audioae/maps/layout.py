@@ -10,6 +10,9 @@ Why parts of umap-learn and not its class: the class stretches the places it sta
 itself, and so changes the shape of the last map; and it measures all pairs of up to 4,096 tracks again, although their
 neighbors are known.
 
+Why a lower learning rate from the last map: with 600 made tracks, 100 of them new, shared tracks moved by a median of
+2.9 % of the map's diagonal at a rate of .05, by 10.6 % at 1, and each kept 64 to 65 % of its neighbors.
+
 Why principal components to start from where there is no last map: an informative start keeps the large-scale order of
 the tracks (Kobak and Linderman 2021), and these have no solver that may not converge.
 
@@ -25,10 +28,10 @@ JITTER = 1e-4  # no two tracks start at the same place: they could never part
 NEGATIVES = 5  # pushes for each pull; UMAP's default
 EPOCHS = 200
 SMALL, EPOCHS_OF_FEW = 10_000, 500  # UMAP's default for few tracks
-AGAIN = 0.25  # of the learning rate, where the layout starts from the last map
+FRESH, SETTLED = 1.0, 0.05  # UMAP's learning rate, and that of places which need only give way to new tracks
 
 
-def fit_layout(graph: Any, start: np.ndarray, *, min_dist: float, seed: int, again: bool = False) -> np.ndarray:
+def fit_layout(graph: Any, start: np.ndarray, *, min_dist: float, seed: int, rate: float = FRESH) -> np.ndarray:
     """Lay out tracks whose neighbors are known.
 
     Parameters
@@ -40,8 +43,8 @@ def fit_layout(graph: Any, start: np.ndarray, *, min_dist: float, seed: int, aga
     min_dist : float
         UMAP's.
     seed : int
-    again : bool
-        Whether `start` is from an earlier layout: then the tracks move less.
+    rate : float
+        The learning rate: how far a track may move at a time. `SETTLED` if `start` is from an earlier layout.
 
     Returns
     -------
@@ -52,7 +55,7 @@ def fit_layout(graph: Any, start: np.ndarray, *, min_dist: float, seed: int, aga
     from umap.umap_ import find_ab_params, make_epochs_per_sample
 
     random = check_random_state(seed)
-    n_epochs = EPOCHS_OF_FEW if len(start) <= SMALL else EPOCHS
+    n_epochs = EPOCHS_OF_FEW if len(start) <= SMALL and rate == FRESH else EPOCHS
     drawn = graph.data >= graph.data.max() / n_epochs
     a, b = find_ab_params(1.0, min_dist)
     places = (start + random.normal(scale=JITTER * SPREAD, size=start.shape)).astype(np.float32)
@@ -67,7 +70,7 @@ def fit_layout(graph: Any, start: np.ndarray, *, min_dist: float, seed: int, aga
         a,
         b,
         random.randint(np.iinfo(np.int32).min + 1, np.iinfo(np.int32).max - 1, 3).astype(np.int64),
-        initial_alpha=AGAIN if again else 1.0,
+        initial_alpha=rate,
         negative_sample_rate=NEGATIVES,
         move_other=True,
     )

@@ -2,13 +2,16 @@
 
 Conventions
 -----------
-- A value distinguishes a region if its log-odds there and elsewhere differ by at least `Z` standard errors, with the
-  whole catalog as the prior: a value that is rare everywhere proves nothing.
+- A value distinguishes a region if it is at least `LEAST_LIFT` times as frequent there as in the catalog, and that is
+  no chance: were its tracks spread over the catalog without regard to sound, so many would be here with a probability
+  of at most `CHANCE`, divided by the number of regions times values (Bonferroni). A region without such a value has no
+  name but its number.
 - The strongest trait is the one that says most about the region: its share there, times the logarithm of its lift. A
   lift alone would name a region after an artist of two tracks.
 - A text is what the catalog says. A name is one line of at most `LONGEST` printable characters; it is still only text.
 
-Source: Monroe, Colaresi and Quinn 2008, "Fightin' Words": log-odds with an informative Dirichlet prior.
+Why not log-odds with a prior (Monroe, Colaresi and Quinn 2008): with counts as small as those of artists their standard
+errors are wrong, and of 3,000 pairs of made labels and regions that have nothing to do with each other, 25 passed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,8 +21,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc  # its functions are made at import
 
-Z = 2.0
-PRIOR = 10.0  # tracks that the prior counts as, for each region
+LEAST_LIFT = 1.5
+CHANCE = 0.05
 TRAITS = 8  # kept for each region
 IN_A_NAME = 3
 LONGEST = 60
@@ -88,6 +91,8 @@ def decades(years: pa.ChunkedArray) -> pa.ChunkedArray:
 def _traits_in(
     region: np.ndarray, name: str, texts: pa.ChunkedArray | pa.Array
 ) -> Iterable[tuple[int, float, dict[str, Any]]]:
+    from scipy.special import bdtrc
+
     encoded = pa.chunked_array(texts.chunks if isinstance(texts, pa.ChunkedArray) else [texts], pa.string())
     encoded = encoded.combine_chunks().dictionary_encode()
     encoded = encoded.combine_chunks() if isinstance(encoded, pa.ChunkedArray) else encoded
@@ -98,21 +103,11 @@ def _traits_in(
     of_value = np.bincount(code[known], minlength=n_codes)[values]
     numbers, sizes = np.unique(region[known], return_counts=True)
     size, total = sizes[np.searchsorted(numbers, regions)], int(known.sum())
-    z = _log_odds(counts, size, of_value, total)
     share = counts / size
     lift = share * total / of_value
     strength = share * np.log2(lift)
-    for i in np.flatnonzero((z >= Z) & (lift > 1)):
+    chance = bdtrc(counts - 1, of_value, size / total)  # at least so many of its tracks
+    for i in np.flatnonzero((lift >= LEAST_LIFT) & (chance * len(numbers) * n_codes <= CHANCE)):
         text = encoded.dictionary[int(values[i])].as_py()
         trait = {"column": name, "value": text, "n": int(counts[i])}
         yield int(regions[i]), float(strength[i]), {**trait, "share": float(share[i]), "lift": float(lift[i])}
-
-
-def _log_odds(count: np.ndarray, size: np.ndarray, of_value: np.ndarray, total: int) -> np.ndarray:
-    """How many standard errors the log-odds of a value are higher in its region than elsewhere."""
-    prior = PRIOR * of_value / max(total, 1)
-    here, there = count + prior, of_value - count + prior
-    not_here, not_there = size - count + PRIOR - prior, (total - size) - (of_value - count) + PRIOR - prior
-    with np.errstate(divide="ignore", invalid="ignore"):  # a value that every track has distinguishes nothing
-        z = (np.log(here / not_here) - np.log(there / not_there)) / np.sqrt(1 / here + 1 / there)
-    return np.nan_to_num(z, nan=0.0, posinf=0.0, neginf=0.0)

@@ -79,7 +79,8 @@ def _last_map(store: Store, last: DatasetRef | None, sample: EmbeddingTable) -> 
     rows = catalog.ids.rows_of(sample.track_ids)
     known = rows >= 0
     nothing.places[known], nothing.region[known] = catalog.points[rows[known]], catalog.region[rows[known]]
-    return nothing._replace(next_region=store.manifest(last).config["next_region"])
+    same_model = store.manifest(catalog.embeddings_ref).parents["model"] == sample.model.partition("@")[2]
+    return nothing._replace(next_region=store.manifest(last).config["next_region"], same_model=same_model)
 
 
 def _write_blocks(

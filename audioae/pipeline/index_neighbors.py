@@ -127,7 +127,7 @@ def nearest_others(
         rows = np.where(rows < 0, -1, table_rows[rows])
     itself = rows == own[:, None]
     itself[~itself.any(axis=1), -1] = True  # more than k tracks have its embedding: drop the last neighbor instead
-    return scores[~itself].reshape(-1, k), rows[~itself].reshape(-1, k)
+    return scores[~itself].reshape(len(rows), k), rows[~itself].reshape(len(rows), k)
 
 
 def mean_knn_cosine(scores: np.ndarray, rows: np.ndarray) -> np.ndarray:
