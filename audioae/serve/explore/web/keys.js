@@ -14,6 +14,7 @@ export const HELP = [
   ["+ / −", "zoom"],
   ["0", "the whole map"],
   ["l", "lasso"],
+  ["w", "waypoint of a walk"],
   ["/", "search"],
   ["esc", "end the lasso, the selection, the sound"],
   ["?", "these keys"],

@@ -22,7 +22,7 @@ function mount(element, app) {
     keys: [["w", "add the selected track"]],
   });
   const walk = new Walk(view, app);
-  app.state.on("waypoints", () => walk.later());
+  app.state.on("waypoints", () => walk.changed());
   app.state.on("filters", () => walk.later());
   app.state.on("selected", () => walk.clicked());
   document.addEventListener("keydown", (event) => {
@@ -32,7 +32,7 @@ function mount(element, app) {
   return {
     shown() {
       walk.isShown = true;
-      walk.later();
+      walk.changed();
     },
     hidden() {
       walk.isShown = false;
@@ -85,6 +85,14 @@ class Walk {
     if (this.isShown && this.byClick.checked && !this.waypoints.includes(this.app.state.get("selected"))) this.add();
   }
 
+  /** Other waypoints: they are shown at once, the playlist a moment later. */
+  changed() {
+    if (!this.isShown) return;
+    this.showWaypoints().catch(this.app.fail);
+    if (this.waypoints.length < 2) this.draw();
+    else this.later();
+  }
+
   /** Ask again soon: a slider that moves asks once. */
   later() {
     if (!this.isShown) return;
@@ -95,7 +103,6 @@ class Walk {
   async draw() {
     const rows = this.waypoints;
     const tracks = rows.length ? await this.app.tracks.get(rows) : [];
-    this.showWaypoints(rows, tracks);
     if (rows.length < 2) {
       this.view.drop();
       this.document = null;
@@ -126,24 +133,32 @@ class Walk {
     return Object.keys(filters).length ? { ...body, filters } : body;
   }
 
-  showWaypoints(rows, tracks) {
+  /** The waypoints as they are now; buttons act on what is in the state when they are pressed. */
+  async showWaypoints() {
+    const rows = this.waypoints;
+    const tracks = await this.app.tracks.get(rows);
+    if (rows !== this.waypoints) return;
+    const move = (row, by) => {
+      const changed = this.waypoints.filter((one) => one !== row);
+      changed.splice(this.waypoints.indexOf(row) + by, 0, row);
+      this.set(changed);
+    };
     const items = tracks.map((track, place) => {
-      const swapWith = (other) => {
-        const changed = [...rows];
-        [changed[place], changed[other]] = [changed[other], changed[place]];
-        this.set(changed);
-      };
-      const name = nameOf(track);
+      const [row, name] = [rows[place], nameOf(track)];
       return h(
         "li",
         {},
         h("span", { class: "who" }, name),
-        button("↑", () => swapWith(place - 1), { disabled: !place, "aria-label": `Earlier: ${name}` }),
-        button("↓", () => swapWith(place + 1), { disabled: place === rows.length - 1, "aria-label": `Later: ${name}` }),
-        button("✕", () => this.set(rows.filter((_, other) => other !== place)), { "aria-label": `Remove ${name}` }),
+        button("↑", () => move(row, -1), { disabled: !place, "aria-label": `Earlier: ${name}` }),
+        button("↓", () => move(row, 1), { disabled: place === rows.length - 1, "aria-label": `Later: ${name}` }),
+        button("✕", () => this.drop(row), { "aria-label": `Remove ${name}` }),
       );
     });
     this.points.replaceChildren(...items);
+  }
+
+  drop(row) {
+    this.set(this.waypoints.filter((one) => one !== row));
   }
 
   show() {
@@ -182,7 +197,7 @@ class Walk {
   /** Leave a track out; the playlist keeps its length (`swap`) or gets one shorter (`remove`). */
   leaveOut(place, { shorter }) {
     const entry = this.document.entries[place];
-    if (entry.waypoint) return this.set(this.waypoints.filter((row) => row !== this.rows[place]));
+    if (entry.waypoint) return this.drop(this.rows[place]);
     this.denied.push(entry.track_id);
     if (shorter) this.rules.shorten();
     this.later();
