@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from audioae.serve.auth import Keys, hash_key
+from tests.explore.made_map import add_map
 from tests.serve.serving import Server, catalog_store, in_thread
 from tests.stores import random_weights
 
@@ -28,9 +29,10 @@ def locked(served: Server) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def embedding(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server whose store has a model, so that it embeds uploaded files; no two at a time."""
-    folder = tmp_path_factory.mktemp("embedding")
-    with in_thread(catalog_store(folder, model=random_weights()), decoders=1) as server:
+    """A server whose store has a model, so that it embeds uploaded files, and a map; no two files at a time."""
+    store = catalog_store(tmp_path_factory.mktemp("embedding"), model=random_weights())
+    add_map(store)
+    with in_thread(store, decoders=1) as server:
         yield server
 
 
