@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 from playwright.sync_api import Locator
 
 from tests.explore.browser.driver import Explorer
@@ -18,11 +19,12 @@ def panel(explorer: Explorer, name: str) -> Locator:
     return body
 
 
-def lasso(explorer: Explorer, first: int, last: int) -> list[int]:
-    """Draw a lasso around the rectangle between two rows' points; returns the rows inside."""
+def lasso(explorer: Explorer, low: tuple[int, int], high: tuple[int, int]) -> list[int]:
+    """Draw a lasso around the points from one place of the map's grid to another; returns the rows inside."""
+    places = explorer.places()
     explorer.page.locator(".map-view").focus()
     explorer.page.keyboard.press("l")
-    (left, bottom), (right, top) = explorer.at(first), explorer.at(last)
+    (left, bottom), (right, top) = (explorer.at(int((places == spot).all(axis=1).argmax())) for spot in (low, high))
     corners = [(left - 12, bottom + 12), (left - 12, top - 12), (right + 12, top - 12), (right + 12, bottom + 12)]
     explorer.page.mouse.move(*corners[0])
     explorer.page.mouse.down()
@@ -30,10 +32,7 @@ def lasso(explorer: Explorer, first: int, last: int) -> list[int]:
         explorer.page.mouse.move(*corner, steps=5)
     explorer.page.mouse.up()
     explorer.wait("app.state.get('selection')?.polygon.length > 3")
-    spots = [explorer.at(row) for row in range(explorer.js("app.map.n"))]
-    return [
-        row for row, (x, y) in enumerate(spots) if left - 12 < x < right + 12 and top - 12 < y < bottom + 12
-    ]
+    return np.flatnonzero(((places >= low) & (places <= high)).all(axis=1)).tolist()
 
 
 def download(explorer: Explorer, act: Callable[[], Any]) -> tuple[str, str]:

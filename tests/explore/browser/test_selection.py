@@ -15,17 +15,19 @@ def selected(explorer: Explorer) -> list[int]:
     """The rows of a lasso around a quarter of the map."""
     panel(explorer, "selection")
     assert "Nothing is selected" in explorer.texts("#panel-selection .empty")[0]
-    rows = lasso(explorer, 0, 18)
+    rows = lasso(explorer, (0, 0), (2, 2))
     explorer.page.wait_for_selector("#panel-selection .total")
     return rows
 
 
 def test_counts_are_those_of_the_tracks_inside(explorer: Explorer, selected: list[int]):
-    assert selected == [0, 1, 2, 8, 9, 10, 16, 17, 18]
+    assert len(selected) == 9
     tracks = [explorer.track(row) for row in selected]
     assert explorer.texts("#panel-selection .total") == ["9 tracks selected"]
     labels = Counter(track["label"] for track in tracks)
-    section = explorer.page.locator("#panel-selection section", has=explorer.page.locator(".bar-list[aria-label=Labels]"))
+    section = explorer.page.locator(
+        "#panel-selection section", has=explorer.page.locator(".bar-list[aria-label=Labels]")
+    )
     shown = dict(bars(section))
     assert shown.keys() == labels.keys()
     everyone = Counter(explorer.track(row)["label"] for row in range(36))

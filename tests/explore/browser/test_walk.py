@@ -67,7 +67,9 @@ def test_rules_change_it_at_once(explorer: Explorer, walking: list[str]):
 def test_tracks_are_swapped_removed_and_kept(explorer: Explorer, walking: list[str]):
     items = explorer.page.locator(".walk-list li")
     items.nth(3).get_by_role("button", name="Another track instead of").click()
-    explorer.wait("!document.querySelector('#panel-walk .status.busy') && app.map.view.marks.get('path').rows.length === 8")
+    explorer.wait(
+        "!document.querySelector('#panel-walk .status.busy') && app.map.view.marks.get('path').rows.length === 8"
+    )
     answer = ask(explorer, "/v1/playlist", request(explorer, filters={"deny_ids": [walking[3]]}))
     ids = [entry["track_id"] for entry in answer["entries"]]
     explorer.wait(
@@ -82,6 +84,7 @@ def test_tracks_are_swapped_removed_and_kept(explorer: Explorer, walking: list[s
     items.nth(4).get_by_role("button", name="make it a waypoint").click()
     explorer.wait("app.state.get('waypoints').length === 3")
     assert explorer.track(explorer.state("waypoints")[1])["track_id"] == shorter[4]
+    explorer.wait("document.querySelectorAll('.waypoints li').length === 3")
     explorer.page.locator(".waypoints li").nth(1).get_by_role("button", name="Remove").click()
     explorer.wait("app.state.get('waypoints').length === 2")
 
@@ -110,7 +113,7 @@ def test_it_goes_out_as_files(explorer: Explorer, walking: list[str]):
 
 def test_one_waypoint_asks_for_another(explorer: Explorer):
     panel(explorer, "walk")
-    assert "press w" in explorer.texts("#panel-walk .empty")[0]
+    explorer.page.wait_for_selector("#panel-walk .empty:has-text('press w')")
     explorer.click(4)
     explorer.wait("app.state.get('selected') === 4")
     explorer.page.get_by_role("button", name="Add the selected track").click()

@@ -139,7 +139,7 @@ class Judge {
     const query = new URLSearchParams({ check, limit: PAGE, offset: findings.length, issues_only: issuesOnly });
     const page = await this.app.api.get(`v1/findings?${query}`);
     if (findings !== this.findings) return;
-    findings.push(...page.worst);
+    findings.push(...page.worst.map((one) => ({ ...one, check })));
     this.total = page.total;
   }
 

@@ -10,7 +10,7 @@ export function findingCard(card, finding, verdict, judge) {
   const at = finding.evidence.listen_s;
   const facts = [
     ["Label", finding.label],
-    ["Suggested", finding.suggestion && finding.check !== "duplicate" && !finding.group ? finding.suggestion : null],
+    ["Suggested", finding.check === "duplicate" ? null : finding.suggestion],
     ["Score", finding.score === null ? "none" : `${finding.score.toFixed(3)} (0 bad, 1 fine)`],
     ["Confidence", finding.confidence === null ? null : percent(finding.confidence)],
     ["Album", finding.album],

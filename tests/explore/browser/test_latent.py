@@ -1,0 +1,77 @@
+"""Latent space: a sweep and a way between tracks are what the decoder answers; without two dimensions, no grid."""
+
+import base64
+
+import numpy as np
+import pytest
+
+from tests.explore.browser.driver import Explorer
+from tests.explore.browser.panels import ask, panel
+from tests.explore.browser.test_codebook import pixels
+
+
+@pytest.fixture
+def chosen(explorer: Explorer) -> str:
+    """The panel with a selected track, whose first sweep is shown; its track_id."""
+    panel(explorer, "latent")
+    assert explorer.texts(".subject") == ["Select a track on the map."]
+    explorer.click(5)
+    explorer.page.wait_for_selector(".filmstrip:visible", timeout=60_000)
+    return explorer.track(5)["track_id"]
+
+
+def shows(explorer: Explorer, selector: str, mel: str) -> float:
+    """How well a canvas shows a mel: the correlation of its brightness with the values."""
+    values = np.frombuffer(base64.b64decode(mel), np.uint8).reshape(128, 130)
+    drawn = pixels(explorer, selector)[::-1].astype(int).sum(axis=2)
+    return float(np.corrcoef(drawn.ravel(), values.ravel())[0, 1])
+
+
+def test_a_dimension_is_swept(explorer: Explorer, chosen: str):
+    body = panel(explorer, "latent")
+    body.get_by_role("spinbutton", name="Dimension").fill("3")
+    with explorer.page.expect_response("**/v1/latent:decode") as waiting:
+        body.get_by_role("spinbutton", name="Dimension").press("Tab")
+    assert waiting.value.request.post_data_json == {"track_id": chosen, "dimension": 3, "steps": 15}
+    answer = ask(explorer, "/v1/latent:decode", {"track_id": chosen, "dimension": 3, "steps": 15})
+    own = int(np.argmin(np.abs(np.array(answer["values"]) - answer["track_value"])))
+    slider = body.get_by_role("slider", name="Sweep")
+    explorer.wait("document.querySelector('input[aria-label=Sweep]').value === String(argument)", own)
+    assert shows(explorer, ".filmstrip canvas", answer["frames"][own]) > 0.98
+    slider.fill("14")
+    assert shows(explorer, ".filmstrip canvas", answer["frames"][14]) > 0.98
+    assert slider.get_attribute("aria-valuetext") == explorer.texts(".filmstrip output")[0]
+
+
+def test_the_way_between_two_tracks(explorer: Explorer, chosen: str):
+    body = panel(explorer, "latent")
+    body.get_by_role("button", name="Start here").click()
+    explorer.click(30)
+    explorer.wait("document.querySelector('.subject').textContent.startsWith(argument)", explorer.track(30)["title"])
+    with explorer.page.expect_response("**/v1/latent:decode") as waiting:
+        body.get_by_role("button", name="End here").click()
+    ends = {"from": chosen, "to": explorer.track(30)["track_id"]}
+    assert waiting.value.request.post_data_json == {**ends, "steps": 15}
+    slider = body.get_by_role("slider", name="Interpolation")
+    slider.wait_for()
+    slider.fill("0")
+    assert explorer.texts(".filmstrip output")[1] == "0 % of the way"
+    frames = ask(explorer, "/v1/latent:decode", {**ends, "steps": 15})["frames"]
+    assert shows(explorer, "canvas[aria-label=Interpolation]", frames[0]) > 0.98
+    slider.fill("14")
+    assert explorer.texts(".filmstrip output")[1] == "100 % of the way"
+    assert shows(explorer, "canvas[aria-label=Interpolation]", frames[14]) > 0.98
+
+
+def test_a_frame_can_be_heard(explorer: Explorer, chosen: str):
+    explorer.page.get_by_role("slider", name="Sweep").fill("2")
+    with explorer.page.expect_response("**/v1/latent:listen") as waiting:
+        explorer.page.get_by_role("button", name="Hear it (illustration)").first.click()
+    asked = waiting.value.request.post_data_json
+    assert (waiting.value.status, asked["track_id"], asked["frame"]) == (200, chosen, 2)
+    assert explorer.violations() == []
+
+
+def test_a_grid_only_of_two_dimensions(explorer: Explorer, chosen: str):
+    assert chosen
+    assert not explorer.page.get_by_role("button", name="Draw 15 × 15").is_visible()
