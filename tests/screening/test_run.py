@@ -14,6 +14,7 @@ from audioae.screening import run, verdicts
 from audioae.screening.findings import open_findings, write_list
 from audioae.screening.registry import CHECKS
 from audioae.screening.result import Screened
+from audioae.screening.verdict_log import Sent, VerdictLog
 from audioae.store.dataset import Store
 from audioae.store.prune import prune
 from tests.screening.made import N, fill_in, make_index, make_store, replace_check, screen
@@ -225,3 +226,34 @@ def test_a_setting_that_was_added_later_repeats_no_check_that_does_not_use_it(st
     assert len(fake_calls) == 1
     screened(After(max_tracks=6))
     assert len(fake_calls) == 2
+
+
+def test_verdicts_that_were_saved_in_the_store_count_like_their_csv(store, fake_calls, tmp_path):
+    before = screen(store)
+    log = VerdictLog(store.storage)
+    log.save([Sent("corrupt", "t10", "fine", "Ann"), Sent("corrupt", "t20", "issue", "Ann")])
+    log.save([Sent("generated", "t10", "issue", "Ann")])  # this check is off
+    saved = screen(store)
+    assert saved != before
+    assert fake_calls == ["corrupt"]
+    assert "t10" not in listed(store)
+    assert "t20" in listed(store, issues_only=True)
+    path = tmp_path / "verdicts.csv"
+    path.write_text(log.read().to_csv("corrupt"), encoding="utf-8", newline="")
+    parts = store.part_fingerprints("findings")
+    screen(store, verdicts=str(path))
+    assert store.part_fingerprints("findings") == parts, "the file says the same"
+    other = make_store(str(tmp_path / "other"), N, copies={1: 0}, near=[(0, 5)])
+    screen(other, verdicts=str(path))
+    assert "t10" not in listed(other)
+
+
+def test_a_file_wins_over_what_was_saved(store, fake_calls, tmp_path):
+    VerdictLog(store.storage).save([Sent("corrupt", "t10", "fine", "Ann"), Sent("corrupt", "t11", "fine", "Ann")])
+    path = tmp_path / "mine.csv"
+    path.write_text("check,track_id,verdict\ncorrupt,t10,issue\n")
+    screen(store, verdicts=str(path))
+    (row,) = open_findings(store).of_track("t10")[:1]
+    assert (row["check"], row["verdict"], row["is_issue"]) == ("corrupt", "issue", True)
+    (row,) = open_findings(store).of_track("t11")[:1]
+    assert (row["verdict"], row["is_issue"]) == ("fine", False)
