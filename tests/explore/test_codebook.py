@@ -12,7 +12,7 @@ from audioae.errors import ModelError, NoCodebookError, SearchError, StoreError,
 from audioae.explore import codes as codes_module
 from audioae.explore import decoding, latent
 from audioae.explore.codebook import describe_code, usage
-from audioae.explore.codes import NONE, open_codes, track_codes
+from audioae.explore.codes import NONE, Kind, open_codes, track_codes
 from audioae.explore.decoding import make_audible
 from audioae.explore.latent_facts import is_two_dimensional, lengths, place_of
 from audioae.library.generation import Generation
@@ -66,7 +66,8 @@ def test_of_tracks_codes_are_in_the_order_of_the_index(made: tuple[Generation, E
 
 
 def test_usage_says_what_it_counts(made: tuple[Generation, Embedder]):
-    for of, n in (("clips", N_CLIPS), ("tracks", N_TRACKS)):
+    expected: list[tuple[Kind, int]] = [("clips", N_CLIPS), ("tracks", N_TRACKS)]
+    for of, n in expected:
         found = usage(made[0], of)
         assert (found["of"], found["n"], found["books"], found["codebook_size"]) == (of, n, 4, 8)
         assert [(row["book"], row["code"]) for row in found["codes"]] == [(b, c) for b in range(4) for c in range(8)]
@@ -168,8 +169,8 @@ def test_the_range_of_a_sweep_is_that_of_the_catalog(plane: tuple[Generation, Em
     library, _ = plane
     table = library.store.read(library.embeddings_ref)
     places = np.stack(table["embedding"].to_numpy()) * lengths(table["spread"].to_numpy())[:, None]
-    found = latent.sweep(library, "t05", 1, 4)
-    assert found.values == pytest.approx(np.linspace(*np.percentile(places[:, 1], [1, 99]), 4), abs=1e-4)
+    found, (low, high) = latent.sweep(library, "t05", 1, 4), np.percentile(places[:, 1], [1, 99]).tolist()
+    assert found.values == pytest.approx(np.linspace(low, high, 4), abs=1e-4)
 
 
 def test_the_corners_of_the_grid_are_the_decoders(plane: tuple[Generation, Embedder]):

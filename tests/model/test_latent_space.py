@@ -1,5 +1,7 @@
 """Places of the latent space, decoded: against the model's own methods."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -27,9 +29,9 @@ STEP_DB = 80 / 255
 def embedder_of(bottleneck: dict) -> Embedder:
     terms = [{"kind": "mse"}]
     config = {"channels": [2, 4], "head": {"kind": "flat"}, "bottleneck": bottleneck, "terms": terms, "augment": None}
-    model = build_model(ModelConfig.model_validate(config))
+    model: Any = build_model(ModelConfig.model_validate(config))
     if bottleneck["kind"] == "vq":
-        books = model.bottleneck.quantizer.codebooks  # pyright: ignore
+        books = model.bottleneck.quantizer.codebooks
         books.copy_(torch.randn(books.shape, generator=torch.Generator().manual_seed(0)))
     model.embedding_norm.mean.copy_(torch.linspace(-1, 1, 128))
     model.embedding_norm.std.fill_(2.0)
@@ -84,7 +86,8 @@ def test_if_all_clips_have_one_code_in_each_book_the_means_are_their_reconstruct
 
 def test_a_code_replaces_the_slice_of_its_book_only():
     embedder = embedder_of(BOOKS["product"][0])
-    vectors = embedder.model.bottleneck.quantizer.codebooks[0]  # pyright: ignore
+    model: Any = embedder.model
+    vectors = model.bottleneck.quantizer.codebooks[0]
     counts = np.random.default_rng(2).integers(0, 9, (4, 8))
     latent = torch.einsum("bc,bcd->bd", torch.tensor(counts / counts.sum(axis=1, keepdims=True)).float(), vectors)
     latent[2] = vectors[2, 5]
@@ -111,9 +114,9 @@ def test_a_vae_of_two_dimensions_has_no_other_units_and_its_corners_are_the_deco
     mels = decode_latents(embedder, grid_latents(15))
     corner = torch.zeros(1, 128)
     corner[0, :2] = torch.tensor([1.6448536, -1.6448536])
-    model = embedder.model
+    model: Any = embedder.model
     with torch.no_grad():
-        expected = model.mel_norm.invert(model.decoder(corner)).clamp(-80, 0)[0].numpy()  # pyright: ignore
+        expected = model.mel_norm.invert(model.decoder(corner)).clamp(-80, 0)[0].numpy()
     assert np.abs(decode_mel(mels[-1]) - expected).max() <= 0.51 * STEP_DB
 
 

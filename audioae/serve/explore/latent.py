@@ -194,4 +194,4 @@ async def _computed(request: Request, key: tuple, make: Callable[[Library], byte
 
 
 def _mel(mel: np.ndarray) -> str:
-    return base64.b64encode(np.ascontiguousarray(mel)).decode()
+    return base64.b64encode(mel.tobytes()).decode()
