@@ -10,20 +10,16 @@ Conventions
   certainty (Wilson's interval), and at least `LEAST` have it.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from audioae.explore.mapped_tracks import MappedTracks
 from audioae.explore.numbers import Z_95, Moments, effect
 from audioae.explore.shares import Share, compare
-from audioae.library.filters import Filters
 from audioae.spacing import evenly_spaced
-
-if TYPE_CHECKING:
-    from audioae.explore.track_map import TrackMap
 
 SAMPLE = 10_000
 LISTED = 20  # values
@@ -68,12 +64,12 @@ class Selection:
 
     Parameters
     ----------
-    track_map : TrackMap
+    track_map : MappedTracks
     rows : np.ndarray, shape (n,), int32
         Ascending and distinct.
     """
 
-    def __init__(self, track_map: "TrackMap", rows: np.ndarray):
+    def __init__(self, track_map: MappedTracks, rows: np.ndarray):
         self.map, self.rows = track_map, rows
 
     def __len__(self) -> int:
@@ -170,19 +166,3 @@ def _lowest_share(n: int, of: int) -> float:
     share, z2 = n / of, Z_95**2
     middle = share + z2 / (2 * of)
     return (middle - Z_95 * (share * (1 - share) / of + z2 / (4 * of * of)) ** 0.5) / (1 + z2 / of)
-
-
-def select(
-    track_map: "TrackMap",
-    polygon: Sequence[Sequence[float]] | np.ndarray | None,
-    rows: Sequence[int] | np.ndarray | None,
-    filters: Filters | None,
-) -> Selection:
-    """See `TrackMap.select`."""
-    if polygon is not None:
-        chosen = track_map.inside(polygon)
-    elif rows is not None:
-        chosen = track_map.checked(rows)
-    else:
-        chosen = np.arange(len(track_map), dtype=np.int32)
-    return Selection(track_map, chosen[track_map.mask(filters)[chosen]] if filters else chosen)

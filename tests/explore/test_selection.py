@@ -6,9 +6,9 @@ import pytest
 from audioae.api import Library
 from audioae.errors import SearchError
 from audioae.explore import selection as module
+from audioae.explore.mapped_tracks import MAX_ROWS
 from audioae.explore.numbers import Moments, effect
 from audioae.explore.polygon import MAX_VERTICES
-from audioae.explore.track_map import MAX_ROWS
 from audioae.library.filters import Filters
 from tests.explore.made_map import add_map
 from tests.explore.test_track_map import frame_of

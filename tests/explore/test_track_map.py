@@ -1,6 +1,7 @@
 """Rows of a map: their places, who they are, what is known of them, and which pass filters."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,7 @@ from tests.serve.serving import COPIES, PENDING, REJECTED, SAME_BYTES, catalog_s
 OFF_MAP = {*REJECTED, *PENDING}
 
 
-def frame_of(library: Library) -> pd.DataFrame:
+def frame_of(library: Library) -> Any:
     """A line per row of the map, from the datasets."""
     tracks = library.store.read(library.tracks_ref).to_pandas().set_index("track_id")
     places = library.store.read(library.map().ref).to_pandas().set_index("track_id")
@@ -125,7 +126,7 @@ def test_masks_are_filters(mapped: Library):
     opened, frame = mapped.map(), frame_of(mapped)
     assert opened.mask(Filters()).all()
     got = opened.mask(Filters(label=["STYLE 1"], year=(1990, None)))
-    tracks = mapped.store.read(mapped.tracks_ref).to_pandas()
+    tracks: Any = mapped.store.read(mapped.tracks_ref).to_pandas()
     passed = tracks[(tracks["label"] == "style 1") & (tracks["year"] >= 1990)]
     embedded = {*passed["duplicate_of"].fillna(passed["track_id"])}  # a copy with the same bytes may pass
     assert got.tolist() == frame["track_id"].isin(embedded).tolist()

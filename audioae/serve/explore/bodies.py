@@ -8,8 +8,9 @@ from fastapi import Header, Request, Response
 from pydantic import Field, model_validator
 
 from audioae.errors import MapChangedError, NotMappedError
+from audioae.explore.mapped_tracks import MAX_ROWS
 from audioae.explore.polygon import MAX_VERTICES
-from audioae.explore.track_map import MAX_ROWS, TrackMap
+from audioae.explore.track_map import TrackMap
 from audioae.serve.models import Body, FiltersModel, Finite, Ids
 from audioae.serve.problems import Problem
 from audioae.serve.requests import call
