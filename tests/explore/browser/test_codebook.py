@@ -1,6 +1,7 @@
 """Codebook: every code with its use, its decoded mel, and clips that play."""
 
 import base64
+import io
 
 import numpy as np
 import pytest
@@ -20,13 +21,10 @@ def codes(explorer: Explorer) -> list[dict]:
 
 def pixels(explorer: Explorer, selector: str) -> np.ndarray:
     """The canvas as (height, width, 3), uint8."""
-    width, height, data = explorer.js(
-        """((canvas) => [canvas.width, canvas.height,
-          [...canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data]])
-          (document.querySelector(argument))""",
-        selector,
-    )
-    return np.array(data, np.uint8).reshape(height, width, 4)[..., :3]
+    from PIL import Image
+
+    address = explorer.js("document.querySelector(argument).toDataURL()", selector)
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))).convert("RGB"))
 
 
 def test_codes_are_listed_by_use(explorer: Explorer, codes: list[dict]):
@@ -56,11 +54,7 @@ def test_a_code_shows_its_mel_and_plays_its_clips(explorer: Explorer, codes: lis
 
 
 def test_thumbnails_are_drawn_and_keys_move(explorer: Explorer, codes: list[dict]):
-    explorer.wait(
-        """[...document.querySelectorAll('.code canvas')].slice(0, 4).every((canvas) =>
-          canvas.getContext('2d').getImageData(60, 60, 1, 1).data[3] === 255)""",
-        timeout=15_000,
-    )
+    explorer.page.locator(".code[data-drawn]").nth(3).wait_for(timeout=60_000)
     explorer.page.locator(".code-grid .code").first.focus()
     explorer.page.keyboard.press("ArrowRight")
     assert explorer.js("document.activeElement.dataset.code") == str(codes[1]["code"])
@@ -72,7 +66,7 @@ def test_thumbnails_are_drawn_and_keys_move(explorer: Explorer, codes: list[dict
 
 def test_a_code_can_be_heard(explorer: Explorer, codes: list[dict]):
     explorer.page.locator(".code-grid .code").first.click()
-    with explorer.page.expect_response("**/v1/latent:listen") as waiting:
+    with explorer.page.expect_response("**/v1/latent:listen", timeout=60_000) as waiting:
         explorer.page.get_by_role("button", name="Hear it (illustration)").click()
     answer = waiting.value
     assert (answer.status, answer.headers["content-type"]) == (200, "audio/mpeg")

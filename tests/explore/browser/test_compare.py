@@ -98,7 +98,7 @@ def test_versions_are_in_the_address(comparing: Explorer, versions, open_page):
     comparing.page.get_by_role("combobox", name="Before").select_option(new)
     comparing.page.wait_for_selector("text=Choose two different versions")
     comparing.page.get_by_role("combobox", name="After").select_option(old)
-    comparing.wait("location.hash.includes('compare=')")
+    comparing.wait("new URLSearchParams(location.hash.slice(1)).get('compare') === argument", f"{new},{old}")
     other = open_page(comparing.js("location.hash"), url=url)
     other.page.wait_for_selector(".second-map .map-view")
     assert other.page.get_by_role("combobox", name="Before").input_value() == new

@@ -48,7 +48,7 @@ def test_the_way_between_two_tracks(explorer: Explorer, chosen: str):
     body.get_by_role("button", name="Start here").click()
     explorer.click(30)
     explorer.wait("document.querySelector('.subject').textContent.startsWith(argument)", explorer.track(30)["title"])
-    with explorer.page.expect_response("**/v1/latent:decode") as waiting:
+    with explorer.page.expect_response(lambda answer: "from" in (answer.request.post_data or "")) as waiting:
         body.get_by_role("button", name="End here").click()
     ends = {"from": chosen, "to": explorer.track(30)["track_id"]}
     assert waiting.value.request.post_data_json == {**ends, "steps": 15}
@@ -65,7 +65,7 @@ def test_the_way_between_two_tracks(explorer: Explorer, chosen: str):
 
 def test_a_frame_can_be_heard(explorer: Explorer, chosen: str):
     explorer.page.get_by_role("slider", name="Sweep").fill("2")
-    with explorer.page.expect_response("**/v1/latent:listen") as waiting:
+    with explorer.page.expect_response("**/v1/latent:listen", timeout=60_000) as waiting:
         explorer.page.get_by_role("button", name="Hear it (illustration)").first.click()
     asked = waiting.value.request.post_data_json
     assert (waiting.value.status, asked["track_id"], asked["frame"]) == (200, chosen, 2)

@@ -133,7 +133,9 @@ class Codebook {
   async draw(tile) {
     this.seen.unobserve(tile);
     const detail = await this.read(Number(tile.dataset.code)).catch(() => null);
-    if (detail) drawMel(tile.querySelector("canvas"), bytesOf(detail.mel));
+    if (!detail) return;
+    drawMel(tile.querySelector("canvas"), bytesOf(detail.mel));
+    tile.dataset.drawn = "";
   }
 
   async open(code, tile) {
