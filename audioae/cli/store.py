@@ -49,7 +49,7 @@ def explain(
     show(as_json, plain(result), tables)
 
 
-export_app = typer.Typer(no_args_is_help=True, help="Export the contents of the store to one file.")
+export_app = typer.Typer(no_args_is_help=True, help="Export the contents of the store for other tools.")
 
 
 @export_app.command("embeddings")
@@ -67,6 +67,58 @@ def export_embeddings(
 
     n_rows = write(open_store(store), out)
     show(as_json, {"path": out, "rows": n_rows}, [f"{n_rows} embeddings written to {out}"])
+
+
+@export_app.command("atlas")
+def export_atlas(
+    out: Annotated[str, typer.Argument(help="The Parquet file to write.")],
+    server: Annotated[
+        str | None,
+        typer.Option(help="Address of a server of this store: the column `audio` then has its clips, not files."),
+    ] = None,
+    store: StoreOption = "data",
+    as_json: JsonOption = False,
+) -> None:
+    """Export the map, the nearest neighbors and the metadata for Embedding Atlas.
+
+    Columns: track_id, title, artist, album, label, year, duration_s, region, findings, x and y (of the map, if there is
+    one), neighbors (row numbers and cosine distances), audio.
+
+    \b
+    Example:
+      audioae export atlas atlas.parquet
+      uvx embedding-atlas atlas.parquet --x x --y y --neighbors neighbors --text title
+    """
+    from audioae.api import Library
+    from audioae.explore.atlas_export import export_atlas as write
+
+    n_rows = write(Library(open_store(store)), out, server=server)
+    show(as_json, {"path": out, "rows": n_rows}, [f"{n_rows} tracks written to {out}"])
+
+
+@export_app.command("projector")
+def export_projector(
+    out: Annotated[str, typer.Argument(help="The folder to write to.")],
+    max_tracks: Annotated[
+        int,
+        typer.Option(min=2, help="Write at most this many tracks, evenly spaced: the projector runs in the browser."),
+    ] = 10_000,
+    store: StoreOption = "data",
+    as_json: JsonOption = False,
+) -> None:
+    """Export embeddings and metadata for TensorBoard's Embedding Projector.
+
+    \b
+    Example:
+      audioae export projector projector
+      tensorboard --logdir projector
+    """
+    from audioae.api import Library
+    from audioae.explore.projector_export import export_projector as write
+
+    n, total = write(Library(open_store(store)), out, max_tracks=max_tracks)
+    sampled = f", evenly spaced over {total}" if n < total else ""
+    show(as_json, {"path": out, "rows": n, "total": total}, [f"{n} tracks written to {out}{sampled}"])
 
 
 def versions(

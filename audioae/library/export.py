@@ -13,7 +13,7 @@ Conventions
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -83,28 +83,49 @@ def _number(track_id: str) -> int:
     return int.from_bytes(hashlib.sha256(track_id.encode()).digest()[:8], "big") >> 1
 
 
-def _tables(store: Store, ref: DatasetRef, keepers: Mapping[str, str]) -> Iterator[pa.Table]:
-    """The rows of the file, one table per part of the embeddings."""
+def parts_with_tracks(store: Store, ref: DatasetRef, columns: Sequence[str]) -> Iterator[tuple[pa.Table, pa.Table]]:
+    """The embeddings of a version part by part, each with the catalog's rows of its tracks, in the same order.
+
+    Parameters
+    ----------
+    store : Store
+    ref : DatasetRef
+        A version of `embeddings`.
+    columns : sequence of str
+        Of `tracks`, with track_id.
+
+    Raises
+    ------
+    StoreError
+        If a track is missing from the catalog.
+    """
     manifest = store.manifest(ref)
     catalog = manifest.parent("tracks")
     shards = {shard_of(part.name): part.name.removesuffix(".parquet") for part in store.manifest(catalog).parts}
     for part, embeddings in zip(manifest.parts, store.iter_parts(ref, ["track_id", "embedding"]), strict=True):
         shard = shards.get(shard_of(part.name))
-        tracks = store.read_part("tracks", shard, METADATA) if shard else TRACKS.empty_table().select(METADATA)
+        tracks = store.read_part("tracks", shard, columns) if shard else TRACKS.empty_table().select(columns)
         rows = pc.index_in(embeddings["track_id"], value_set=tracks["track_id"].combine_chunks())
         if rows.null_count:
             raise StoreError(
                 f"{rows.null_count} tracks of {ref} are missing from shard {shard_of(part.name)} of {catalog}; run the "
                 "pipeline again"
             )
+        yield embeddings, tracks.take(rows)
+
+
+def _tables(store: Store, ref: DatasetRef, keepers: Mapping[str, str]) -> Iterator[pa.Table]:
+    """The rows of the file, one table per part of the embeddings."""
+    model = str(store.manifest(ref).parent("model"))
+    for embeddings, tracks in parts_with_tracks(store, ref, METADATA):
         track_ids = embeddings["track_id"].to_pylist()
         yield pa.Table.from_arrays(
             [
-                *tracks.take(rows).columns,
+                *tracks.columns,
                 pa.array([keepers.get(track_id) for track_id in track_ids], pa.string()),
                 pa.array(numeric_ids(embeddings["track_id"])),
                 embeddings["embedding"],
-                pa.array([str(manifest.parent("model"))] * len(track_ids), pa.string()),
+                pa.array([model] * len(track_ids), pa.string()),
             ],
             schema=SCHEMA,
         )
