@@ -42,7 +42,7 @@ def choose(headers: Mapping[str, str], size: int, etag: str, modified_at: float)
     etag : str
         Without quotes.
     modified_at : float
-        Seconds since 1970.
+        Seconds since 1970; 0 if nobody knows.
 
     Raises
     ------
@@ -50,7 +50,9 @@ def choose(headers: Mapping[str, str], size: int, etag: str, modified_at: float)
         416, if the wanted range begins after the end.
     """
     quoted = f'"{etag}"'
-    described = {"ETag": quoted, "Last-Modified": formatdate(modified_at, usegmt=True), "Accept-Ranges": "bytes"}
+    described = {"ETag": quoted, "Accept-Ranges": "bytes"}
+    if modified_at:
+        described["Last-Modified"] = formatdate(modified_at, usegmt=True)
     if _is_known(headers, quoted, modified_at):
         return Slice(304, described, 0, 0)
     wanted = parse_range(headers.get("range", ""), size)
@@ -89,7 +91,7 @@ def parse_range(header: str, size: int) -> range | None:
 def _is_known(headers: Mapping[str, str], quoted: str, modified_at: float) -> bool:
     if (tags := headers.get("if-none-match")) is not None:
         return tags.strip() == "*" or quoted in (tag.strip().removeprefix("W/") for tag in tags.split(","))
-    return (since := _seconds(headers.get("if-modified-since"))) is not None and int(modified_at) <= since
+    return 0 < int(modified_at) <= (_seconds(headers.get("if-modified-since")) or 0)
 
 
 def _is_same(if_range: str | None, quoted: str, modified_at: float) -> bool:

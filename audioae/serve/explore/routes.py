@@ -2,13 +2,14 @@
 
 from fastapi import APIRouter
 
-from audioae.serve.explore import clips, latent, map, page, selection, spectrograms, verdicts, versions
+from audioae.serve.explore import clips, latent, map, page, selection, spectrograms, verdicts, versions, whole_files
 
 ROUTERS: tuple[APIRouter, ...] = (
     page.router,
     map.router,
     selection.router,
     clips.router,
+    whole_files.router,
     spectrograms.router,
     verdicts.router,
     versions.router,
