@@ -74,7 +74,7 @@ class Service:
         """What runs as long as the service does."""
         if self.config.warm_decoders:
             yield self.warm_decoders()
-            yield self.cuts.warm(self.config.clip_decoders)
+            yield self.cuts.warm()
         if self.config.follow_s is not None:
             yield self.generations.follow(self.config.follow_s)
 
@@ -106,6 +106,6 @@ def make_service(config: ServeConfig, first: Served, keys: Keys) -> Service:
     generations.counted = metrics.count_reload
     metrics.watch_queue(pools["decode"])
     cache = CutCache(cache_folder() / "clips", config.clip_cache_mb << 20)
-    cuts = Cuts(pools["clips"], cache, config.limits)
+    cuts = Cuts(pools["clips"], config.clip_decoders, cache, config.limits)
     verdicts = VerdictLog(first.library.store.storage)
     return Service(config, keys, generations, pools, metrics, Uploads(config.limits.uploads), cuts, verdicts)

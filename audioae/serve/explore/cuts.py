@@ -40,12 +40,14 @@ class Cuts:
     ----------
     pool : Pool
         Its threads wait for the processes that decode.
+    n : int
+        How many there are.
     cache : CutCache
     limits : Limits
     """
 
-    def __init__(self, pool: Pool, cache: CutCache, limits: Limits):
-        self._pool, self._cache, self._limits = pool, cache, limits
+    def __init__(self, pool: Pool, n: int, cache: CutCache, limits: Limits):
+        self._pool, self._n, self._cache, self._limits = pool, n, cache, limits
         self._in_progress: dict[str, asyncio.Task[Kept]] = {}
         self._failures: dict[str, tuple[float, AudioError]] = {}
         self._warming: asyncio.Future | None = None
@@ -91,20 +93,20 @@ class Cuts:
             task.add_done_callback(lambda done: self._end(key, done))
         return key, await asyncio.shield(self._in_progress[key])
 
-    async def warm(self, n: int) -> None:
-        """Start `n` processes that have everything imported: the next clips are cut at once.
+    async def warm(self) -> None:
+        """Start as many processes as may cut at a time, that have everything imported: the next clips are cut at once.
 
         What fails is logged: clips fail with the same reason.
         """
         try:
-            await asyncio.to_thread(_start_processes, n)
+            await asyncio.to_thread(_start_processes, self._n)
         except (ModuleNotFoundError, RuntimeError) as error:
             _log.error("clips cannot be cut: %s", error)
 
-    def warm_soon(self, n: int) -> None:
+    def warm_soon(self) -> None:
         """Let `warm` begin, the first time that this is called: somebody looks at the explorer."""
         if self._warming is None:
-            self._warming = asyncio.ensure_future(self.warm(n))
+            self._warming = asyncio.ensure_future(self.warm())
 
     def _make(self, key: str, path: str, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Kept:
         limits = {"timeout_s": self._limits.clip_s, "memory_mb": self._limits.decode_memory_mb}

@@ -18,6 +18,7 @@ from fastapi import APIRouter, Request, Response
 
 from audioae.serve.explore.build import COMMAND, STATIC
 from audioae.serve.problems import Problem
+from audioae.serve.requests import service_of
 
 PATH = "/explore"
 POLICY = (
@@ -48,7 +49,8 @@ load this page again. Wheels contain the page.</p></body></html>
 
 @router.get("")
 async def page(request: Request) -> Response:
-    """The page, or one that says how to build it."""
+    """The page, or one that says how to build it. The processes that cut clips start with the first visit."""
+    service_of(request).cuts.warm_soon()
     try:
         return _answer(request, "index.html", "text/html")
     except FileNotFoundError:
