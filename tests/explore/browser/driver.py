@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from audioae.serve.explore.build import WEB
 from tests.processes import Run
 
@@ -101,6 +103,10 @@ class Explorer:
         )
         return x, y
 
+    def places(self) -> np.ndarray:
+        """The map's coordinates of all rows, shape (n, 2): a grid of 8 columns (`made_map`), whose rows are mixed."""
+        return np.array(self.js("[...app.map.points]")).reshape(-1, 2)
+
     def click(self, row: int, **options: Any) -> None:
         """Click a row's point on the map."""
         self.page.mouse.move(*self.at(row))
@@ -121,7 +127,9 @@ class Explorer:
     def violations(self) -> list[str]:
         """Serious and critical violations that axe-core finds, each with the elements."""
         self.page.evaluate(AXE.read_text(encoding="utf-8"))
-        found = self.page.evaluate("axe.run(document, {resultTypes: ['violations']}).then((answer) => answer.violations)")
+        found = self.page.evaluate(
+            "axe.run(document, {resultTypes: ['violations']}).then((answer) => answer.violations)"
+        )
         return [
             f"{one['id']}: {json.dumps([node['target'] for node in one['nodes']])}"
             for one in found

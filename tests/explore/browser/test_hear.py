@@ -49,11 +49,13 @@ def test_the_slider_moves_the_sound(explorer: Explorer):
 
 
 def test_arrow_keys_go_to_the_neighbor_that_way(explorer: Explorer):
-    explorer.click(19)  # in the middle of the grid
-    wait_for_sound(explorer, explorer.track(19)["track_id"])
-    near = explorer.js("app.actions.neighbors(19, 60).then((list) => list.map((one) => one.row))")
-    places = np.array([divmod(row, 8)[::-1] for row in range(36)]) - np.array(divmod(19, 8)[::-1])
-    right = next(row for row in near if places[row][0] > 0 and abs(places[row][1]) <= places[row][0])
+    places = explorer.places()
+    middle = int(np.flatnonzero((places == (3, 2)).all(1))[0])
+    explorer.click(middle)
+    wait_for_sound(explorer, explorer.track(middle)["track_id"])
+    near = explorer.js("app.actions.neighbors(argument, 60).then((list) => list.map((one) => one.row))", middle)
+    away = places - places[middle]
+    right = next(row for row in near if away[row][0] > 0 and abs(away[row][1]) <= away[row][0])
     explorer.page.keyboard.press("ArrowRight")
     explorer.wait("app.state.get('selected') === argument", right)
     wait_for_sound(explorer, explorer.track(right)["track_id"])
@@ -62,7 +64,9 @@ def test_arrow_keys_go_to_the_neighbor_that_way(explorer: Explorer):
 def test_shift_click_adds_a_negative_seed_and_changes_the_neighbors(explorer: Explorer):
     explorer.click(12)
     explorer.page.wait_for_selector("#panel-track .tracks li")
-    before = explorer.js("[...document.querySelectorAll('#panel-track .tracks li')].map((one) => Number(one.dataset.row))")
+    before = explorer.js(
+        "[...document.querySelectorAll('#panel-track .tracks li')].map((one) => Number(one.dataset.row))"
+    )
     avoided = before[0]
     explorer.click(avoided, modifiers=("Shift",))
     assert explorer.state("minus") == [avoided]

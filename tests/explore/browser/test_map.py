@@ -71,18 +71,18 @@ def test_wheel_drag_and_keys_move_the_map(explorer: Explorer):
     place = explorer.at(9)
     explorer.page.mouse.wheel(0, -400)
     explorer.wait("app.map.view.camera.zoom > 2 * argument", before)
-    assert explorer.at(9) == pytest.approx(place, abs=1)
+    assert explorer.at(9) == pytest.approx(place, abs=2)
     explorer.page.mouse.down()
     explorer.page.mouse.move(place[0] + 60, place[1] - 40, steps=4)
     explorer.page.mouse.up()
-    assert explorer.at(9) == pytest.approx((place[0] + 60, place[1] - 40), abs=1)
+    assert explorer.at(9) == pytest.approx((place[0] + 60, place[1] - 40), abs=2)
     assert explorer.state("selected") is None  # a drag is no click
     explorer.page.keyboard.press("0")
     explorer.wait("Math.abs(app.map.view.camera.zoom - argument) < 1e-3 * argument", before)
     explorer.page.keyboard.press("+")
-    assert explorer.js("app.map.view.camera.zoom") == pytest.approx(1.5 * before)
+    assert explorer.js("app.map.view.camera.zoom") == pytest.approx(1.5 * before, rel=2e-3)
     explorer.page.keyboard.press("-")
-    assert explorer.js("app.map.view.camera.zoom") == pytest.approx(before)
+    assert explorer.js("app.map.view.camera.zoom") == pytest.approx(before, rel=2e-3)
 
 
 def test_a_category_of_the_legend_is_shown_alone(explorer: Explorer):
@@ -101,16 +101,19 @@ def test_a_lasso_selects_what_is_inside(explorer: Explorer):
     explorer.page.locator(".map-view").focus()
     explorer.page.keyboard.press("l")
     assert explorer.page.get_by_role("button", name="Lasso").get_attribute("aria-pressed") == "true"
-    (left, bottom), (right, top) = explorer.at(0), explorer.at(18)  # rows 0-2, 8-10 and 16-18 of the grid
+    places = explorer.places()
+    corner = {place: explorer.at(row) for row, place in enumerate(map(tuple, places))}
+    (left, bottom), (right, top) = corner[0, 0], corner[2, 2]
     corners = [(left - 12, bottom + 12), (left - 12, top - 12), (right + 12, top - 12), (right + 12, bottom + 12)]
     explorer.page.mouse.move(*corners[0])
     explorer.page.mouse.down()
-    for corner in (*corners[1:], corners[0]):
-        explorer.page.mouse.move(*corner, steps=5)
+    for spot in (*corners[1:], corners[0]):
+        explorer.page.mouse.move(*spot, steps=5)
     explorer.page.mouse.up()
     explorer.wait("app.state.get('selection')?.polygon.length > 3")
     inside = [row for row in range(36) if not explorer.js("app.map.view.flags[argument]", row)]
-    assert inside == [0, 1, 2, 8, 9, 10, 16, 17, 18]
+    assert inside == np.flatnonzero((places <= 2).all(1)).tolist()
+    assert len(inside) == 9
     explorer.page.locator(".map-view").focus()
     explorer.page.keyboard.press("Escape")
     explorer.wait("app.state.get('selection') === null")

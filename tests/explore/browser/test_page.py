@@ -13,15 +13,15 @@ def test_the_policy_of_the_page_allows_no_code_but_its_own(explorer: Explorer):
     answer = explorer.page.request.get(f"{explorer.url}/explore")
     assert answer.headers["content-security-policy"] == POLICY
     assert "unsafe" not in POLICY
-    explorer.page.evaluate("document.body.insertAdjacentHTML('beforeend', '<p id=bad onclick=\"document.title=1\">x</p>')")
+    explorer.page.evaluate(
+        "document.body.insertAdjacentHTML('beforeend', '<p id=bad onclick=\"document.title=1\">x</p>')"
+    )
     explorer.page.evaluate("document.getElementById('bad').click()")
     assert explorer.js("document.title") == "audioae explorer"
     explorer.expect("console: ")  # the browser says that it refused
 
 
-@pytest.mark.parametrize(
-    "view", [{}, {"dark": True}, {"width": 390, "height": 844}], ids=["light", "dark", "narrow"]
-)
+@pytest.mark.parametrize("view", [{}, {"dark": True}, {"width": 390, "height": 844}], ids=["light", "dark", "narrow"])
 def test_no_serious_violation_of_accessibility(open_page, view: dict):
     explorer = open_page(**view)
     explorer.js("app.actions.choose(12, {play: false})")
@@ -57,5 +57,9 @@ def test_the_tab_key_reaches_search_map_and_panels_in_this_order(explorer: Explo
     reached = []
     for _ in range(40):
         explorer.page.keyboard.press("Tab")
-        reached.append(explorer.js("document.activeElement.className || document.activeElement.getAttribute('role') || document.activeElement.type"))
+        reached.append(
+            explorer.js(
+                "document.activeElement.className || document.activeElement.getAttribute('role') || document.activeElement.type"
+            )
+        )
     assert reached.index("search") < reached.index("map-view") < reached.index("tab")

@@ -115,7 +115,9 @@ def test_a_file_that_is_no_audio_is_refused_in_words(explorer: Explorer, tmp_pat
 @pytest.fixture
 def locked(store, tmp_path: Path):
     """A server that wants a key."""
-    with served(store.root, tmp_path / "log", AUDIOAE_API_KEYS=f"tests:{hash_key(KEY)}", AUDIOAE_CACHE=str(tmp_path)) as url:
+    with served(
+        store.root, tmp_path / "log", AUDIOAE_API_KEYS=f"tests:{hash_key(KEY)}", AUDIOAE_CACHE=str(tmp_path)
+    ) as url:
         yield url
 
 

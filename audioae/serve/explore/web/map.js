@@ -12,12 +12,14 @@ import { h } from "./panels/elements.js";
 import { createTooltip } from "./tooltip.js";
 import { MapView } from "./view.js";
 
+const [WIDE, LEGEND] = [640, 230]; // pixels: the legend covers no point of a map this wide
 const REST_MS = 120; // a pointer that rests on a point may click it
 
 /** @param {HTMLElement} element @param {any} app @param {{info: any, points: Float32Array}} content */
 export function createMap(element, app, { info, points }) {
   const label = `Map of ${info.n.toLocaleString("en")} tracks. Arrow keys go to neighbors, plus and minus zoom.`;
-  const view = new MapView(element, { points, bounds: info.bounds, regions: info.regions, label });
+  const inset = element.clientWidth > WIDE ? LEGEND : 0;
+  const view = new MapView(element, { points, bounds: info.bounds, regions: info.regions, label, inset });
   const legendBox = h("section", { class: "legend-box", "aria-label": "Colors" });
   element.append(legendBox);
   const legend = createLegend(legendBox, app);
@@ -41,6 +43,7 @@ export function createMap(element, app, { info, points }) {
       if (name !== state.get("color")) return;
       column = loaded;
       view.setTones(tonesOf(column), toneTable(column.kind === "category" ? "category" : "number", repeats(column)));
+      view.redraw(() => performance.mark("explorer-picture"));
       legend.show(column);
       faint();
     } catch (error) {

@@ -66,7 +66,7 @@ export function createPlayer(element, app) {
     return {
       row,
       meta: meta ?? { track_id: one.track_id },
-      from: one.start_s ?? Math.min(latest, (meta?.duration_s ?? 0) / 4),
+      from: one.start_s ?? latest / 2,
     };
   }
 

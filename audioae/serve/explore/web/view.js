@@ -22,18 +22,28 @@ const DEEPEST = 4000; // times as deep as the whole map
 export class MapView {
   /**
    * @param {HTMLElement} element
-   * @param {{points: Float32Array, bounds: number[], regions?: any[], label: string}} content
+   * @param {{points: Float32Array, bounds: number[], regions?: any[], label: string, inset?: number}} content
    */
-  constructor(element, { points, bounds, regions = [], label }) {
+  constructor(element, { points, bounds, regions = [], label, inset = 0 }) {
     this.points = points;
     this.bounds = bounds;
+    this.inset = inset;
     this.n = points.length / 2;
     this.events = createEvents();
     this.on = this.events.on;
     this.marks = new Map();
     this.flags = new Uint8Array(this.n);
     this.regions = [...regions].sort((a, b) => b.n - a.n);
-    Object.assign(this, { lasso: [], polygon: null, lassoing: false, moved: 0, asked: 0, settle: 0, flight: null });
+    Object.assign(this, {
+      lasso: [],
+      polygon: null,
+      lassoing: false,
+      moved: 0,
+      asked: 0,
+      settle: 0,
+      flight: null,
+      after: [],
+    });
     this.canvas = h("canvas", { "aria-hidden": "true" });
     this.over = h("canvas", { class: "over", "aria-hidden": "true" });
     this.element = h(
@@ -46,7 +56,7 @@ export class MapView {
     this.renderer = new Renderer(this.canvas, points);
     this.index = new PointIndex(points);
     this.resize();
-    this.camera = fitted(bounds, this.width, this.height);
+    this.camera = this.whole();
     new ResizeObserver(() => this.resize()).observe(this.element);
     watchPointer(this);
     const whenIdle = window.requestIdleCallback ?? setTimeout;
@@ -56,22 +66,24 @@ export class MapView {
   resize() {
     const { clientWidth, clientHeight } = this.element;
     if (!clientWidth || !clientHeight) return;
-    const fits =
-      this.camera &&
-      this.width &&
-      Math.abs(this.camera.zoom / fitted(this.bounds, this.width, this.height).zoom - 1) < 0.01;
+    const fits = this.camera && this.width && Math.abs(this.camera.zoom / this.whole().zoom - 1) < 0.01;
     Object.assign(this, { width: clientWidth, height: clientHeight, ratio: Math.min(2, window.devicePixelRatio || 1) });
     for (const canvas of [this.canvas, this.over]) {
       canvas.width = Math.round(clientWidth * this.ratio);
       canvas.height = Math.round(clientHeight * this.ratio);
     }
-    if (fits) this.camera = fitted(this.bounds, this.width, this.height);
+    if (fits) this.camera = this.whole();
     if (this.camera) this.redraw();
+  }
+
+  /** The camera that shows everything. */
+  whole() {
+    return fitted(this.bounds, this.width, this.height, { inset: this.inset });
   }
 
   /** Draw at the next frame; `then` is called after it. */
   redraw(then) {
-    if (then) this.after = then;
+    if (then) this.after.push(then);
     if (this.asked) return;
     this.asked = requestAnimationFrame(() => {
       this.asked = 0;
@@ -87,8 +99,7 @@ export class MapView {
       clearTimeout(this.settle);
       this.settle = setTimeout(() => this.redraw(), SETTLED_MS + 10);
     }
-    this.after?.();
-    this.after = null;
+    for (const then of this.after.splice(0)) then();
   }
 
   drawOver() {
@@ -149,7 +160,7 @@ export class MapView {
   }
 
   zoom(factor, left = this.width / 2, top = this.height / 2) {
-    const whole = fitted(this.bounds, this.width, this.height).zoom;
+    const whole = this.whole().zoom;
     this.stop();
     this.setCamera(zoomed(this.camera, this.width, this.height, left, top, factor, [whole / 2, whole * DEEPEST]));
   }
@@ -160,7 +171,7 @@ export class MapView {
   }
 
   fit() {
-    this.fly(fitted(this.bounds, this.width, this.height));
+    this.fly(this.whole());
   }
 
   /** Move so that these rows are in view; one row keeps the zoom, and moves the map only if it is not in view. */
@@ -174,10 +185,10 @@ export class MapView {
     const [right, top] = toScreen(camera, width, height, bounds[2], bounds[3]);
     const seen = left > 40 && top > 40 && right < width - 40 && bottom < height - 40;
     if (seen && (spots.length === 1 || right - left > width / 6)) return;
-    const target = fitted(bounds, width, height, 0.2);
+    const target = fitted(bounds, width, height, { margin: 0.2, inset: this.inset });
     this.fly({
       ...target,
-      zoom: Math.min(target.zoom, Math.max(camera.zoom, fitted(this.bounds, width, height).zoom * 4)),
+      zoom: Math.min(target.zoom, Math.max(camera.zoom, this.whole().zoom * 4)),
     });
   }
 
