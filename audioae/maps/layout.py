@@ -23,6 +23,8 @@ from typing import Any
 
 import numpy as np
 
+from audioae.search.projection import fit_plane
+
 SPREAD = 10.0  # largest coordinate of the principal components at the start
 JITTER = 1e-4  # no two tracks start at the same place: they could never part
 NEGATIVES = 5  # pushes for each pull; UMAP's default
@@ -59,7 +61,7 @@ def fit_layout(graph: Any, start: np.ndarray, *, min_dist: float, seed: int, rat
     drawn = graph.data >= graph.data.max() / n_epochs
     a, b = find_ab_params(1.0, min_dist)
     places = (start + random.normal(scale=JITTER * SPREAD, size=start.shape)).astype(np.float32)
-    return optimize_layout_euclidean(
+    laid_out: Any = optimize_layout_euclidean(
         places,
         places,
         graph.row[drawn],
@@ -74,6 +76,7 @@ def fit_layout(graph: Any, start: np.ndarray, *, min_dist: float, seed: int, rat
         negative_sample_rate=NEGATIVES,
         move_other=True,
     )
+    return laid_out
 
 
 def neighbor_graph(rows: np.ndarray, distances: np.ndarray, seed: int) -> Any:
@@ -92,7 +95,7 @@ def neighbor_graph(rows: np.ndarray, distances: np.ndarray, seed: int) -> Any:
 
     n = len(rows)
     own = np.column_stack([np.arange(n), rows]), np.column_stack([np.zeros(n, np.float32), distances])
-    graph, *_ = fuzzy_simplicial_set(
+    made: Any = fuzzy_simplicial_set(
         np.empty((n, 0)),  # only its length counts, since the neighbors are known
         own[0].shape[1],
         check_random_state(seed),
@@ -100,20 +103,14 @@ def neighbor_graph(rows: np.ndarray, distances: np.ndarray, seed: int) -> Any:
         knn_indices=own[0],
         knn_dists=own[1],
     )
-    graph = graph.tocoo()
+    graph = made[0].tocoo()
     graph.sum_duplicates()
     return graph
 
 
 def principal_places(vectors: np.ndarray) -> np.ndarray:
-    """The first two principal components, shape (n, 2), float32, with `SPREAD` as their largest coordinate.
-
-    The sign of each axis is such that its largest coordinate is positive, so that it does not depend on the solver.
-    """
-    centered = vectors - vectors.mean(axis=0, dtype=np.float64)
-    _, axes = np.linalg.eigh(centered.T @ centered)
-    places = centered @ axes[:, [-1, -2]]
-    places *= np.sign(places[np.abs(places).argmax(axis=0), [0, 1]])
+    """Places on the two principal axes, shape (n, 2), float32, with `SPREAD` as their largest coordinate."""
+    places = fit_plane(vectors).project(vectors)
     return (places * (SPREAD / max(np.abs(places).max(), 1e-12))).astype(np.float32)
 
 

@@ -26,7 +26,7 @@ def neighbors_kept(places: np.ndarray, rows: np.ndarray) -> float | None:
     if not k:
         return None
     asked = np.linspace(0, len(places) - 1, min(QUERIES, len(places))).astype(np.int64)
-    found = KDTree(places).query(places[asked], k + 1)[1]
+    found = np.asarray(KDTree(places).query(places[asked], k + 1)[1])
     own = found == asked[:, None]
     own[~own.any(axis=1), -1] = True  # more than k tracks are at its place
     others = found[~own].reshape(len(asked), k)

@@ -32,7 +32,7 @@ CASES = {
     "fsck": "grow_store:check",
     "prune": "grow_store:prune_nothing",
 }
-SCREENING = ("mislabeled", "corrupt", "duplicate", "similar", "findings", "summary", "report", "evaluate")
+SCREENING = ("mislabeled", "corrupt", "duplicate", "similar", "map", "findings", "summary", "report", "evaluate")
 MEMORY_MIB = 4096.0  # at any size
 LEAST_S, LEAST_MIB = 0.5, 50.0  # what is less says nothing about growth
 

@@ -83,6 +83,13 @@ def _similar(store: Store) -> None:
     publish_similar(store, SimilarConfig(), store.require("index"))
 
 
+def _map(store: Store) -> None:
+    from audioae.maps.config import MapConfig
+    from audioae.maps.table import publish_map
+
+    publish_map(store, MapConfig(), store.require("index"))
+
+
 def _findings(store: Store) -> None:
     """What `audioae findings` reads: the overview, and the worst of a check."""
     opened = open_findings(store)
@@ -112,6 +119,7 @@ def _vectors(store: Store) -> None:
 STAGES: dict[str, Callable[[Store], Any]] = {
     **{check: _screen(check) for check in CHECKS},
     "similar": _similar,
+    "map": _map,
     "findings": _findings,
     "summary": _summary,
     "report": _report,
