@@ -25,7 +25,7 @@ LEAST_OVERLAP = 0.3  # shared tracks of two regions by all tracks of both, for t
 
 def communities(graph: Any, seed: int) -> np.ndarray:
     """Leiden communities of a symmetric scipy.sparse.coo_matrix, shape (n,), int64, numbered from 0."""
-    from graspologic_native import leiden
+    from graspologic_native import leiden  # pyright: ignore[reportAttributeAccessIssue] - compiled
 
     once = graph.row < graph.col
     names = [str(row) for row in range(graph.shape[0])]

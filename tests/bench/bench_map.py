@@ -99,9 +99,7 @@ def _places_when_it_grows() -> Iterator[Row]:
     fresh = FittedMap(make_table(vectors), MapConfig(), last._replace(same_model=False))
     note = f"{N:,} made tracks and {MORE:,} more; share of the map's diagonal"
     yield Row("median shift, 20 % more tracks", grown.measured["median_shift"], 0.05, "", note, False)
-    yield Row(
-        "median shift, another model", fresh.measured["median_shift"], None, "", "same embeddings, as if of another"
-    )
+    yield Row("median shift, another model", fresh.measured["median_shift"], None, "", "the same embeddings")
     yield Row("tracks that keep their region", float((grown.region[:N] == first.region).mean()), 0.7, "", "")
     alone = FittedMap(make_table(vectors), MapConfig(), no_last_map(N + MORE)).places
     moved = float(np.median(shift(alone[:N], first.places, diagonal(alone))))
