@@ -159,6 +159,7 @@ class Codebook {
       playableList(this.app, tracks),
     );
     this.detail.focus({ preventScroll: true });
+    this.detail.scrollIntoView({ block: "nearest" });
   }
 
   async described(clips) {
