@@ -22,6 +22,7 @@ from audioae.cli import (
     files,
     findings,
     fsck,
+    latent,
     plan,
     playlist,
     recommend,
@@ -78,6 +79,7 @@ app.command("coverage")(store.coverage)
 app.command("runs")(runs.runs)
 app.command("explain")(store.explain)
 app.command("report")(report.report)
+app.command("latent")(latent.latent)
 app.command("serve")(serve.serve)
 app.command("serve-key")(serve.serve_key)
 app.command("evaluate")(evaluate.evaluate)

@@ -83,11 +83,11 @@ def sweep(library: Generation, track_id: str, dimension: int, values: np.ndarray
         If the range is not known yet and cannot be computed.
     """
     place = place_of(library, track_id)
-    if isinstance(values, int):
-        values = np.linspace(*dimension_ranges(library)[:, dimension], values)
-    places = np.tile(place, (len(values), 1))
-    places[:, dimension] = values
-    return Places(places, values=np.asarray(values), columns=len(values), track_value=float(place[dimension]))
+    low, high = dimension_ranges(library)[:, dimension].tolist() if isinstance(values, int) else (0.0, 0.0)
+    chosen = np.linspace(low, high, values) if isinstance(values, int) else values
+    places = np.tile(place, (len(chosen), 1))
+    places[:, dimension] = chosen
+    return Places(places, values=chosen, columns=len(chosen), track_value=float(place[dimension]))
 
 
 def grid(library: Generation, n: int = MAX_GRID) -> Places:
