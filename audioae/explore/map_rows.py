@@ -73,7 +73,7 @@ def _write(files: ArrayFiles, alignment: RowAlignment, columns: CatalogColumns, 
         known, own = rows >= 0, slice(start, start := start + len(block))
         places[rows[known]] = opened.points[own][known]
         regions[rows[known]] = opened.region[own][known]
-    on_map = np.isfinite(places[alignment.catalog_row]).all(axis=1)
+    on_map = np.asarray(np.isfinite(places[alignment.catalog_row]).all(axis=1))
     catalog_row = alignment.catalog_row[on_map]
     points = places[catalog_row]
     row_of_index = np.full(len(on_map) + 1, -1, np.int32)  # the last is for tracks without an embedding

@@ -111,8 +111,8 @@ class Selection:
     def odd(self) -> Ranked:
         """The tracks farthest from the mean, farthest first; none of them is typical."""
         typical, ranked = set(self.typical.rows), self._by_distance
-        rest = [place for place, row in enumerate(ranked.rows) if row not in typical]
-        return self._listed(Ranked(*([column[place] for place in reversed(rest)] for column in ranked)))
+        rest = [place for place, row in enumerate(ranked.rows) if row not in typical][::-1]
+        return self._listed(Ranked([ranked.rows[place] for place in rest], [ranked.scores[place] for place in rest]))
 
     @property
     def sampled(self) -> int:

@@ -1,5 +1,7 @@
 """Codes of categories and their legends, against pandas."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -8,7 +10,7 @@ from audioae.explore.categories import MAX_CODES, NONE, OTHER, legend, make_cate
 from audioae.library.vocabulary import Vocabulary, make_vocabulary
 
 
-def made(texts: list[str | None], max_codes: int = MAX_CODES):
+def made(texts: Sequence[str | None], max_codes: int = MAX_CODES):
     """Categories, codes of the rows, and the legend."""
     encoded = pa.array(texts, pa.string()).dictionary_encode()
     table, codes = make_vocabulary(encoded.dictionary)

@@ -15,6 +15,10 @@ def points(n: int, seed: int = 0) -> np.ndarray:
     return made[np.argsort(made[:, 1])]
 
 
+def floats(*values: float) -> np.ndarray:
+    return np.array(values, np.float32)
+
+
 def lasso(n: int, seed: int) -> np.ndarray:
     """A closed line as a hand draws it, that does not cross itself."""
     random = np.random.default_rng(seed)
@@ -48,11 +52,11 @@ def test_polygons_that_share_an_edge_have_each_point_once():
 
 
 def test_where_a_line_crosses_itself_twice_enclosed_is_outside():
-    x, y = np.float32([0, 0, 0]), np.float32([-1.5, 0, 1.5])
+    x, y = floats(0, 0, 0), floats(-1.5, 0, 1.5)
     bow = [[-1, -2], [1, -2], [-1, 2], [1, 2]]  # two triangles that touch at 0, 0
     assert inside(np.array(bow), x, y).tolist() == [True, False, True]
     star = [[np.cos(2 * np.pi * 2 * k / 5), np.sin(2 * np.pi * 2 * k / 5)] for k in range(5)]
-    assert inside(np.array(star), np.float32([0.0]), np.float32([0.0])).tolist() == [False]
+    assert inside(np.array(star), floats(0.0), floats(0.0)).tolist() == [False]
 
 
 @pytest.mark.filterwarnings("error")
@@ -62,7 +66,7 @@ def test_flat_and_steep_polygons():
     assert not inside(np.zeros((3, 2)), made[:, 0], made[:, 1]).any()
     huge = np.array([[-1e9, -1e9], [1e9, -1e9], [1e9, 1e9], [-1e9, 1e9]])
     assert inside(huge, made[:, 0], made[:, 1]).all()
-    close = np.float32([1.0, np.nextafter(np.float32(1), np.float32(2))])
+    close = floats(1.0, np.nextafter(np.float32(1), np.float32(2)))
     assert inside(np.array([[-1e9, 1], [1e9, close[1]], [1e9, 3]]), np.zeros(2, np.float32), close).sum() <= 2
     assert inside(huge, np.empty(0, np.float32), np.empty(0, np.float32)).tolist() == []
 

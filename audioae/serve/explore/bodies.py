@@ -80,4 +80,4 @@ def binary(request: Request, array: np.ndarray, tag: str) -> Response:
     known = {one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")}
     if known & {headers["ETag"], "*"}:
         return Response(status_code=304, headers=headers)
-    return Response(memoryview(array).cast("B"), media_type="application/octet-stream", headers=headers)
+    return Response(array.data.cast("B"), media_type="application/octet-stream", headers=headers)
