@@ -41,7 +41,7 @@ def publish_map(store: Store, config: MapConfig, index: DatasetRef, progress: Pr
     """Publish the map of an index, as the datasets `regions` and `map`; one that exists is made current."""
     settings = config.model_dump(mode="json")
     recipe = fingerprint([CODE, settings, str(index)])
-    if made := store.find("map", recipe):
+    if (made := store.find("map", recipe)) and _has_regions(store, made):
         return store.make_current(made)
     embeddings, last = store.manifest(index).parent("embeddings"), store.latest("map")
     parents = [index, embeddings, store.manifest(embeddings).parent("tracks")]
@@ -63,7 +63,11 @@ def _is_of(store: Store, last: DatasetRef, embeddings: DatasetRef, settings: dic
     """Whether a map is of these embeddings, with these settings."""
     manifest = store.manifest(last)
     same = manifest.config.get("settings") == settings and manifest.config.get("code") == CODE
-    return same and manifest.parents["embeddings"] == embeddings.version
+    return same and manifest.parents["embeddings"] == embeddings.version and _has_regions(store, last)
+
+
+def _has_regions(store: Store, ref: DatasetRef) -> bool:
+    return store.has_version(store.manifest(ref).parent("regions"))
 
 
 def _names(store: Store, ref: DatasetRef) -> list[str]:

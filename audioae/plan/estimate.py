@@ -19,7 +19,7 @@ from audioae.plan.resources import ASSUMED_CLIPS_PER_S, TRAINING, Resources
 from audioae.settings import PipelineConfig
 
 TASK_BYTES = 25_000  # of the Prefect server's database per task run: measured 17 to 25 KB
-FLOW_RUNS = 7  # of a pipeline run and its stages
+FLOW_RUNS = 8  # of a pipeline run and its stages
 GROUPED = ("mels", "embed")  # stages that run as one task per group of shards
 
 
@@ -107,8 +107,8 @@ def make_plan(n: int, config: PipelineConfig, rates: Rates, resources: Resources
         _embed(n, stored, shards, rates, resources),
         _stage("index", n, rates, resources, index.build_s, index.bytes, index.build_bytes, 4, _COUNTED),
     ]
-    if config.screen:
-        stages.append(_known("screen", n, shards, rates, resources))
+    known = {"map": config.map, "screen": config.screen}
+    stages += [_known(name, n, shards, rates, resources) for name, section in known.items() if section]
     return Plan(n, resources, rates, tuple(stages), index, shards, len(GROUPED) * groups)
 
 

@@ -75,7 +75,7 @@ def _kept(places: np.ndarray, asked: np.ndarray, truth: np.ndarray) -> float:
     """The share of the true neighbors that are among as many nearest on the map."""
     from scipy.spatial import KDTree
 
-    found = KDTree(places).query(places[asked], truth.shape[1] + 1)[1]
+    found = np.asarray(KDTree(places).query(places[asked], truth.shape[1] + 1)[1])
     own = found == asked[:, None]
     own[~own.any(axis=1), -1] = True
     others = found[~own].reshape(truth.shape)

@@ -100,6 +100,16 @@ def test_an_interrupted_map_comes_out_the_same(store, monkeypatch, tmp_path):
     assert publish_map(store, CONFIG, index) == publish_map(whole, CONFIG, index)
 
 
+def test_a_map_whose_regions_are_lost_is_made_again(store):
+    index = store.require("index")
+    ref = publish_map(store, CONFIG, index)
+    (part,) = store.manifest(store.manifest(ref).parent("regions")).parts
+    store.storage.delete(store.part_key("regions", part.name))
+    again = Store(store.root)
+    assert publish_map(again, CONFIG, index) != ref
+    assert sum(region.n for region in read_map(again, index).regions) == 68
+
+
 def test_regions_have_the_labels_of_their_tracks(tmp_path):
     labels = ["<script>alert(1)</script>", "Rock", "a\nb"]
     group = [i // 20 for i in range(60)]
