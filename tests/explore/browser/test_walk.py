@@ -66,7 +66,7 @@ def test_rules_change_it_at_once(explorer: Explorer, walking: list[str]):
 
 def test_tracks_are_swapped_removed_and_kept(explorer: Explorer, walking: list[str]):
     items = explorer.page.locator(".walk-list li")
-    items.nth(3).get_by_role("button", name="Another track instead of").click()
+    items.nth(3).get_by_role("button", name="Swap for another track").click()
     explorer.wait(
         "!document.querySelector('#panel-walk .status.busy') && app.map.view.marks.get('path').rows.length === 8"
     )
@@ -81,7 +81,7 @@ def test_tracks_are_swapped_removed_and_kept(explorer: Explorer, walking: list[s
     items.nth(2).get_by_role("button", name="Remove").click()
     shorter = walked(explorer, 7)
     assert ids[2] not in shorter
-    items.nth(4).get_by_role("button", name="make it a waypoint").click()
+    items.nth(4).get_by_role("button", name="Keep it: a waypoint").click()
     explorer.wait("app.state.get('waypoints').length === 3")
     assert explorer.track(explorer.state("waypoints")[1])["track_id"] == shorter[4]
     explorer.wait("document.querySelectorAll('.waypoints li').length === 3")

@@ -98,6 +98,7 @@ class Compare {
     this.mean = overlap.mean;
     const bins = overlap.histogram.map((n, kept) => ({ name: String(kept), n }));
     const parts = [
+      h("p", {}, h("small", {}, `The small map: ${this.pair[0]}. The large one: the version that is served.`)),
       h("p", { class: "total" }, h("b", {}, percent(overlap.mean)), ` of ${k} nearest neighbors stayed (overlap@${k})`),
       h(
         "p",

@@ -42,14 +42,18 @@ function item(entry, place, most, walk) {
     h(
       "span",
       { class: "edit" },
-      !entry.waypoint && button("Keep", () => walk.keep(place), { "aria-label": `Keep ${name}: make it a waypoint` }),
-      !entry.waypoint &&
-        button("Swap", () => walk.leaveOut(place, { shorter: false }), {
-          "aria-label": `Another track instead of ${name}`,
-        }),
-      button("✕", () => walk.leaveOut(place, { shorter: true }), { "aria-label": `Remove ${name}` }),
+      ...(entry.waypoint ? [] : [sign("⚑", () => walk.keep(place), "Keep it: a waypoint", name)]),
+      ...(entry.waypoint
+        ? []
+        : [sign("⇄", () => walk.leaveOut(place, { shorter: false }), "Swap for another track", name)]),
+      sign("✕", () => walk.leaveOut(place, { shorter: true }), "Remove", name),
     ),
   );
+}
+
+/** A button with a sign, and words for those who hover or listen. */
+function sign(text, onclick, title, name) {
+  return button(text, onclick, { title, "aria-label": `${title}: ${name}` });
 }
 
 function step(value, most) {
@@ -58,7 +62,7 @@ function step(value, most) {
   return h(
     "span",
     { class: "step", title },
-    h("i", { style: { width: `${(100 * value) / most}%` }, "aria-hidden": "true" }),
+    h("i", { style: { width: `calc(${value / most} * (100% - 5.5rem))` }, "aria-hidden": "true" }),
     h("small", {}, `${value.toFixed(3)} rad`),
   );
 }
