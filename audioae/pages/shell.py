@@ -82,7 +82,7 @@ def render_shell(
     page = render(
         "page",
         title=title,
-        style=package_file("style.css"),
+        style=package_file("colors.css") + package_file("style.css"),
         hues=label_hues(len(set(labels))),
         shapes=draw("mark_shapes"),
         header=header,
