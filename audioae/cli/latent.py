@@ -68,7 +68,7 @@ def latent(
 def _places(library: "Library", tracks: list[str], dimension: int, steps: int, linear: bool) -> "Places":
     from audioae.explore.latent import between, grid, sweep
 
-    ids = [library.find(track).track_id for track in tracks]
+    ids = [str(library.find(track).track_id) for track in tracks]
     if not ids:
         return grid(library)
     if len(ids) == 1:

@@ -71,7 +71,8 @@ def tiled(mels: np.ndarray, columns: int) -> np.ma.MaskedArray:
     (260, 264)
     """
     rows = -(-len(mels) // columns)
-    image = np.ma.masked_all((rows * (N_MELS + GAP) - GAP, columns * (N_FRAMES + GAP) - GAP), mels.dtype)
+    shape = rows * (N_MELS + GAP) - GAP, columns * (N_FRAMES + GAP) - GAP
+    image = np.ma.masked_all_like(np.empty(shape, mels.dtype))
     for place, mel in enumerate(mels):
         row, column = divmod(place, columns)
         top, left = row * (N_MELS + GAP), column * (N_FRAMES + GAP)

@@ -26,6 +26,7 @@ from audioae.model.threads import cpu_threads
 from audioae.model.vq import Quantizer
 
 BLOCK = 32  # mels that are decoded at a time
+ASSIGNED = 2_048  # places whose distances to all codes are in memory: 32 MiB with 16 books of 256
 
 
 @torch.inference_mode()
@@ -61,8 +62,9 @@ def assign_codes(embedder: Embedder, embeddings: np.ndarray) -> tuple[np.ndarray
     """
     quantizer = _quantizer(embedder)
     places = torch.from_numpy(np.ascontiguousarray(embeddings, np.float32)).to(embedder.device)
-    codes, distances = quantizer.assign(embedder.model.embedding_norm.invert(places))
-    return codes.flatten(0, 1).cpu().numpy().astype(np.uint16), distances.flatten(0, 1).cpu().numpy()
+    blocks = [quantizer.assign(embedder.model.embedding_norm.invert(block)) for block in places.split(ASSIGNED)]
+    codes, distances = (torch.cat(parts, dim=2).flatten(0, 1).cpu().numpy() for parts in zip(*blocks, strict=True))
+    return codes.astype(np.uint16), distances
 
 
 @torch.inference_mode()
