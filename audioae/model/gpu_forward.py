@@ -1,36 +1,52 @@
-"""The forward pass on a GPU, recorded once per size of block as a CUDA graph and replayed.
+"""The forward pass on a GPU, recorded as CUDA graphs that are replayed for each block.
 
 Conventions
 -----------
 - Blocks come from the memory of the CPU, and the results stay on the GPU. Several threads may call at once.
-- A block is copied in a stream of its thread, while the GPU works on the blocks of others.
+- There are `SLOTS` graphs for each size of block, each with its stream: a block is copied to one of them while the
+  others work.
 
-Why a graph: a pass is some 100 kernels, and to start them takes the program as long as the GPU needs for 768 clips,
+Why graphs: a pass is some 100 kernels, and to start them takes the program as long as the GPU needs for 768 clips,
 several times as long when other threads hold the interpreter. To replay a graph is one call.
 """
 
 import threading
 from collections.abc import Callable
-from typing import NamedTuple
+from queue import SimpleQueue
 
 import torch
 from torch import Tensor
 
-WARM_UP = 3  # passes before the recording, in which cuDNN chooses its kernels
+SLOTS = 3
+WARM_UP = 3  # passes before a recording, in which cuDNN chooses its kernels
 
 Outputs = tuple[Tensor, ...]
 
 
-class Recorded(NamedTuple):
-    """A graph with the tensors that it reads and writes."""
+class Slot:
+    """A graph with the tensors that it reads and writes, and the stream that it runs in."""
 
-    graph: torch.cuda.CUDAGraph
-    block: Tensor
-    outputs: Outputs
+    def __init__(self, function: Callable[[Tensor], Outputs], like: Tensor, device: torch.device):
+        self.stream, self._graph = torch.cuda.Stream(device), torch.cuda.CUDAGraph()
+        self._block = torch.zeros_like(like, device=device)
+        torch.cuda.synchronize(device)
+        with torch.cuda.stream(self.stream):
+            for _ in range(WARM_UP):
+                function(self._block)
+        torch.cuda.synchronize(device)
+        with torch.cuda.graph(self._graph, stream=self.stream, capture_error_mode="thread_local"):
+            self._outputs = function(self._block)
+
+    def run(self, block: Tensor) -> Outputs:
+        """Start the pass of a block; what the stream did before is done first."""
+        with torch.cuda.stream(self.stream):
+            self._block.copy_(block)
+            self._graph.replay()
+            return tuple(output.clone() for output in self._outputs)
 
 
 class GpuForward:
-    """A function of one block, as `function` gives its results but by a graph.
+    """A function of one block, as `function` gives its results but by graphs.
 
     Parameters
     ----------
@@ -41,31 +57,27 @@ class GpuForward:
 
     def __init__(self, function: Callable[[Tensor], Outputs], device: torch.device):
         self._function, self._device = function, device
-        self._recorded: dict[torch.Size, Recorded] = {}
-        self._lock, self._streams = threading.Lock(), threading.local()
+        self._slots: dict[torch.Size, SimpleQueue[Slot]] = {}
+        self._lock = threading.Lock()
 
     def __call__(self, block: Tensor) -> Outputs:
-        if not hasattr(self._streams, "copying"):
-            self._streams.copying = torch.cuda.Stream(self._device)
-        copying, working = self._streams.copying, torch.cuda.current_stream(self._device)
-        with torch.cuda.stream(copying):
-            there = block.to(self._device)
-        with self._lock:
-            recorded = self._recorded.get(block.shape) or self._record(there)
-            working.wait_stream(copying)
-            recorded.block.copy_(there)
-            there.record_stream(working)  # its memory is not used again before that
-            recorded.graph.replay()
-            return tuple(output.clone() for output in recorded.outputs)
+        free = self._slots_for(block)
+        slot = free.get()
+        try:
+            outputs = slot.run(block)
+        finally:
+            free.put(slot)
+        working = torch.cuda.current_stream(self._device)
+        working.wait_stream(slot.stream)
+        for output in outputs:
+            output.record_stream(working)  # its memory is not used again before that
+        return outputs
 
-    def _record(self, like: Tensor) -> Recorded:
-        block, graph, aside = torch.zeros_like(like), torch.cuda.CUDAGraph(), torch.cuda.Stream(self._device)
-        torch.cuda.synchronize(self._device)
-        with torch.cuda.stream(aside):
-            for _ in range(WARM_UP):
-                self._function(block)
-        torch.cuda.synchronize(self._device)
-        with torch.cuda.graph(graph, stream=aside, capture_error_mode="thread_local"):
-            outputs = self._function(block)
-        self._recorded[like.shape] = Recorded(graph, block, outputs)
-        return self._recorded[like.shape]
+    def _slots_for(self, block: Tensor) -> SimpleQueue[Slot]:
+        with self._lock:
+            if block.shape not in self._slots:
+                slots: SimpleQueue[Slot] = SimpleQueue()
+                for _ in range(SLOTS):
+                    slots.put(Slot(self._function, block, self._device))
+                self._slots[block.shape] = slots
+            return self._slots[block.shape]

@@ -8,14 +8,11 @@ passes still helped (docs/embeddings.md).
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_serializer, model_validator
 
 from audioae.config import Config
-
-if TYPE_CHECKING:
-    import torch
 
 PASSES = 14
 FEWEST_STEPS, MOST_STEPS = 300, 1400
@@ -119,11 +116,10 @@ def precision(config: TrainConfig) -> Literal["bf16-mixed", "32-true"]:
     return "bf16-mixed" if torch.cpu.get_capabilities().get("avx512_bf16") else "32-true"
 
 
-def compiles(config: TrainConfig, steps: int, device: torch.device) -> bool:
-    """Decide whether to compile: by default only in long runs on a GPU.
+def compiles(config: TrainConfig) -> bool:
+    """Whether to compile the encoder and the decoder: by default never.
 
-    On one CPU core compiling took 54 s and cut the time of a step by only 9 %, which does not pay off in a short run.
+    On an H100 compiled steps of 1,024 clips ran at 44,000 clips/s, others at 53,000. On one CPU core compiling took
+    54 s and cut the time of a step by 9 %.
     """
-    if config.compile != "auto":
-        return config.compile
-    return device.type == "cuda" and steps >= 2000
+    return config.compile is True

@@ -141,7 +141,7 @@ def _train(
         weight_decay=config.weight_decay,
     )
     net, optimizer = fabric.setup(model, optimizer)
-    if compiles(config, steps, fabric.device):
+    if compiles(config):
         model.encoder.compile()
         model.decoder.compile()
 

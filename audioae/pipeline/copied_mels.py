@@ -75,7 +75,8 @@ class CopiedMels:
         """The rows that are copied, in the order of the part, with the places and the track_ids of now."""
         for block in self._store.part_blocks("mels", self._copy.part, rows=BLOCK_CLIPS):
             places = self._places_of(block)
-            block, places = block.filter(pa.array(places >= 0)), places[places >= 0]
+            if (places < 0).any():
+                block, places = block.filter(pa.array(places >= 0)), places[places >= 0]
             ids = pa.chunked_array([self._track_ids.take(pa.array(places))])
             yield block.set_column(0, block.schema.field("track_id"), ids), places
 

@@ -41,8 +41,8 @@ class Evidence:
                 self._rejected.append(reject_row(track_id, result, attempts, self._retry))
             else:
                 good.append((track_id, result))
-        rows = [{"track_id": track_id, **result.health} for track_id, result in good]
-        self._health.append(pa.Table.from_pylist(rows, HEALTH))
+        if rows := [{"track_id": track_id, **result.health} for track_id, result in good]:
+            self._health.append(pa.Table.from_pylist(rows, HEALTH))
         return good
 
     def write(self, store: Store) -> str:

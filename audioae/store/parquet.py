@@ -85,10 +85,15 @@ def decode(dataset: str, source: pa.NativeFile | pa.Buffer, columns: Sequence[st
 def decode_blocks(
     dataset: str, source: pa.NativeFile, columns: Sequence[str] | None, where: str, rows: int
 ) -> Iterator[pa.Table]:
-    """The table of a part as `decode` gives it, in blocks of at most `rows` rows."""
+    """The table of a part as `decode` gives it, in blocks of at most `rows` rows.
+
+    It is decoded in the thread of the caller. Arrow has one pool for all threads, of one thread if OMP_NUM_THREADS
+    is 1: 16 readers of mels waited for it most of their time.
+    """
     with _readable(where):
         file = pq.ParquetFile(source, page_checksum_verification=True, pre_buffer=False, buffer_size=BUFFER)
-        batches = file.iter_batches(rows, columns=without_added(dataset, columns, file.schema_arrow.names))
+        columns_of_file = without_added(dataset, columns, file.schema_arrow.names)
+        batches = file.iter_batches(rows, columns=columns_of_file, use_threads=False)
     while True:
         with _readable(where):
             batch = next(batches, None)

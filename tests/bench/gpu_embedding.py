@@ -2,12 +2,14 @@
 
 Conventions
 -----------
-- All rates are clips per second of wall time, in one process.
+- All rates are clips per second of wall time.
 - "The stage" is `compute_embeddings` as a run calls it: it hashes each published part, reads it or decodes the files,
   pools the clips of each track and writes the embeddings.
 """
 
 import os
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 CLIPS_PER_TRACK = 8
 TRACKS_PER_SHARD = 200
+PROCESSES = 4
 CORES = len(os.sched_getaffinity(0))
 
 
@@ -48,14 +51,16 @@ def embedding_rows(model: ConvAutoencoder, codes: np.ndarray, device: torch.devi
     if installed("pyarrow", "safetensors"):
         n_shards = 1 if device.type == "cpu" else 2 * CORES
         note = f"float32, {n_shards} shards of {TRACKS_PER_SHARD} tracks, {CORES} workers"
-        yield Row("the stage embed on stored mels", embed_stored(model, n_shards), bar, " clips/s", note)
+        yield Row("the stage embed on stored mels", embed_stored(model, n_shards), None, " clips/s", note)
+        rate = embed_stored(model, n_shards, PROCESSES)
+        yield Row(f"the stage embed on stored mels, {PROCESSES} shares at once", rate, bar, " clips/s", note)
     if installed("pyarrow", "safetensors", "soundfile", "numba", "librosa", "av"):
         rate = embed_decoded(model, 8 if device.type == "cpu" else 32 * CORES)
         yield Row("the stage embed, decoding", rate, None, " clips/s", f"WAV of 60 s, {CORES} processes")
 
 
-def embed_stored(model: ConvAutoencoder, n_shards: int) -> float:
-    """Clips per second of the stage from stored mels, after a first shard that is not timed."""
+def embed_stored(model: ConvAutoencoder, n_shards: int, n_processes: int = 1) -> float:
+    """Clips per second of the stage from stored mels; with several processes, as `--shards i/n` divides it."""
     from audioae.audio import workers
     from audioae.pipeline.config import MelsConfig, Workers
     from audioae.pipeline.mels import commit_mels, compute_mels
@@ -64,16 +69,16 @@ def embed_stored(model: ConvAutoencoder, n_shards: int) -> float:
 
     config = MelsConfig()
     with tempfile.TemporaryDirectory() as folder:
-        store, shards = Store(folder), list(range(1 + n_shards))
+        store, shards = Store(folder), list(range(n_processes + n_shards))
         tracks = made_tracks(store, [TRACKS_PER_SHARD] * len(shards))
         with patch.object(workers, "imap_killable", decode):
             compute_mels(store, config, tracks, shards, Workers(CORES))
         mels = commit_mels(store, config, tracks, max_reject_rate=0.0)
-        return embed(store, tracks, mels, model, shards)
+        return embed(store, tracks, mels, model, shards, n_processes)
 
 
 def embed_decoded(model: ConvAutoencoder, n_files: int) -> float:
-    """Clips per second of the stage from files, after a first shard that is not timed: it starts the processes."""
+    """Clips per second of the stage from files, whose decoders a first shard has started."""
     import pyarrow as pa
     import soundfile
 
@@ -97,26 +102,56 @@ def embed_decoded(model: ConvAutoencoder, n_files: int) -> float:
 
 
 def embed(
-    store: "Store", tracks: "DatasetRef", parent: "DatasetRef", model: ConvAutoencoder, shards: list[int]
+    store: "Store",
+    tracks: "DatasetRef",
+    parent: "DatasetRef",
+    model: ConvAutoencoder,
+    shards: list[int],
+    n_processes: int = 1,
 ) -> float:
-    """Publish the model, embed the shards by the stage, and give clips per second of all but the first."""
+    """Publish the model, and give clips per second of the stage; each process has a first shard that is not timed."""
     from audioae.model.weights import model_to_bytes
-    from audioae.pipeline.config import MelsConfig, Workers
-    from audioae.pipeline.embed import compute_embeddings
     from audioae.pipeline.shards import shard_of
     from audioae.store.artifacts import commit_artifact
-    from audioae.store.dataset import Store
 
     files = {"model.safetensors": model_to_bytes(model)}
     ref = commit_artifact(store, "model", files, derived={}, recipe="made", config={}, parents=[parent])
-    store = Store(store.root)  # which has verified nothing yet
-    compute_embeddings(store, MelsConfig(), tracks, ref, shards[:1], Workers(CORES))
+    timed = shards[n_processes:]
+    processes = []
+    for i in range(n_processes):
+        numbers = [str(shard) for shard in [shards[i], *timed[i::n_processes]]]
+        command = [sys.executable, "-m", "tests.bench.gpu_embedding", store.root, str(tracks), str(ref)]
+        command += [str(-(-CORES // n_processes)), *numbers]
+        processes.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+    pipes = [(process.stdin, process.stdout) for process in processes if process.stdin and process.stdout]
+    for _, output in pipes:
+        output.readline()
     began = time.perf_counter()
-    compute_embeddings(store, MelsConfig(), tracks, ref, shards[1:], Workers(CORES))
-    elapsed = time.perf_counter() - began
-    timed = [name for name in store.part_fingerprints("embeddings") if shard_of(name) != shards[0]]
-    counts = [sum(store.read_part("embeddings", name, ["n_clips"])["n_clips"].to_pylist()) for name in timed]
-    return sum(counts) / elapsed
+    for start, _ in pipes:
+        start.write("start\n")
+        start.flush()
+    if any(process.wait() for process in processes):
+        raise RuntimeError("a process of the stage embed failed")
+    elapsed = max(float(output.readline()) for _, output in pipes) - began
+    names = [name for name in store.part_fingerprints("embeddings") if shard_of(name) in set(timed)]
+    return sum(sum(store.read_part("embeddings", name, ["n_clips"])["n_clips"].to_pylist()) for name in names) / elapsed
+
+
+def main(root: str, tracks: str, model: str, workers: str, *shards: str) -> None:
+    """Embed the first shard, say that, wait for a line, embed the others, and say when that was done."""
+    from audioae.pipeline.config import MelsConfig, Workers
+    from audioae.pipeline.embed import compute_embeddings
+    from audioae.store.dataset import Store
+    from audioae.store.manifest import DatasetRef
+
+    refs = DatasetRef.parse(tracks), DatasetRef.parse(model)
+    numbers, n = [int(shard) for shard in shards], Workers(int(workers))
+    compute_embeddings(Store(root), MelsConfig(), *refs, numbers[:1], n)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    sys.stdin.readline()
+    compute_embeddings(Store(root), MelsConfig(), *refs, numbers[1:], n)
+    sys.stdout.write(f"{time.perf_counter()}\n")
 
 
 def seconds(run: Callable[[int], Any], n: int, device: torch.device) -> float:
@@ -134,3 +169,7 @@ def seconds(run: Callable[[int], Any], n: int, device: torch.device) -> float:
 def _wait(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
