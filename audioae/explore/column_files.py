@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc  # its functions are made at import
 
 from audioae.config import fingerprint
-from audioae.explore.categories import MAX_CODES, Categories, make_categories
+from audioae.explore.categories import MAX_CODES, NONE, Categories, make_categories
+from audioae.explore.latent_facts import book_shape
 from audioae.explore.map_rows import MapRows, sources_of
 from audioae.explore.numbers import summary
 from audioae.library.array_files import ArrayFiles, derived_files, write_table
@@ -25,6 +26,7 @@ from audioae.store.manifest import DatasetRef
 
 KIND = "map-columns-1"  # another number when other files are written
 KIND_OF_CHANGING = "map-findings-1"
+KIND_OF_CODES = "map-codes-1"
 DAY_US = 86_400e6
 MAX_REGIONS = 255  # that have codes of their own: each has a name on the map
 EMBEDDED = ("reconstruction_error", "spread", "n_clips")
@@ -68,6 +70,22 @@ def open_changing_files(
             _write_tempos(files, library, rows, tempos)
 
     return _derived(KIND_OF_CHANGING, library, sources_of(library.store, *refs), write)
+
+
+def open_code_files(library: Generation, rows: MapRows, ref: DatasetRef) -> ColumnFiles:
+    """The code of each track in the first book of the model; computed now if it was not before.
+
+    Raises
+    ------
+    NoCodebookError, ModelError, StoreError
+        If the model has no codebook, it cannot be run, or the cache folder cannot be written.
+    """
+    from audioae.explore.codes import track_codes
+
+    codes = track_codes(library)[rows.index_row].astype(np.int32)  # now: the cache makes one thing at a time
+    values, names = np.where(codes == NONE, -1, codes), [f"code {code}" for code in range(book_shape(library)[1])]
+    sources = sources_of(library.store, ref, library.index_ref, library.tracks_ref, library.model_ref)
+    return _derived(KIND_OF_CODES, library, sources, lambda files: _write_categories(files, "code", values, names))
 
 
 def read_categories(files: ArrayFiles, name: str) -> Categories:

@@ -6,6 +6,7 @@ Conventions
 - A column that the store has no values for is not there.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -36,6 +37,7 @@ COLUMNS = (
     MapColumn("region", "Region", "category"),
     MapColumn("finding", "Worst finding", "category"),
     MapColumn("duplicate", "Duplicates", "category"),
+    MapColumn("code", "Codebook entry", "category"),
     MapColumn("year", "Year", "number"),
     MapColumn("added_at", "Added", "time", "days since 1970"),
     MapColumn("duration_s", "Duration", "number", "s"),
@@ -58,22 +60,25 @@ class MapColumns:
         Two kinds, as `explore.column_files` writes them.
     vocabularies : dict of str to Vocabulary
         The catalog's, of labels and artists.
+    later : dict of str to function
+        Columns that take long to compute, and what opens them; called when one is asked for.
 
     Attributes
     ----------
     present : dict of str to MapColumn
         Those that there are values for, in the order of `COLUMNS`.
-    tags : dict of str to str
-        For each column, a text that other values have not.
     """
 
-    def __init__(self, *opened: ColumnFiles, vocabularies: dict[str, Vocabulary]):
-        found = {one.name: where for one in COLUMNS for where in opened if one.name in where.files}
-        self.present = {one.name: one for one in COLUMNS if one.name in found}
-        self.tags = {name: where.tag for name, where in found.items()}
-        self._files = {name: where.files for name, where in found.items()}
-        self._vocabularies = vocabularies
-        self._values = {name: files.array(name) for name, files in self._files.items()}
+    def __init__(
+        self,
+        *opened: ColumnFiles,
+        vocabularies: dict[str, Vocabulary],
+        later: dict[str, Callable[[], ColumnFiles]],
+    ):
+        self._found = {one.name: where for one in COLUMNS for where in opened if one.name in where.files}
+        self.present = {one.name: one for one in COLUMNS if one.name in self._found or one.name in later}
+        self._vocabularies, self._later = vocabularies, later
+        self._values = {name: where.files.array(name) for name, where in self._found.items()}
 
     def column(self, name: str) -> MapColumn:
         """Raises `SearchError` if there is none of this name."""
@@ -83,7 +88,13 @@ class MapColumns:
 
     def values(self, name: str) -> np.ndarray:
         """Codes, shape (n,), uint16, or numbers, shape (n,), float32."""
-        return self._values[self.column(name).name]
+        if name not in self._values:
+            self._values[name] = self._opened(name).files.array(name)
+        return self._values[name]
+
+    def tag(self, name: str) -> str:
+        """A text that other values of the column have not."""
+        return self._opened(name).tag
 
     def legend(self, name: str) -> dict[str, Any]:
         """What the codes mean (`values`), or the range of the numbers (`min`, `p1`, `p50`, `p99`, `max`)."""
@@ -91,19 +102,24 @@ class MapColumns:
         if column.kind == "category":
             values = legend(self.categories(name), self.texts(name))
             return {"kind": column.kind, "values": values}
-        numbers = dict(zip(SUMMARY, self._files[name].array(f"{name}.summary").tolist(), strict=True))
+        numbers = dict(zip(SUMMARY, self._opened(name).files.array(f"{name}.summary").tolist(), strict=True))
         shown = {key: numbers[key] for key in ("min", "p1", "p50", "p99", "max")}
         return {"kind": column.kind, **shown, "n": int(numbers["n"]), "unit": column.unit}
 
     def categories(self, name: str) -> Categories:
-        return read_categories(self._files[name], name)
+        return read_categories(self._opened(name).files, name)
 
     def texts(self, name: str) -> Any:
         """The text of each value of a category, by its number."""
         if name in self._vocabularies:
             return self._vocabularies[name]
-        return self._files[name].table(f"{name}.texts")["text"].to_pylist()
+        return self._opened(name).files.table(f"{name}.texts")["text"].to_pylist()
 
     def moments(self, name: str) -> Moments:
         """Of all rows of the map."""
-        return Moments(*self._files[name].array(f"{name}.summary")[: len(Moments._fields)].tolist())
+        return Moments(*self._opened(name).files.array(f"{name}.summary")[: len(Moments._fields)].tolist())
+
+    def _opened(self, name: str) -> ColumnFiles:
+        if name not in self._found:
+            self._found[name] = self._later[self.column(name).name]()
+        return self._found[name]

@@ -16,7 +16,8 @@ import numpy as np
 
 from audioae.config import fingerprint
 from audioae.errors import NoMatchError, SearchError
-from audioae.explore.column_files import open_changing_files, open_column_files
+from audioae.explore.column_files import open_changing_files, open_code_files, open_column_files
+from audioae.explore.latent_facts import book_shape
 from audioae.explore.map_columns import MapColumns
 from audioae.explore.map_rows import open_rows
 from audioae.explore.polygon import MAX_VERTICES, inside
@@ -62,7 +63,8 @@ class MappedTracks:
             open_column_files(library, self.rows, ref, names),
             open_changing_files(library, self.rows, ref, findings),
         )
-        self.columns = MapColumns(*files, vocabularies=library.columns.vocabularies)
+        codes = {"code": lambda: open_code_files(library, self.rows, ref)} if book_shape(library)[0] else {}
+        self.columns = MapColumns(*files, vocabularies=library.columns.vocabularies, later=codes)
 
     def __len__(self) -> int:
         return len(self.rows)

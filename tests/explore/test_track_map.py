@@ -10,12 +10,15 @@ import pytest
 from audioae.api import Library
 from audioae.errors import MapChangedError, NotMappedError, SearchError
 from audioae.explore.categories import NONE
+from audioae.explore.codes import track_codes
 from audioae.library.filters import Filters
 from audioae.pipeline.index import build_index
+from audioae.playlists.tempos import Tempos
 from audioae.search.factory import IndexConfig
 from audioae.store.dataset import Store
 from tests.explore.made_map import WIDTH, add_findings, add_map
 from tests.serve.serving import COPIES, PENDING, REJECTED, SAME_BYTES, catalog_store
+from tests.stores import random_weights
 
 OFF_MAP = {*REJECTED, *PENDING}
 
@@ -171,9 +174,9 @@ def test_newer_findings_are_shown_and_keep_the_rows(tmp_path):
     after = library.map()
     assert after.version == before.version
     assert (after.columns.values("finding") != NONE).tolist() == (np.arange(55) == after.rows_of(["t04"])[0]).tolist()
-    assert after.columns.tags["label"] == before.columns.tags["label"]
+    assert after.columns.tag("label") == before.columns.tag("label")
     add_findings(store, [("t05", "corrupt", 0.1, True)])
-    assert library.map().columns.tags["finding"] != after.columns.tags["finding"]
+    assert library.map().columns.tag("finding") != after.columns.tag("finding")
 
 
 def test_an_older_map_shows_the_tracks_that_both_have(tmp_path):
@@ -211,6 +214,31 @@ def test_a_map_of_fewer_tracks(tmp_path):
 def test_a_store_that_verifies_its_reads_has_the_same_map(mapped: Library):
     careful, quick = mapped.map(), Library(Store(mapped.store.root, verify=False)).map()
     assert careful.points.tolist() == quick.points.tolist()
-    for name in careful.columns.present:
+    for name in [name for name in careful.columns.present if name != "code"]:  # the model has no weights
         np.testing.assert_array_equal(careful.columns.values(name), quick.columns.values(name))
         assert careful.columns.legend(name) == quick.columns.legend(name)
+
+
+def test_tempos_that_playlists_saved_are_a_column(tmp_path):
+    store = catalog_store(tmp_path)
+    add_map(store)
+    library = Library(store)
+    contents = store.read(library.tracks_ref).to_pandas().set_index("track_id")["content_hash"]
+    saved = {contents["t03"]: 120.5, contents["t05"]: 90.0, contents["t09"]: float("nan"), "gone": 60.0}
+    Tempos(store, library.mels_config).save(saved)
+    opened = library.map()
+    got, rows = opened.columns.values("tempo"), opened.rows_of(["t03", "t05", "t09"])
+    assert got[rows].tolist() == pytest.approx([120.5, 90.0, np.nan], nan_ok=True)
+    assert (~np.isnan(got)).sum() == 2
+    assert opened.columns.legend("tempo")["n"] == 2
+
+
+def test_codes_are_a_column_that_is_computed_when_it_is_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setenv("AUDIOAE_CACHE", str(tmp_path / "cache"))
+    store = catalog_store(tmp_path, 12, model=random_weights())
+    add_map(store)
+    opened = Library(store).map()
+    assert "code" in opened.columns.present
+    texts = {row["code"]: row["value"] for row in opened.columns.legend("code")["values"]}
+    codes = track_codes(opened.library)[opened.rows.index_row].tolist()
+    assert [texts[code] for code in opened.columns.values("code").tolist()] == [f"code {code}" for code in codes]

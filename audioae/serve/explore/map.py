@@ -130,9 +130,12 @@ async def points(request: Request) -> Response:
 @router.get("/map/columns/{name}", responses=AS_BYTES, response_class=Response)
 async def column(request: Request, name: Name) -> Response:
     """A column's value of each row: codes (uint16, 65535 for none) of a category, else float32 (NaN for none)."""
-    opened = await ask_map(request, lambda opened: opened)
-    _check(opened, name)
-    return binary(request, opened.columns.values(name), f"{opened.columns.tags[name]}-{name}")
+
+    def values(opened: TrackMap) -> tuple[np.ndarray, str]:
+        _check(opened, name)
+        return opened.columns.values(name), f"{opened.columns.tag(name)}-{name}"
+
+    return binary(request, *await ask_map(request, values))
 
 
 @router.get("/map/columns/{name}/legend", responses={200: {"model": LegendModel}, 404: {}, 409: {}})

@@ -51,6 +51,8 @@ def test_points_and_columns_are_bytes_in_the_order_of_the_rows(mapped: Server):
         assert answer.headers["content-type"] == "application/octet-stream"
         assert np.frombuffer(answer.content, "<f4").reshape(-1, 2).tolist() == opened.points.tolist()
         for name, column in opened.columns.present.items():
+            if name == "code":
+                continue  # the model has no weights
             content = client.get(f"/v1/map/columns/{name}").content
             kind = "<u2" if column.kind == "category" else "<f4"
             np.testing.assert_array_equal(np.frombuffer(content, kind), opened.columns.values(name))
@@ -190,3 +192,10 @@ def test_texts_of_tags_stay_texts(tmp_path):
     assert selection.json()["labels"][0]["value"] == HOSTILE
     for answer in (rows, legend, selection):
         assert answer.headers["content-type"] == "application/json"
+
+
+def test_codes_of_a_model_that_cannot_be_run_are_a_problem(mapped: Server):
+    with mapped.client() as client:
+        answer = client.get("/v1/map/columns/code")
+        assert client.get("/v1/map/columns/label").status_code == 200
+    assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
