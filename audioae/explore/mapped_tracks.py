@@ -5,7 +5,7 @@ Conventions
 - A row is the number of a track on the map (`explore.map_rows`). Answers are in rows, which belong to one `version`.
 - A map belongs to one generation: its rows, names and embeddings are those of the index that the library opened. If
   that index has no map, the newest one is used, with the tracks that both have; `outdated` says so.
-- Arrays are mapped files: 1,000,000 tracks take 110 MB of disk, and of memory what is touched, shared by processes.
+- Arrays are mapped files: 1,000,000 tracks take 120 MB of disk, and of memory what is touched, shared by processes.
 """
 
 from collections.abc import Sequence
