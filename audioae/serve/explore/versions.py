@@ -32,7 +32,9 @@ MOST = 100  # versions in the list
 PAIRS = 1e9  # of tracks that a request may compare
 MIN_TRACKS = 1000
 
-Ref = Annotated[str, Query(pattern=r"^(index|embeddings)@\w[\w-]{0,80}$", examples=["index@0bbe345f6188"])]
+Ref = Annotated[
+    str, Query(pattern=r"^(index|embeddings)@[0-9A-Za-z_][0-9A-Za-z_-]{0,80}$", examples=["index@0bbe345f6188"])
+]
 MAPPED = [Depends(map_version)]
 AS_BYTES: dict = {200: BINARY, 304: {"description": "The client has it already."}, 404: {}, 409: {}}
 

@@ -122,6 +122,8 @@ def test_a_failed_comparison_is_tried_again(compared, monkeypatch):
         ("/points", {"index": "embeddings@0000"}, 404, "unknown-version"),
         ("/compare", {"a": "index@../../etc"}, 422, "invalid-request"),
         ("/compare", {"a": "tracks@0000"}, 422, "invalid-request"),
+        ("/compare", {"a": "index@" + 80 * "é"}, 422, "invalid-request"),  # too long for the name of a file
+        ("/compare", {"a": "index@" + 80 * "e"}, 404, "unknown-version"),
         ("/compare", {}, 422, "invalid-request"),
     ],
 )
