@@ -96,8 +96,9 @@ class Explorer:
         x, y = self.js(
             """(({view, points}) => {
               const box = view.element.getBoundingClientRect();
-              const [dx, dy] = [points[2 * argument] - view.camera.x, points[2 * argument + 1] - view.camera.y];
-              return [box.left + view.width / 2 + dx * view.camera.zoom, box.top + view.height / 2 - dy * view.camera.zoom];
+              const {x, y, zoom} = view.camera;
+              const [right, up] = [zoom * (points[2 * argument] - x), zoom * (points[2 * argument + 1] - y)];
+              return [box.left + view.width / 2 + right, box.top + view.height / 2 - up];
             })(app.map)""",
             row,
         )

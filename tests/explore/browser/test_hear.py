@@ -4,6 +4,8 @@ import numpy as np
 
 from tests.explore.browser.driver import Explorer
 
+LISTED = "[...document.querySelectorAll('#panel-track .tracks li')].map((one) => Number(one.dataset.row))"
+
 
 def wait_for_sound(explorer: Explorer, track_id: str) -> None:
     explorer.wait("app.player.current()?.track_id === argument", track_id)
@@ -64,9 +66,7 @@ def test_arrow_keys_go_to_the_neighbor_that_way(explorer: Explorer):
 def test_shift_click_adds_a_negative_seed_and_changes_the_neighbors(explorer: Explorer):
     explorer.click(12)
     explorer.page.wait_for_selector("#panel-track .tracks li")
-    before = explorer.js(
-        "[...document.querySelectorAll('#panel-track .tracks li')].map((one) => Number(one.dataset.row))"
-    )
+    before = explorer.js(LISTED)
     avoided = before[0]
     explorer.click(avoided, modifiers=("Shift",))
     assert explorer.state("minus") == [avoided]
@@ -78,8 +78,7 @@ def test_shift_click_adds_a_negative_seed_and_changes_the_neighbors(explorer: Ex
     )
     rows = explorer.js("app.tracks.rows(argument)", asked)
     explorer.wait(
-        "JSON.stringify([...document.querySelectorAll('#panel-track .tracks li')].map((one) => Number(one.dataset.row)))"
-        " === JSON.stringify(argument)",
+        f"JSON.stringify({LISTED}) === JSON.stringify(argument)",
         rows,
     )
     assert rows != before

@@ -57,9 +57,5 @@ def test_the_tab_key_reaches_search_map_and_panels_in_this_order(explorer: Explo
     reached = []
     for _ in range(40):
         explorer.page.keyboard.press("Tab")
-        reached.append(
-            explorer.js(
-                "document.activeElement.className || document.activeElement.getAttribute('role') || document.activeElement.type"
-            )
-        )
+        reached.append(explorer.js("(({className, role, type}) => className || role || type)(document.activeElement)"))
     assert reached.index("search") < reached.index("map-view") < reached.index("tab")

@@ -43,7 +43,7 @@ export function createMap(element, app, { info, points }) {
       if (name !== state.get("color")) return;
       column = loaded;
       view.setTones(tonesOf(column), toneTable(column.kind === "category" ? "category" : "number", repeats(column)));
-      view.redraw(() => performance.mark("explorer-picture"));
+      view.repaint(() => performance.mark("explorer-picture"));
       legend.show(column);
       faint();
     } catch (error) {
@@ -75,10 +75,9 @@ export function createMap(element, app, { info, points }) {
   function faint() {
     const only = column?.kind === "category" ? state.get("only") : null;
     const values = column?.values;
-    view.setFaint(
-      (row) =>
-        (only !== null && values[row] !== only) || (mask && !has(mask, row)) || (chosen && !has(chosen, row)) || false,
-    );
+    const isFaint = (row) =>
+      (only !== null && values[row] !== only) || (mask && !has(mask, row)) || (chosen && !has(chosen, row));
+    view.setFaint(only !== null || mask || chosen ? isFaint : null);
     if (column) legend.show(column);
   }
 

@@ -2,7 +2,8 @@
  * Points on a canvas, by WebGL2.
  *
  * Conventions: points are drawn in a shuffled order, so that any first part of them is a fair sample: while the map
- * moves, a machine without a GPU draws as many as it can at 20 frames a second, and all of them when it stands still.
+ * moves, a machine without a GPU draws as many as it can at 20 frames a second. When it stands still, the whole picture
+ * is put together in parts and then shown, so that a page with a million points never stops answering.
  * The more points share a pixel, the more transparent each is: zoomed out, the map shows density.
  *
  * Why our own and not regl-scatterplot: regl compiles its drawing commands with `Function(...)`, which a page may only
@@ -30,7 +31,9 @@ void main() {
 }`;
 export const FAINT = 1;
 const FRAME_MS = 50;
+const FIRST = 60_000; // points of the first frame
 const FEWEST = 20_000;
+const PARTS = 8; // of the whole picture, at most
 
 export class Renderer {
   /** @param {HTMLCanvasElement} canvas @param {Float32Array} points shape (n * 2), NaN for a point that is not shown */
@@ -41,7 +44,15 @@ export class Renderer {
       powerPreference: "high-performance",
     });
     if (!gl) throw new Error("This browser has no WebGL2, which the map is drawn with. The lists and searches work.");
-    Object.assign(this, { canvas, gl, n: points.length / 2, budget: points.length / 2, last: 0 });
+    Object.assign(this, {
+      canvas,
+      gl,
+      n: points.length / 2,
+      budget: Math.min(FIRST, points.length / 2),
+      last: 0,
+      done: 0,
+      part: null,
+    });
     this.order = shuffled(this.n);
     this.scratch = new Uint8Array(this.n);
     this.program = program(gl);
@@ -93,36 +104,94 @@ export class Renderer {
     gl.bufferSubData(gl.ARRAY_BUFFER, 0, scratch);
   }
 
-  /**
-   * @param {{x: number, y: number, zoom: number}} camera the center, and pixels per unit
-   * @param {{ratio: number, moving: boolean, inView: number}} how device pixels per pixel; about how many points show
-   */
-  draw(camera, { ratio, moving, inView }) {
+  /** How points look: their size, and how transparent they are if `count` of them are drawn. */
+  look(camera, { ratio, inView }, count) {
     const { gl, canvas, uniforms } = this;
-    const count = moving ? this.sample() : this.n;
-    if (!moving) this.last = 0;
-    const size = pointSize(canvas.width * canvas.height, Math.max(1, inView), ratio);
+    const area = canvas.width * canvas.height;
+    const size = pointSize(area, Math.max(1, inView), ratio);
     const shown = Math.max(1, inView * (count / this.n));
-    const alpha = Math.min(0.92, Math.max(0.1, (0.35 * canvas.width * canvas.height) / (shown * size * size)));
     const [sx, sy] = [(2 * camera.zoom * ratio) / canvas.width, (2 * camera.zoom * ratio) / canvas.height];
     gl.viewport(0, 0, canvas.width, canvas.height);
-    gl.clear(gl.COLOR_BUFFER_BIT);
     gl.uniform4f(uniforms.view, sx, sy, -camera.x * sx, -camera.y * sy);
     gl.uniform1f(uniforms.size, size);
-    gl.uniform1f(uniforms.alpha, alpha);
-    gl.drawArrays(gl.POINTS, 0, count);
+    gl.uniform1f(uniforms.alpha, Math.min(0.92, Math.max(0.1, (0.35 * area) / (shown * size * size))));
   }
 
-  /** How many points to draw while the map moves: from how long the last frames took. */
+  /**
+   * A sample, at once: as many points as fit into a frame, by how long the last frames took.
+   * @param {{x: number, y: number, zoom: number}} camera the center, and pixels per unit
+   * @param {{ratio: number, inView: number}} how device pixels per pixel; about how many points show
+   */
+  drawSample(camera, how) {
+    const { gl } = this;
+    const count = this.sample();
+    this.look(camera, how, count);
+    gl.clear(gl.COLOR_BUFFER_BIT);
+    gl.drawArrays(gl.POINTS, 0, count);
+    this.done = count === this.n ? this.n : 0;
+  }
+
+  /**
+   * The next part of the whole picture, apart from what is shown until the last part is there.
+   * @returns {boolean} whether the whole picture is shown now
+   */
+  drawPart(camera, how) {
+    const { gl, canvas } = this;
+    if (this.done === this.n && !this.part) return true;
+    if (!this.part) this.part = { ...this.apart(), done: 0 };
+    const { part } = this;
+    const count = Math.min(Math.max(this.sample(), Math.ceil(this.n / PARTS)), this.n - part.done);
+    gl.bindFramebuffer(gl.FRAMEBUFFER, part.frame);
+    this.look(camera, how, this.n);
+    if (!part.done) gl.clear(gl.COLOR_BUFFER_BIT);
+    gl.drawArrays(gl.POINTS, part.done, count);
+    part.done += count;
+    if (part.done === this.n) {
+      gl.bindFramebuffer(gl.READ_FRAMEBUFFER, part.frame);
+      gl.bindFramebuffer(gl.DRAW_FRAMEBUFFER, null);
+      const [width, height] = [canvas.width, canvas.height];
+      gl.blitFramebuffer(0, 0, width, height, 0, 0, width, height, gl.COLOR_BUFFER_BIT, gl.NEAREST);
+      this.done = this.n;
+    }
+    gl.bindFramebuffer(gl.FRAMEBUFFER, null);
+    if (this.done === this.n) this.forget();
+    return this.done === this.n;
+  }
+
+  /** A picture of the canvas's size that is not shown. */
+  apart() {
+    const { gl, canvas } = this;
+    const [frame, image] = [gl.createFramebuffer(), gl.createRenderbuffer()];
+    gl.bindRenderbuffer(gl.RENDERBUFFER, image);
+    gl.renderbufferStorage(gl.RENDERBUFFER, gl.RGBA8, canvas.width, canvas.height);
+    gl.bindFramebuffer(gl.FRAMEBUFFER, frame);
+    gl.framebufferRenderbuffer(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.RENDERBUFFER, image);
+    return { frame, image };
+  }
+
+  /** The whole picture is begun anew: places, colors or size have changed. */
+  forget() {
+    if (!this.part) return;
+    this.gl.deleteFramebuffer(this.part.frame);
+    this.gl.deleteRenderbuffer(this.part.image);
+    this.part = null;
+  }
+
+  /** How many points fit into a frame: from how long the last one took. */
   sample() {
     const now = performance.now();
     const took = now - this.last;
-    if (this.last && took < 1000) {
-      const factor = took > FRAME_MS * 1.3 ? 0.7 : took < FRAME_MS * 0.7 ? 1.25 : 1;
+    if (this.last) {
+      const factor = took > FRAME_MS * 3 ? 0.5 : took > FRAME_MS * 1.3 ? 0.75 : took < FRAME_MS * 0.7 ? 1.4 : 1;
       this.budget = Math.min(this.n, Math.max(Math.min(FEWEST, this.n), this.budget * factor));
     }
     this.last = now;
     return Math.floor(this.budget);
+  }
+
+  /** Frames stop here: the time until the next one says nothing. */
+  rest() {
+    this.last = 0;
   }
 }
 

@@ -38,7 +38,8 @@ export class MapView {
       lasso: [],
       polygon: null,
       lassoing: false,
-      moved: 0,
+      moving: false,
+      changed: true,
       asked: 0,
       settle: 0,
       flight: null,
@@ -60,7 +61,7 @@ export class MapView {
     new ResizeObserver(() => this.resize()).observe(this.element);
     watchPointer(this);
     const whenIdle = window.requestIdleCallback ?? setTimeout;
-    this.redraw(() => whenIdle(() => this.index.make(), { timeout: 500 }));
+    this.repaint(() => whenIdle(() => this.index.make(), { timeout: 500 }));
   }
 
   resize() {
@@ -73,7 +74,7 @@ export class MapView {
       canvas.height = Math.round(clientHeight * this.ratio);
     }
     if (fits) this.camera = this.whole();
-    if (this.camera) this.redraw();
+    if (this.camera) this.repaint();
   }
 
   /** The camera that shows everything. */
@@ -81,7 +82,7 @@ export class MapView {
     return fitted(this.bounds, this.width, this.height, { inset: this.inset });
   }
 
-  /** Draw at the next frame; `then` is called after it. */
+  /** Draw at the next frame; `then` is called when the whole picture is shown. */
   redraw(then) {
     if (then) this.after.push(then);
     if (this.asked) return;
@@ -92,14 +93,25 @@ export class MapView {
   }
 
   draw() {
-    const moving = performance.now() - this.moved < SETTLED_MS;
-    this.renderer.draw(this.camera, { ratio: this.ratio, moving, inView: this.inView() });
-    this.drawOver();
-    if (moving) {
+    const how = { ratio: this.ratio, inView: this.inView() };
+    if (this.moving) {
+      this.moving = false;
+      this.renderer.forget();
+      this.renderer.drawSample(this.camera, how);
       clearTimeout(this.settle);
-      this.settle = setTimeout(() => this.redraw(), SETTLED_MS + 10);
-    }
-    for (const then of this.after.splice(0)) then();
+      this.settle = setTimeout(() => this.redraw(), SETTLED_MS);
+    } else if (this.changed && this.renderer.drawPart(this.camera, how)) {
+      this.changed = false;
+      this.renderer.rest();
+      for (const then of this.after.splice(0)) then();
+    } else if (this.changed) this.redraw();
+    this.drawOver();
+  }
+
+  /** Colors, places or the size have changed: draw the points at the next frame. */
+  repaint(then) {
+    this.moving = this.changed = true;
+    this.redraw(then);
   }
 
   drawOver() {
@@ -124,14 +136,16 @@ export class MapView {
 
   setTable(table) {
     this.renderer.setTable(table);
-    this.redraw();
+    this.repaint();
   }
 
-  /** @param {(row: number) => boolean} isFaint */
+  /** @param {((row: number) => boolean)|null} isFaint null: no row is */
   setFaint(isFaint) {
-    for (let row = 0; row < this.n; row += 1) this.flags[row] = isFaint(row) ? FAINT : 0;
+    if (!isFaint && !this.anyFaint) return;
+    this.anyFaint = Boolean(isFaint);
+    for (let row = 0; row < this.n; row += 1) this.flags[row] = isFaint?.(row) ? FAINT : 0;
     this.renderer.set("flags", this.flags);
-    this.redraw();
+    this.repaint();
   }
 
   /** @param {string} name replaces the mark of this name @param {any} mark null removes it */
@@ -154,8 +168,7 @@ export class MapView {
 
   setCamera(camera, { quiet = false } = {}) {
     this.camera = camera;
-    this.moved = performance.now();
-    this.redraw();
+    this.repaint();
     if (!quiet) this.events.emit("move", camera);
   }
 
