@@ -211,7 +211,16 @@ def test_a_map_of_fewer_tracks(tmp_path):
     )
 
 
-def test_a_store_that_verifies_its_reads_has_the_same_map(mapped: Library):
+@pytest.mark.timeout(100)
+def test_a_map_is_opened_before_anything_else(mapped: Library, tmp_path, monkeypatch: pytest.MonkeyPatch):
+    """The cache makes one thing at a time: what a map is derived from is there before it is made."""
+    monkeypatch.setenv("AUDIOAE_CACHE", str(tmp_path))
+    assert len(Library(Store(mapped.store.root, verify=False)).map()) == 55
+    assert {path.name.rsplit("-", 2)[0] for path in tmp_path.iterdir()} >= {"map-rows", "map-columns", "alignment"}
+
+
+def test_a_store_that_verifies_its_reads_has_the_same_map(mapped: Library, tmp_path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("AUDIOAE_CACHE", str(tmp_path))
     careful, quick = mapped.map(), Library(Store(mapped.store.root, verify=False)).map()
     assert careful.points.tolist() == quick.points.tolist()
     for name in [name for name in careful.columns.present if name != "code"]:  # the model has no weights
