@@ -87,22 +87,24 @@ class CatalogMap:
         Number of each row's region; -1 if it is in none.
     fitted : np.ndarray, shape (n,), bool
         Whether the layout was fitted to the track; the others were placed among those that are nearest to them.
-    regions : tuple of Region
-        Largest first.
     """
 
-    def __init__(self, store: Store, ref: DatasetRef, files: ArrayFiles, regions: pa.Table):
+    def __init__(self, store: Store, ref: DatasetRef, files: ArrayFiles):
         manifest = store.manifest(ref)
         self.ref, self.index_ref, self.embeddings_ref = ref, manifest.parent("index"), manifest.parent("embeddings")
         self.points, self.region, self.fitted = (files.array(name) for name in ("points", "region", "fitted"))
-        self.regions = tuple(
-            Region(**{**row, "traits": tuple(Trait(**trait) for trait in row["traits"])}) for row in regions.to_pylist()
-        )
+        self._store, self._regions_ref = store, manifest.parent("regions")
         self._ids = files.table("track_ids")["track_id"]
         self._sorted = files.array("sorted_ids"), files.array("sorted_rows")
 
     def __len__(self) -> int:
         return len(self.points)
+
+    @cached_property
+    def regions(self) -> tuple[Region, ...]:
+        """The regions, largest first."""
+        rows = self._store.read(self._regions_ref).to_pylist()
+        return tuple(Region(**{**row, "traits": tuple(Trait(**trait) for trait in row["traits"])}) for row in rows)
 
     @property
     def x(self) -> np.ndarray:
@@ -132,9 +134,10 @@ class CatalogMap:
 
 
 def find_map(store: Store, index: DatasetRef) -> DatasetRef | None:
-    """The newest whole map of an index; None if there is none."""
+    """The map of an index, the current one before newer and older ones; None if none is whole."""
     refs = [ref for ref in [store.latest("map")] if ref] + store.whole_versions("map")
-    return next((ref for ref in refs if store.manifest(ref).parents.get("index") == index.version), None)
+    of_index = (ref for ref in refs if store.manifest(ref).parents.get("index") == index.version)
+    return next((ref for ref in of_index if store.has_version(store.manifest(ref).parent("regions"))), None)
 
 
 def read_map(store: Store, index: DatasetRef) -> CatalogMap:
@@ -155,7 +158,7 @@ def open_map(store: Store, ref: DatasetRef) -> CatalogMap:
     """Open one version of `map`: mapped, or in memory if the store verifies all that it reads."""
     hashes = [part.sha256 for part in store.manifest(ref).parts]
     files = derived_files(KIND, hashes, lambda files: _write(files, store, ref), cache=not store.verify_reads)
-    return CatalogMap(store, ref, files, store.read(store.manifest(ref).parent("regions")))
+    return CatalogMap(store, ref, files)
 
 
 def _write(files: ArrayFiles, store: Store, ref: DatasetRef) -> None:
