@@ -50,7 +50,7 @@ def write_track_codes(folder: str, root: str, index: DatasetRef) -> None:
         rows = library.alignment.index_row[library.lookup.rows_of(table["track_id"].combine_chunks())]
         units = table["embedding"].combine_chunks().flatten().to_numpy().reshape(table.num_rows, -1)
         places = units * lengths(table["spread"].to_numpy())[:, None]
-        sample.append(places[::step])
+        sample.append(thinned(places, step))
         if embedder and codes is not None and distances is not None:
             indexed = rows >= 0
             found = assign_codes(embedder, places[indexed])
@@ -82,6 +82,15 @@ def write_clip_codes(folder: str, root: str, index: DatasetRef) -> None:
     files.write("distances", np.concatenate(distances, axis=1))
     files.write("counts", counts)
     write_table(files, "clips", pa.concat_tables(clips))
+
+
+def thinned(rows: np.ndarray, step: int) -> np.ndarray:
+    """Every `step`-th row, as a copy: a view would keep the others in memory.
+
+    >>> thinned(np.zeros((5, 2)), 2).shape, thinned(np.zeros((5, 2)), 2).base
+    ((3, 2), None)
+    """
+    return rows[::step].copy()
 
 
 def load(_folder: str, root: str, index: DatasetRef) -> None:
