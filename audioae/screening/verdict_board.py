@@ -18,7 +18,7 @@ from audioae.display import csv_cell
 from audioae.screening.registry import CHECKS
 
 Word = Literal["issue", "fine"]
-CSV_COLUMNS = ("check", "track_id", "verdict", "by", "at", "note", "others")
+CSV_COLUMNS: tuple[str, ...] = ("check", "track_id", "verdict", "by", "at", "note", "others")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import pytest
 
 from audioae.errors import StoreError
 from audioae.screening import verdict_log
-from audioae.screening.verdict_board import Board, Judgment
+from audioae.screening.verdict_board import Board, Judgment, Word
 from audioae.screening.verdict_files import read_verdicts
 from audioae.screening.verdict_log import FOLDER, Sent, VerdictLog
 from audioae.store.storage import Storage
@@ -167,7 +167,12 @@ def test_a_store_that_cannot_be_written_says_so(tmp_path, monkeypatch):
 
 
 def test_a_board_is_the_same_in_whatever_order_it_is_read():
-    words = (("1", "issue", "Ann"), ("2", "fine", "Bob"), ("3", None, "Bob"), ("4", "fine", "Cem"))
+    words: tuple[tuple[str, Word | None, str], ...] = (
+        ("1", "issue", "Ann"),
+        ("2", "fine", "Bob"),
+        ("3", None, "Bob"),
+        ("4", "fine", "Cem"),
+    )
     judgments = [Judgment(id_, "corrupt", "a", word, by, f"2026-01-0{id_}") for id_, word, by in words]
     boards = [Board().plus(order).plus(order[:2]) for order in permutations(judgments)]
     assert len({board.revision for board in boards}) == 1

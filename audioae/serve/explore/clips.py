@@ -1,5 +1,7 @@
 """`GET /v1/tracks/{track_id}/clip`: seconds of a track to listen to, cut when they are asked for."""
 
+from typing import Any
+
 from fastapi import APIRouter, Request, Response
 
 from audioae.audio.listening import MEDIA_TYPE, cut_audio
@@ -12,7 +14,7 @@ router = APIRouter(prefix="/v1", tags=["explorer"])
 
 CODE = 1  # raise it when the same seconds of the same file would be other bytes
 _SOUND = {"content": {MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}}}
-ANSWERS = {200: _SOUND, 206: _SOUND, 404: {}, 416: {}}
+ANSWERS: dict[int | str, dict[str, Any]] = {200: _SOUND, 206: _SOUND, 404: {}, 416: {}}
 
 
 @router.head("/tracks/{track_id}/clip", include_in_schema=False)

@@ -1,6 +1,6 @@
 """`GET /v1/tracks/{track_id}/spectrogram`: the mel of a track's seconds, drawn when it is asked for."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
@@ -12,7 +12,7 @@ router = APIRouter(prefix="/v1", tags=["explorer"])
 
 CODE = 1  # raise it when the same seconds of the same file would be another picture
 _PICTURE = {"content": {MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}}}
-ANSWERS = {200: _PICTURE, 206: _PICTURE, 404: {}, 416: {}}
+ANSWERS: dict[int | str, dict[str, Any]] = {200: _PICTURE, 206: _PICTURE, 404: {}, 416: {}}
 
 Width = Annotated[int, Query(ge=16, le=2048)]
 Height = Annotated[int, Query(ge=16, le=512)]
