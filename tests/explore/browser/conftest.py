@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from audioae.store.dataset import Store
@@ -74,9 +75,11 @@ def store(made: Path) -> Store:
 
 @pytest.fixture(scope="session")
 def server(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of `audioae serve` over the store, without keys."""
+    """The address of `audioae serve` over the store, without keys; its decoder has started."""
     folder = tmp_path_factory.mktemp("server")
     with served(store.root, folder / "log", AUDIOAE_CACHE=str(folder / "cache")) as url:
+        first = store.read(store.require("embeddings"), ["track_id"])["track_id"][0].as_py()
+        httpx.get(f"{url}/v1/tracks/{first}/clip", timeout=120).raise_for_status()
         yield url
 
 

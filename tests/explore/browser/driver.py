@@ -52,7 +52,7 @@ class Explorer:
         scheme = "dark" if dark else "light"
         self.context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
         self.page = page = self.context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(30_000)
         page.on("console", lambda line: line.type in ("error", "warning") and self._fault(f"console: {line.text}"))
         page.on("pageerror", lambda error: self._fault(f"error: {error}"))
         page.on("request", self._check_host)
@@ -82,7 +82,7 @@ class Explorer:
         """A value of the page; `app` is the explorer's own."""
         return self.page.evaluate(f"(argument) => {{ const app = globalThis.explorer; return {expression} }}", argument)
 
-    def wait(self, expression: str, argument: Any = None, timeout: float = 10_000) -> None:
+    def wait(self, expression: str, argument: Any = None, timeout: float = 30_000) -> None:
         """Wait until an expression is true."""
         self.page.wait_for_function(
             f"(argument) => {{ const app = globalThis.explorer; return {expression} }}", arg=argument, timeout=timeout

@@ -51,6 +51,7 @@ async function start(root) {
   if (address.state.view) app.map.view.setCamera(address.state.view, { quiet: true });
   followState(app);
   if (info.outdated) app.note(info.outdated);
+  if (info.audio !== "none") app.player.prepare(state.get("selected") ?? 0).catch(() => {}); // starts the server's decoder
   performance.mark("explorer-ready");
   document.body.dataset.ready = "";
   globalThis.explorer = app; // for the browser's console and the tests

@@ -12,6 +12,7 @@ import { createEvents } from "./state.js";
 import { subtitleOf, titleOf } from "./tracks.js";
 
 export const SECONDS = 30;
+const TICK_MS = 80; // smooth enough for a line that takes 30 s across, and easy on a machine without a GPU
 
 /** @param {HTMLElement} element the bar @param {any} app */
 export function createPlayer(element, app) {
@@ -98,7 +99,7 @@ export function createPlayer(element, app) {
     ticking = 0;
     parts.time(second(), audio.currentTime / (audio.duration || SECONDS));
     events.emit("time", second(), entry()?.track_id ?? null);
-    if (!audio.paused) ticking = requestAnimationFrame(tick);
+    if (!audio.paused) ticking = setTimeout(tick, TICK_MS);
   }
   const changed = (name) => {
     parts.state(name);
