@@ -6,6 +6,8 @@ import typer
 
 from audioae.cli.show import JsonOption, StoreOption, open_store, progress_line, rows_table, show
 
+LISTED = 5  # neighbors in a cell
+
 
 def compare_versions(
     a: Annotated[str, typer.Argument(help="The earlier version: embeddings@1a2b... or index@1a2b...")],
@@ -49,21 +51,20 @@ def _tables(document: dict[str, Any], top: int) -> list[Any]:
             title = f"{name} that changed most (same: share of neighbors in the same one)"
             tables.append(rows_table(shown, columns, title))
     if document["changed"]:
-        shown = [
-            {**row, **{side: _neighbors(row[side]) for side in ("before", "after")}} for row in document["changed"]
-        ]
-        columns = ("track_id", "title", "overlap", "cosine", "before", "after")
-        tables.append(rows_table(shown, columns, "tracks that changed most (* a neighbor that is kept)"))
+        shown = [{**row, "lost": _others(row["before"]), "new": _others(row["after"])} for row in document["changed"]]
+        columns = ("track_id", "title", "overlap", "cosine", "lost", "new")
+        tables.append(rows_table(shown, columns, "tracks that changed most, with the neighbors that they lost and got"))
     for name in ("gained", "lost"):
         if rows := document["hubs"][name]:
             tables.append(rows_table(rows, ("track_id", "title", "artist", "before", "after"), f"hubs {name}"))
     return tables
 
 
-def _neighbors(neighbors: list[dict[str, Any]]) -> str:
-    """The five nearest."""
-    named = (f"{'*' if one['kept'] else ''}{one['title'] or one['track_id']}" for one in neighbors[:5])
-    return ", ".join(named)
+def _others(neighbors: list[dict[str, Any]]) -> str:
+    """The nearest of those that are neighbors in one version only."""
+    names = [one["title"] or one["track_id"] for one in neighbors if not one["kept"]]
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return ", ".join(names[:LISTED]) + more
 
 
 def _interval(row: dict[str, Any]) -> str:

@@ -31,6 +31,11 @@ def test_tables_and_sentences(compared):
     assert "labels that changed most" in text
     assert "regions that changed most" in text
     assert "tracks that changed most" in text
+    first = json.loads(run(a, "--store", root, "--json"))["changed"][0]
+    for name, side in (("before", "lost"), ("after", "new")):
+        named = [one["title"] for one in first[name] if not one["kept"]]
+        assert named, side
+        assert named[0] in text
     assert text.count("region 2") == 2  # a row and a sentence
     assert "1 label changed more than the catalog: 'style 2' keeps" in text
 
