@@ -8,6 +8,7 @@ import { css } from "./dom.js";
 
 const FONT = '600 13px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
 const MOST_NAMES = 24;
+const ABOVE = 16; // pixels: a name leaves the middle of a small region free
 
 /**
  * @param {CanvasRenderingContext2D} context in CSS pixels
@@ -115,7 +116,8 @@ function names(context, place, { regions, size }, colors) {
   Object.assign(context, { font: FONT, textAlign: "center", textBaseline: "middle", lineJoin: "round", lineWidth: 4 });
   const taken = [];
   for (const region of regions) {
-    const [x, y] = place(region.x, region.y);
+    const [x, center] = place(region.x, region.y);
+    const y = center - ABOVE;
     const half = context.measureText(region.name).width / 2 + 6;
     if (x < half || y < 10 || x > size[0] - half || y > size[1] - 10) continue;
     if (taken.some((other) => Math.abs(other.x - x) < other.half + half && Math.abs(other.y - y) < 20)) continue;
