@@ -26,7 +26,7 @@ def versions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, li
     old = str(store.require("index"))
     retrain(store, lambda v: unit(v + 0.08 * np.random.default_rng(2).standard_normal(v.shape)))
     commit_map(store, places[:, ::-1] + 0.5, regions, names)
-    with served(store.root, folder / "log") as url:
+    with served(store.root, folder / "log", "--audio", "none", AUDIOAE_CACHE=str(folder / "cache")) as url:
         yield url, [old, str(store.require("index"))], Path(store.root)
 
 

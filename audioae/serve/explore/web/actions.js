@@ -12,7 +12,7 @@ export function createActions(app) {
       const [meta] = await tracks.get([row]);
       if (!meta || state.get("selected") !== row) return;
       app.say([meta.title || meta.track_id, meta.artist, meta.label].filter(Boolean).join(", "));
-      if (play) await app.player.play(meta.track_id, null, row);
+      if (play && app.info.audio !== "none") await app.player.play(meta.track_id, null, row);
     },
 
     /** Puts a row into a list of the state, or takes it out. @param {"seeds"|"minus"|"waypoints"} name @param {number} row */
