@@ -7,13 +7,15 @@ Conventions
 - Requests for the same cut at the same time share one computation. It goes on if they give up, and is kept.
 - A file that hung, or crashed its process, is not tried again for `PAUSE_S`: it costs one process once.
 
-Why a pool of its own: a search never waits for a clip, nor an uploaded file.
+Why a pool of its own, and processes that are nice: a search never waits for a clip, neither in a queue nor for a core.
 """
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from audioae.audio.config import ClipConfig
@@ -28,6 +30,7 @@ from audioae.serve.pools import Pool
 
 _log = logging.getLogger(__name__)
 
+NICE = 5
 PAUSE_S = 30.0
 _COSTLY = ("timeout", "crashed", "out_of_memory")
 _MOST_FAILURES = 1000
@@ -110,7 +113,7 @@ class Cuts:
 
     def _make(self, key: str, path: str, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Kept:
         limits = {"timeout_s": self._limits.clip_s, "memory_mb": self._limits.decode_memory_mb}
-        cut = call_killable(function, path, *arguments, **limits, prepare=prepare)
+        cut = call_killable(function, path, *arguments, **limits, prepare=_prepare)
         about = {"start_s": cut.start_s, "seconds": cut.seconds, "duration_s": cut.duration_s}
         return self._cache.put(key, about, cut.content)
 
@@ -125,8 +128,19 @@ class Cuts:
 
 def _start_processes(n: int) -> None:
     calls = ((i, ()) for i in range(n))
-    for _ in imap_killable(_nothing, calls, workers=n, timeout_s=60.0, prepare=prepare):
+    for _ in imap_killable(_nothing, calls, workers=n, timeout_s=60.0, prepare=_prepare):
         pass
+
+
+def _prepare(*_: object) -> None:
+    """In a process: import and compile what is needed, and yield to the searches."""
+    _be_nice()
+    prepare()
+
+
+@cache
+def _be_nice() -> None:
+    os.nice(NICE)
 
 
 def _nothing(*_: object) -> None:
