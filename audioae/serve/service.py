@@ -11,8 +11,8 @@ from audioae.errors import AudioaeError, ConfigError
 from audioae.screening.verdict_log import VerdictLog
 from audioae.serve.auth import VARIABLE, Keys
 from audioae.serve.config import ServeConfig
-from audioae.serve.explore.cut_cache import CutCache
-from audioae.serve.explore.cuts import Cuts
+from audioae.serve.cut_cache import CutCache
+from audioae.serve.cuts import Cuts
 from audioae.serve.generations import Generations, Served
 from audioae.serve.metrics import Metrics
 from audioae.serve.pools import Pool

@@ -25,7 +25,7 @@ from audioae.config import fingerprint
 from audioae.errors import AudioError
 from audioae.library.records import Track
 from audioae.serve.config import Limits
-from audioae.serve.explore.cut_cache import CutCache, Kept
+from audioae.serve.cut_cache import CutCache, Kept
 from audioae.serve.pools import Pool
 
 _log = logging.getLogger(__name__)

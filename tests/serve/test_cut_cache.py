@@ -6,12 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from audioae.serve.explore.cut_cache import CutCache
+from audioae.serve.cut_cache import CutCache
 
 FILL = """
 import sys, random
 from pathlib import Path
-from audioae.serve.explore.cut_cache import CutCache
+from audioae.serve.cut_cache import CutCache
 cache, who = CutCache(Path(sys.argv[1]), 1 << 20), sys.argv[2]
 for i in range(200):
     key = f"{random.randrange(300)}"
