@@ -61,12 +61,15 @@ def test_a_label_becomes_a_filter_of_map_and_lists(explorer: Explorer):
 
 
 def test_the_form_makes_the_filters_of_the_api(explorer: Explorer):
+    tracks = [explorer.track(row) for row in range(36)]
+    artists = sorted({tracks[0]["artist"], tracks[9]["artist"]})
+    passing = [track for track in tracks if track["artist"] in artists and track["duration_s"] >= 6.5]
     explorer.page.get_by_role("tab", name="Find").click()
     explorer.page.get_by_label("Length from, s").fill("6.5")
-    explorer.page.locator("#filter-artist").fill("Nobody; Else")
-    explorer.wait("app.state.get('filters')?.artist?.length === 2")
-    assert explorer.state("filters") == {"artist": ["Nobody", "Else"], "duration_s": {"gte": 6.5}}
-    explorer.wait("document.querySelector('.passing').textContent === '0 of 36 tracks pass'")
+    explorer.page.locator("#filter-artist").fill("; ".join(artists))
+    explorer.wait("app.state.get('filters')?.artist")
+    assert explorer.state("filters") == {"artist": artists, "duration_s": {"gte": 6.5}}
+    explorer.wait("document.querySelector('.passing').textContent === argument", f"{len(passing)} of 36 tracks pass")
 
 
 def test_hostile_tags_are_text(explorer: Explorer):
