@@ -12,10 +12,10 @@ from audioae.constants import HOP_LENGTH, N_FFT, N_MELS, SAMPLE_RATE
 from tests.audio.test_excerpt import tone, write
 
 
-def picture(path: str, *span: float, width: int = 200, height: int = 128) -> np.ndarray:
+def picture(path: str, start_s: float, seconds: float, width: int = 200, height: int = 128) -> np.ndarray:
     from PIL import Image
 
-    image = Image.open(io.BytesIO(draw_spectrogram(path, *span, ClipConfig(), width, height).content))
+    image = Image.open(io.BytesIO(draw_spectrogram(path, start_s, seconds, ClipConfig(), width, height).content))
     assert (image.format, image.mode) == ("PNG", "L")
     return np.asarray(image)
 
