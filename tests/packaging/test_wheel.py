@@ -20,6 +20,7 @@ from audioae import __version__
 from audioae.config_files import FOLDER
 
 ROOT = Path(__file__).parents[2]
+WEB = ROOT / "audioae" / "serve" / "explore" / "web"  # the page's sources; the wheel has its bundle
 UV = os.environ.get("UV") or shutil.which("uv")
 MAX_BASE_MB = 450
 # As small as a demo can be that every command below has an answer to.
@@ -109,9 +110,10 @@ def test_the_wheel_holds_the_package_its_data_and_nothing_else(wheel: Path):
     data = {
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "audioae").rglob("*")
-        if path.is_file() and path.suffix not in (".pyc", ".nbi", ".nbc")
+        if path.is_file() and path.suffix not in (".pyc", ".nbi", ".nbc") and not path.is_relative_to(WEB)
     }
     configs = {f"audioae/configs/{path.relative_to(FOLDER).as_posix()}" for path in FOLDER.rglob("*.yaml")}
+    assert {"audioae/serve/explore/static/explorer.js", "audioae/serve/explore/static/index.html"} <= data
     assert {"audioae/py.typed", "audioae/flows/pipeline.py", "audioae/demo/presets/jazz.yaml"} <= data
     assert {"audioae/configs/demo.yaml", "audioae/configs/model/vae.yaml"} <= configs
     assert {name for name in names if name.startswith("audioae/")} == data | configs
