@@ -71,9 +71,17 @@ class Run:
         already = len(self.printed)
         start = time.monotonic()
         (os.killpg if group else os.kill)(self.process.pid, number)
-        status = self.process.wait(60)
+        try:
+            status = self.process.wait(60)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"does not end: {self.printed[already:]}\n{self._threads()}") from None
         seconds = time.monotonic() - start
         return status, seconds, self.printed[already:].splitlines()
+
+    def _threads(self) -> list[str]:
+        """State and place in the kernel of each thread: D waits for a disk."""
+        tasks = Path(f"/proc/{self.process.pid}/task").glob("*")
+        return [f"{(task / 'stat').read_text().split()[1:3]} {(task / 'wchan').read_text()}" for task in tasks]
 
     def is_gone(self) -> bool:
         """Whether all processes have ended, within the limit."""

@@ -51,12 +51,11 @@ def export(
     \b
     Example: audioae verdicts export verdicts.csv
     """
-    from audioae.output import whole_file
+    from audioae.output import write_whole
 
     board = _board(store, check)
     try:
-        with whole_file(out) as unfinished:
-            unfinished.write_text(board.to_csv(check), encoding="utf-8", newline="")
+        write_whole(out, board.to_csv(check).encode())
     except OSError as error:
         raise StoreError(f"{out}: cannot be written ({error.strerror}); name a file in an existing folder") from error
     print(f"{sum(1 for _ in board.shown(check))} verdicts written to {out}")

@@ -171,7 +171,7 @@ def test_task_runs_are_few_at_any_number_of_shards(runner, n_tasks, tiny_config,
     ("settings", "message"),
     [
         ({"dask_resources": {"mels": {"CPU": 1}}}, "dask_resources chooses among the workers of a Dask cluster"),
-        ({"dask_resources": {"train": {"GPU": 1}}}, "Input should be 'mels', 'embed' or 'similar'"),
+        ({"dask_resources": {"train": {"GPU": 1}}}, "Input should be 'mels', 'embed', 'index' or 'similar'"),
     ],
 )
 def test_resources_are_of_a_cluster(settings, message):

@@ -9,6 +9,8 @@ import time
 from itertools import count
 from pathlib import Path
 
+import pytest
+
 from audioae.store.dataset import Store
 from audioae.store.upkeep import PUBLISHED
 from tests.chain import run_configured
@@ -42,9 +44,10 @@ def published(root: Path) -> dict[str, bytes]:
     return content
 
 
+@pytest.mark.timeout(1200)
 def test_a_killed_and_rerun_chain_gives_the_same_bytes(tiny_config, tmp_path: Path):
     path, overrides = tiny_config
-    CONTEXT.set_forkserver_preload(["tests.chain", "lightning.fabric"])
+    CONTEXT.set_forkserver_preload(["tests.chain", "lightning.fabric", "umap"])
     imports = CONTEXT.Process(target=str)
     imports.start()
     imports.join(120)

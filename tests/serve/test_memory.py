@@ -30,7 +30,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int]
         run.wait_until(lambda: READY.search(run.printed))
         found = READY.search(run.printed)
         assert found
-        run.wait_until(lambda: sum("worker_process" in line for line in run.processes()) == 2)
+        run.wait_until(lambda: sum("worker_process" in line for line in run.processes()) == 4)  # uploads, clips
         commands = [line.split(" ", 1) for line in run.processes()]
         (pid,) = [
             int(pid) for pid, command in commands if "worker_process" not in command and int(pid) != run.process.pid

@@ -83,7 +83,9 @@ def server(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
         yield url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(
+    scope="module"
+)  # playwright runs an event loop in this thread: other files' tests need it to have ended
 def chromium() -> Iterator:
     from playwright.sync_api import sync_playwright
 
