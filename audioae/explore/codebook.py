@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from audioae.errors import NoCodebookError
 from audioae.explore.codes import Codes, Kind, check_book, open_codes, stores_mels
 from audioae.explore.decoding import decode_one_code
 from audioae.library.generation import Generation
@@ -22,12 +23,15 @@ def codes_of(library: Generation, of: Kind | None = None) -> Codes:
     Raises
     ------
     NoCodebookError
-        If the model has no codebook.
+        If the model has no codebook, or its clips are wanted and the mels of its training are not stored.
     ModelError, StoreError
         If they cannot be computed.
     """
     check_book(library)
-    return open_codes(library, of or ("clips" if stores_mels(library) else "tracks"))
+    has_clips = stores_mels(library)
+    if of == "clips" and not has_clips:
+        raise NoCodebookError(f"{library.model_ref}: the mels of its training are not stored; ask for `of` tracks")
+    return open_codes(library, of or ("clips" if has_clips else "tracks"))
 
 
 def usage(library: Generation, of: Kind | None = None) -> dict[str, Any]:

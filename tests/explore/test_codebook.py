@@ -106,6 +106,8 @@ def test_codes_are_made_once(made: tuple[Generation, Embedder], monkeypatch: pyt
 def test_without_the_mels_of_the_training_tracks_are_counted(tmp_path: Path):
     store, _ = latent_store(tmp_path, mels=False)
     assert usage(Generation(store))["of"] == "tracks"
+    with pytest.raises(NoCodebookError, match="mels of its training are not stored; ask for `of` tracks"):
+        usage(Generation(store), of="clips")
 
 
 def test_other_models_and_numbers_are_refused(made: tuple[Generation, Embedder], plane: tuple[Generation, Embedder]):
