@@ -1,5 +1,6 @@
 """A command in a session of its own, and every process that comes of it, found by a variable that they inherit."""
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -80,8 +81,11 @@ class Run:
 
     def _threads(self) -> list[str]:
         """State and place in the kernel of each thread: D waits for a disk."""
-        tasks = Path(f"/proc/{self.process.pid}/task").glob("*")
-        return [f"{(task / 'stat').read_text().split()[1:3]} {(task / 'wchan').read_text()}" for task in tasks]
+        found = []
+        for task in Path(f"/proc/{self.process.pid}/task").glob("*"):
+            with contextlib.suppress(OSError):  # it has just ended
+                found.append(f"{(task / 'stat').read_text().split()[1:3]} {(task / 'wchan').read_text()}")
+        return found
 
     def is_gone(self) -> bool:
         """Whether all processes have ended, within the limit."""
