@@ -6,7 +6,7 @@ Conventions
 - A copy is named by the SHA-256 of its content, and that content is verified while it is downloaded. So a file is
   downloaded once per machine, whichever store, version or process needs it.
 - A folder of derived files is named by what it was derived from. It appears when it is complete; one process makes it
-  while others that want it wait, and only those: each folder has a lock of its own. It is made again if a file of it is
+  while others that want the same folder wait; each folder has its own lock. It is made again if a file of it is
   missing or has another size.
 - What was not used for `KEPT_FOR` is deleted when the next is made. The whole folder may be deleted at any time: a
   process that has mapped a file keeps it.

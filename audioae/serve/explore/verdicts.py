@@ -4,7 +4,7 @@ Conventions
 -----------
 - Every person has a verdict of their own on a track. The newest is shown and counts; `others` has the rest.
 - A verdict that contradicts what another person said since is not saved, but answered as a conflict: `expected` is what
-  was seen. Sent again with what is there as `expected`, it is saved beside the other.
+  was seen. Send it again with the present verdict as `expected`, and it is saved beside the other.
 - Saving needs a key whose role is judge or admin; without keys, everybody on this machine may.
 
 Why POST wants `application/json`: a page of another origin cannot send that unasked, so it cannot judge in the name of

@@ -94,7 +94,7 @@ async def audio(request: Request, track_id: TrackId) -> Response:
 
 
 def media_type(name: str) -> str:
-    """What a browser is told that a file is.
+    """The media type of a file, as browsers expect it.
 
     >>> media_type("a.FLAC"), media_type("a.mp3"), media_type("a.html"), media_type("a")
     ('audio/flac', 'audio/mpeg', 'application/octet-stream', 'application/octet-stream')
