@@ -23,6 +23,7 @@ from audioae.cli import (
     findings,
     fsck,
     latent,
+    listen,
     plan,
     playlist,
     recommend,
@@ -80,6 +81,7 @@ app.command("runs")(runs.runs)
 app.command("explain")(store.explain)
 app.command("report")(report.report)
 app.command("latent")(latent.latent)
+app.add_typer(listen.app, name="listen")
 app.command("serve")(serve.serve)
 app.command("serve-key")(serve.serve_key)
 app.command("evaluate")(evaluate.evaluate)

@@ -1,0 +1,1 @@
+"""A listening test on a catalog: do people hear the similarities that the embedding claims?"""
