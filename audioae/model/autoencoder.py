@@ -29,6 +29,7 @@ from audioae.model.augment import augment_pairs
 from audioae.model.blocks import Decoder, EmbeddingNorm, Encoder, MelNorm, mel_db
 from audioae.model.bottleneck_nets import Latent
 from audioae.model.config import ModelConfig
+from audioae.model.grid_nets import GridOutput
 from audioae.model.pca import PcaModel
 from audioae.model.terms import Outputs
 
@@ -45,6 +46,7 @@ class ConvAutoencoder(nn.Module):
         self.head = config.head.build(config.channels, self.bottleneck.head_dim)
         self.decoder = Decoder(config.channels)
         self.embedding_norm = EmbeddingNorm()
+        self.grid = config.grid.build() if config.grid else None  # last: it changes no other part's first weights
         self.input_gradient = any("input_gradient" in term.NEEDS for term in config.terms)
 
     def forward(
@@ -74,15 +76,20 @@ class ConvAutoencoder(nn.Module):
             assert generator is not None
             if self.config.augment:
                 clean, db = augment_pairs(clean, self.config.augment, generator)
-            db = self.config.corruption.apply(db, generator) if self.config.corruption else db
+        seen = db
+        if self.training and self.config.corruption:
+            assert generator is not None
+            db = self.config.corruption.apply(db, generator)
         normalized = self.mel_norm(db)
         if self.input_gradient:
             normalized.requires_grad_()
         latent = self.encode(normalized, generator)
-        outputs = Outputs(normalized, self.mel_norm(clean), self.decoder(latent.z), latent, tracks)
+        grid = self._train_grid(self.mel_norm(seen), latent.z) if self.grid else None
+        outputs = Outputs(normalized, self.mel_norm(clean), self.decoder(latent.z), latent, tracks, grid)
         with torch.autocast(mels.device.type, enabled=False):
             losses = {term.key: term.compute(outputs, generator) for term in self.config.terms}
-        return losses, {name: value for name, value in latent.stats.items() if value.ndim == 0}
+        stats = {**latent.stats, **(grid.stats if grid else {})}
+        return losses, {name: value for name, value in stats.items() if value.ndim == 0}
 
     def total(self, losses: dict[str, Tensor], step: int) -> Tensor:
         """Sum the terms with their weights at optimizer step `step`; a term of weight 0 is only logged."""
@@ -111,15 +118,26 @@ class ConvAutoencoder(nn.Module):
 
     def reconstruct(self, mels: Tensor) -> Tensor:
         """Encode and decode mels, through the bottleneck; returns dB (n, 128, 130)."""
-        latent = self.encode(self.mel_norm(mel_db(mels)))
-        return self.mel_norm.invert(self.decoder(latent.z)).clamp(FLOOR_DB, 0.0)
+        normalized = self.mel_norm(mel_db(mels))
+        rebuilt = self._rebuild(normalized, self.encode(normalized))
+        return self.mel_norm.invert(rebuilt).clamp(FLOOR_DB, 0.0)
 
     def embed_and_score(self, mels: Tensor) -> tuple[Tensor, Tensor]:
         """Compute embeddings (n, 128) and mean squared reconstruction errors per bin (n,), in normalized units."""
         normalized = self.mel_norm(mel_db(mels))
         latent = self.encode(normalized)
-        error = (self.decoder(latent.z) - normalized).square().mean(dim=(1, 2))
+        error = (self._rebuild(normalized, latent) - normalized).square().mean(dim=(1, 2))
         return self.embedding_norm(latent.embedding), error
+
+    def _rebuild(self, normalized: Tensor, latent: Latent) -> Tensor:
+        """Decode normalized mels from the grid and the latent if there is a grid, else from the latent alone."""
+        return self.grid(normalized, latent.z).reconstruction if self.grid else self.decoder(latent.z)
+
+    def _train_grid(self, normalized: Tensor, z: Tensor) -> GridOutput:
+        """Run the grid on the first clip of each pair; no gradient reaches the rest of the model."""
+        assert self.grid is not None
+        n = (len(z) + 1) // 2
+        return self.grid(normalized[:n].detach(), z[:n].detach())
 
 
 def build_model(config: ModelConfig, seed: int = 0) -> "ConvAutoencoder | PcaModel":

@@ -3,14 +3,15 @@
 Reading it loads no torch: a wrong key is reported at once.
 """
 
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from audioae.config import Config
 from audioae.constants import N_FRAMES, N_MELS
 from audioae.model.bottlenecks import BottleneckConfig, VqConfig
 from audioae.model.corruption import CorruptionConfig
+from audioae.model.grid import GridConfig
 from audioae.model.heads import HeadConfig, StatsHeadConfig
 from audioae.model.terms import Commitment, InfoNce, Mse, TermConfig
 
@@ -36,7 +37,12 @@ class AugmentConfig(Config):
 
 
 class ModelConfig(Config):
-    """One model variant. `kind: pca` is the baseline and takes no other key."""
+    """One model variant. `kind: pca` is the baseline and takes no other key.
+
+    Keys in `ADDED` are newer than models that exist: at their default they are left out wherever a config is written.
+    """
+
+    ADDED: ClassVar[dict[str, Any]] = {"grid": None}
 
     kind: Literal["autoencoder", "pca"] = "autoencoder"
     channels: tuple[int, ...] = Field(default=(16, 32, 64, 128), max_length=4)
@@ -49,6 +55,12 @@ class ModelConfig(Config):
     )
     corruption: CorruptionConfig | None = None
     augment: AugmentConfig | None = AugmentConfig()
+    grid: GridConfig | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_new_defaults(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values = dump(self).items()
+        return {name: value for name, value in values if name not in self.ADDED or value != self.ADDED[name]}
 
     @model_validator(mode="after")
     def _fits(self):
@@ -59,6 +71,7 @@ class ModelConfig(Config):
                 raise ValueError(f"kind pca takes no other key, got {', '.join(surplus)}")
             return self
         provided = self.bottleneck.provides | {"input_gradient"} | ({"pairs"} if self.augment else set())
+        provided |= {"grid"} if self.grid else set()
         for term in self.terms:
             missing = sorted(term.NEEDS - provided)
             if missing:
@@ -67,6 +80,8 @@ class ModelConfig(Config):
                     f"{'with' if self.augment else 'without'} augment does not provide (it provides "
                     f"{', '.join(sorted(provided))}); remove the term, or change bottleneck or augment"
                 )
+        if self.grid and not any(term.kind == "grid" and term.weight > 0 for term in self.terms):
+            raise ValueError("grid is set, but nothing trains it; add the term {kind: grid}, or remove grid")
         keys = [term.key for term in self.terms]
         if len(set(keys)) < len(keys):
             raise ValueError(f"got duplicate term names in {keys}; set `name` on one of the duplicates")

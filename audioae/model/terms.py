@@ -28,16 +28,21 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from audioae.model.bottleneck_nets import Latent
+    from audioae.model.grid_nets import GridOutput
 
 
 class Outputs(NamedTuple):
-    """One forward pass: normalized mels (n, 128, 130), the latent, and the track number of each clip (n,)."""
+    """One forward pass: normalized mels (n, 128, 130), the latent, and the track number of each clip (n,).
+
+    `grid` is the output of the grid of codes for the first half of the clips; None without a grid.
+    """
 
     input: Tensor
     target: Tensor
     reconstruction: Tensor
     latent: Latent
     tracks: Tensor
+    grid: GridOutput | None = None
 
 
 class Term(Config):
@@ -139,6 +144,25 @@ class Commitment(Term):
         return outputs.latent.stats["commitment"]
 
 
+class Grid(Term):
+    """Mean squared error of the reconstruction from the grid of codes, per bin, plus `commitment` x its commitment.
+
+    Its target is what the encoder got, augmented: codes say where in the input something is, and the augmentation may
+    have moved it.
+    """
+
+    NEEDS = frozenset({"grid"})
+    kind: Literal["grid"]
+    commitment: float = Field(default=0.25, ge=0)
+
+    def compute(self, outputs: Outputs, generator: torch.Generator | None) -> Tensor:
+        from torch.nn.functional import mse_loss
+
+        assert outputs.grid is not None
+        error = mse_loss(outputs.grid.reconstruction, outputs.grid.target)
+        return error + self.commitment * outputs.grid.commitment
+
+
 class InfoNce(Term):
     """Consistency: find the other clip of the same track in the batch of all processes, by cosine / `temperature`."""
 
@@ -173,5 +197,5 @@ class VicReg(Term):
 
 
 TermConfig = Annotated[
-    Mse | L1 | SparseKl | Kl | Contractive | Commitment | InfoNce | VicReg, Field(discriminator="kind")
+    Mse | L1 | SparseKl | Kl | Contractive | Commitment | Grid | InfoNce | VicReg, Field(discriminator="kind")
 ]

@@ -11,6 +11,8 @@ Conventions
 - There are no random numbers: k-means starts from evenly spaced vectors, and a dead code restarts at a vector chosen by
   counting.
 - With several processes, vectors are gathered first, so that every process keeps the same codebooks.
+- With `learn_from`, codebooks learn from so many vectors of a step at most, evenly spaced from a start that moves on
+  with each step.
 - Perplexity is exp(entropy) of the running share of each code, from 1 (one code for all) to `codebook_size`. The shares
   are separate from the counts of the moving average, because restarts change those counts.
 
@@ -50,11 +52,21 @@ class Quantizer(nn.Module):
     initialized: Tensor
     updates: Tensor
 
-    def __init__(self, dim: int, groups: int, codebook_size: int, levels: int, shared: bool, decay: float):
+    def __init__(
+        self,
+        dim: int,
+        groups: int,
+        codebook_size: int,
+        levels: int,
+        shared: bool,
+        decay: float,
+        learn_from: int | None = None,
+    ):
         super().__init__()
         self.groups = groups
         self.shared = shared
         self.decay = decay
+        self.learn_from = learn_from
         books = 1 if shared else groups
         self.register_buffer("codebooks", torch.zeros(levels, books, codebook_size, dim // groups))
         self.register_buffer("sums", torch.zeros(levels, books, codebook_size, dim // groups))
@@ -71,7 +83,7 @@ class Quantizer(nn.Module):
         for level in range(len(self.codebooks)):
             vectors = residual.detach()
             if self.training:
-                vectors_everywhere = _gather(vectors)
+                vectors_everywhere = _gather(self._sample(vectors))
                 if start:
                     self._start(level, vectors_everywhere)
             chosen = nearest(vectors, self.codebooks[level])
@@ -119,6 +131,13 @@ class Quantizer(nn.Module):
 
     def _join(self, parts: Tensor) -> Tensor:
         return parts.reshape(self.groups, -1, parts.shape[2]).transpose(0, 1).flatten(1)
+
+    def _sample(self, vectors: Tensor) -> Tensor:
+        n = vectors.shape[1]
+        if self.learn_from is None or n <= self.learn_from:
+            return vectors
+        places = torch.arange(self.learn_from, device=vectors.device) * n // self.learn_from
+        return vectors[:, (places + self.updates) % n]
 
     @torch.no_grad()
     def _start(self, level: int, vectors: Tensor) -> None:

@@ -1,0 +1,69 @@
+"""The modules behind `grid.py`: from the patches of a mel to codes, and from codes and latent to the mel.
+
+Why patches of the mel, and not the encoder's maps: the maps are trained to ignore what the grid is to keep. From the
+frozen map of the same 16 x 18 positions the codes left a fifth more of the variance unexplained.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from audioae.constants import EMBEDDING_DIM, N_FRAMES
+from audioae.model.blocks import Stage
+from audioae.model.grid import PADDED_FRAMES, GridConfig
+from audioae.model.vq import Quantized, Quantizer
+
+LEARN_FROM = 4096  # vectors of a step that the codebooks learn from
+
+
+class GridOutput(NamedTuple):
+    """`reconstruction` and `target` are normalized mels (n, 128, 130); `stats` has scalars to log."""
+
+    reconstruction: Tensor
+    target: Tensor
+    commitment: Tensor
+    stats: dict[str, Tensor]
+
+
+class CodeGrid(nn.Module):
+    """A vector-quantized autoencoder of patches; the latent sets one bias per row of the grid and channel."""
+
+    def __init__(self, config: GridConfig):
+        super().__init__()
+        self.config = config
+        patch = (config.bands, config.frames)
+        self.encoder = nn.Sequential(
+            Stage(nn.Conv2d(1, config.width, patch, stride=patch)),
+            Stage(nn.Conv2d(config.width, config.dim, 3, padding=1), nn.BatchNorm2d(config.dim), relu=False),
+        )
+        self.quantizer = Quantizer(
+            config.dim, config.groups, config.codebook_size, config.levels, False, config.decay, LEARN_FROM
+        )
+        self.expand = nn.Conv2d(config.dim, config.width, 3, padding=1)
+        self.bias = nn.Linear(EMBEDDING_DIM, config.width * config.shape[0])
+        self.decoder = nn.Sequential(
+            *(Stage(nn.Conv2d(config.width, config.width, 3, padding=1)) for _ in range(config.blocks)),
+            nn.ConvTranspose2d(config.width, 1, patch, stride=patch),
+        )
+
+    def forward(self, mels: Tensor, z: Tensor) -> GridOutput:
+        """Encode, quantize and decode normalized mels (n, 128, 130), with the latent z (n, 128) of each."""
+        quantized = self.quantize(mels)
+        stats = {"grid_perplexity": quantized.perplexity, "grid_dead_codes": quantized.dead_codes}
+        return GridOutput(self.decode(quantized.z, z), mels, quantized.commitment, stats)
+
+    def quantize(self, mels: Tensor) -> Quantized:
+        """Quantize the patches of normalized mels; vectors are in the order clip, row, column. Runs in float32."""
+        padded = F.pad(mels, (0, PADDED_FRAMES - N_FRAMES)).unsqueeze(1)
+        maps = self.encoder(padded)
+        with torch.autocast(mels.device.type, enabled=False):
+            return self.quantizer(maps.float().permute(0, 2, 3, 1).flatten(0, 2))
+
+    def decode(self, vectors: Tensor, z: Tensor) -> Tensor:
+        """Decode quantized vectors (n * rows * columns, dim) and latents (n, 128) to normalized mels (n, 128, 130)."""
+        rows, columns = self.config.shape
+        maps = vectors.view(len(z), rows, columns, -1).permute(0, 3, 1, 2)
+        bias = self.bias(z).view(len(z), -1, rows, 1)
+        return self.decoder(F.relu(self.expand(maps) + bias))[:, 0, :, :N_FRAMES].float()
