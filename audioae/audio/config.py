@@ -8,6 +8,9 @@ from pydantic import Field
 from audioae.config import Config
 from audioae.constants import CLIP_S
 
+SHORT_S = 0.5
+"""Sounds that are shorter are repeated with pauses (`clips.fill_clip`); once it was the default of `min_s`."""
+
 
 class ClipConfig(Config):
     """How many clips a track gets: one more per `hop_s` seconds beyond the first clip, `max_clips` at most.
@@ -23,14 +26,14 @@ class ClipConfig(Config):
 class DecodeConfig(Config):
     """Limits below which a track is too short or too quiet to use, and how much of a track is decoded.
 
-    min_s : shorter tracks are rejected.
+    min_s : shorter tracks are rejected. Of 0.05 s there are two frames of a mel; less is a click.
     silence_dbfs : quieter tracks are rejected.
     whole_up_to_s : longer tracks are not decoded from end to end; only their clips are read.
     max_missing : tracks that lost a larger share of their length to damage are rejected. Of the others, what is sound
         is used, and the check corrupt reports them. The default, 2 %, is 1 s of a 50-s track and 4 s of a 200-s one.
     """
 
-    min_s: float = Field(default=0.5, ge=0.1, le=CLIP_S)
+    min_s: float = Field(default=0.05, ge=0.05, le=CLIP_S)
     silence_dbfs: float = Field(default=-72.0, le=0)
     whole_up_to_s: float = Field(default=75.0, ge=0)
     max_missing: float = Field(default=0.02, ge=0, le=1)

@@ -12,11 +12,6 @@ Conventions
 Why the mean: FFmpeg's downmix is 3 dB louder for stereo, so mono and stereo copies would differ. Where channels cancel
 each other in the mean (one has its polarity reversed), the loudest channel represents the track, as a listener would
 still hear it; `mono_from` and `correlation` in the health columns record it. "silent" means silent in every channel.
-
-Why a short track is repeated up to 3 s instead of padded with zeros: a mel is relative to its maximum with a floor
-80 dB below, and zeros would fill the rest of the clip with that floor. 190 ESC-10 sounds were cut to 1 s and searched
-among the 3-s clips by mean and deviation of their mel bands: the mean reciprocal rank of the right clip was .72 with
-repetition and .19 with zeros.
 """
 
 import math
@@ -29,7 +24,7 @@ from typing import Any
 import numpy as np
 import soxr
 
-from audioae.audio.clips import plan_clips
+from audioae.audio.clips import fill_clip, plan_clips
 from audioae.audio.config import NO_LIMITS, ClipConfig, DecodeConfig, DecodeLimits
 from audioae.audio.health import HEALTH_COLUMNS, HealthMeter
 from audioae.audio.integrity import Container
@@ -137,7 +132,7 @@ def _decode(
     duration_s = reader.n_frames / reader.sample_rate
     _check_limits(reader, duration_s, limits)
     _check_missing(reader, container, decode_config.max_missing)
-    if duration_s < decode_config.min_s:
+    if reader.n_frames < int(decode_config.min_s * reader.sample_rate):
         raise AudioError("too_short", f"{duration_s:.2f} s, wanted at least {decode_config.min_s:g} s")
     starts_s = plan_clips(duration_s, clip_config)
     spans = [_span(start, reader) for start in np.round(starts_s * SAMPLE_RATE).astype(int)]
@@ -271,4 +266,4 @@ def _cut(span: _Span, ranges: Sequence[tuple[int, int]], waveforms: Sequence[np.
 def _clip(waveform: np.ndarray, skip: int, sample_rate: int) -> np.ndarray:
     """Resample a span and cut out its clip; repeat a track that is shorter than a clip."""
     clip = soxr.resample(waveform, sample_rate, SAMPLE_RATE, quality="HQ")[skip : skip + CLIP_SAMPLES]
-    return clip if len(clip) == CLIP_SAMPLES else np.resize(clip, CLIP_SAMPLES)
+    return fill_clip(clip)

@@ -15,6 +15,7 @@ import numpy as np
 import soxr
 
 from audioae.audio.blame import blame_file
+from audioae.audio.clips import fill_clip
 from audioae.audio.config import ClipConfig
 from audioae.audio.integrity import Container
 from audioae.audio.mel import encode_mel, log_mel
@@ -22,7 +23,7 @@ from audioae.audio.preview import clip_audio
 from audioae.audio.reader import Reader
 from audioae.audio.readers import read_file
 from audioae.audio.spans import BEFORE_S, mono_of, read_planes, start_of
-from audioae.constants import CLIP_S, CLIP_SAMPLES, SAMPLE_RATE
+from audioae.constants import CLIP_S, SAMPLE_RATE
 from audioae.errors import AudioError
 
 
@@ -76,4 +77,4 @@ def _read(reader: Reader, begin_s: float) -> np.ndarray:
     clip = soxr.resample(mono, rate, SAMPLE_RATE, quality="HQ")[round((begin_s - first / rate) * SAMPLE_RATE) :]
     if len(clip) == 0:
         raise AudioError("corrupt", f"nothing can be decoded from {begin_s:.1f} s on; encode the file again")
-    return np.resize(clip, CLIP_SAMPLES) if len(clip) < CLIP_SAMPLES else clip[:CLIP_SAMPLES]
+    return fill_clip(clip)

@@ -26,7 +26,8 @@ def coverage(store: StoreOption = "data", as_json: JsonOption = False) -> None:
         *({"state": state, "tracks": count} for state, count in sums.pending_states.items()),
         {"state": "catalog", "tracks": sums.n_tracks},
     ]
-    padded = [f"{sums.padded} of the embedded tracks are shorter than 3 s and were padded"] if sums.padded else []
+    repeated = f"{sums.padded} of the embedded tracks are shorter than 3 s and were repeated to fill a clip"
+    padded = [repeated] if sums.padded else []
     show(as_json, asdict(sums), [rows_table(rows, ("state", "tracks"), store), *padded])
 
 

@@ -22,7 +22,7 @@ import pyarrow.compute as pc  # its functions are generated at import
 
 from audioae.errors import DamageError, StoreError
 from audioae.pipeline.config import MelsConfig
-from audioae.pipeline.extraction import Extractions, decodable, extraction_fingerprint
+from audioae.pipeline.extraction import Extractions, decodable, extraction_fingerprint, settings_of
 from audioae.pipeline.shards import shard_of
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef, Part
@@ -33,10 +33,11 @@ AUDIO_COLUMNS = ("track_id", "content_hash", "audio_hash", "duplicate_of")
 
 @dataclass(frozen=True)
 class Known:
-    """An extraction that exists, and the tracks that it is of."""
+    """An extraction that exists, the tracks that it is of, and whether its `min_s` was longer than that of now."""
 
     name: str
     tracks: pa.Table
+    wanted_longer: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,9 +90,10 @@ class History:
                 yield from self._known(shard_of(part.name), table)
 
     def _known(self, shard: int, tracks: pa.Table) -> Iterator[Known]:
-        for name in self.extractions.of(extraction_fingerprint(shard, tracks, self.config)):
-            if self.store.has_part("rejects", name):
-                yield Known(name, decodable(tracks))
+        for settings in settings_of(self.config):
+            for name in self.extractions.of(extraction_fingerprint(shard, tracks, settings)):
+                if self.store.has_part("rejects", name):
+                    yield Known(name, decodable(tracks), wanted_longer=settings is not self.config)
 
     @cached_property
     def _earlier_parts(self) -> dict[int, list[Part]]:

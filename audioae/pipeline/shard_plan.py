@@ -97,7 +97,8 @@ def _candidates(history: History, shard: int, tracks: pa.Table) -> Iterator[tupl
     for known in history.of(shard, tracks):
         rejects = _rejects(known.name, decodable(tracks), known.tracks)
         with contextlib.suppress(DamageError):
-            yield rejects, rejects.read(history.store)
+            rows = rejects.read(history.store)
+            yield rejects, rows.filter(pc.not_equal(rows["reason"], "too_short")) if known.wanted_longer else rows
 
 
 def _rejects(name: str, tracks: pa.Table, known: pa.Table) -> Copy:

@@ -3,8 +3,10 @@
 Conventions
 -----------
 - The name of an extraction follows from a shard's rows of `tracks`. A part of `tracks` that an earlier run has seen is
-  not read again: the published `rejects` names the extraction of every part of the `tracks` it was made from. One part
-  is read to be sure that settings and code would still give that name.
+  not read again: the published `rejects` names the extraction of every part of the `tracks` it was made from. If its
+  settings are those of now, one part is read to be sure that the code would still give that name.
+- A shard without an extraction under a `min_s` below `SHORT_S` keeps the one that was made when that was the default,
+  if it rejected no track as too short.
 - Existence is a matter of listings, so the number of requests does not depend on the number of unchanged shards.
 """
 
@@ -13,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from audioae.errors import StoreError
 from audioae.pipeline.config import MelsConfig, Retry
-from audioae.pipeline.extraction import Extractions, extraction_fingerprint, is_partial
+from audioae.pipeline.extraction import Extractions, extraction_fingerprint, is_partial, settings_of
 from audioae.pipeline.failures import due, failures_in, may_try_again
 from audioae.pipeline.retry_times import Times, is_due, read_times
 from audioae.pipeline.shards import shard_of
@@ -31,10 +33,17 @@ def find_extractions(
     existing = Extractions(
         set.intersection(*({name.removesuffix(".parquet") for name in store.list_parts(d)} for d in datasets))
     )
-    return {
-        shard: [name for name in existing.of(whole) if all(store.has_part(dataset, name) for dataset in datasets)]
-        for shard, whole in whole_names(store, config, tracks, shards).items()
-    }
+
+    def complete(whole: str) -> list[str]:
+        return [name for name in existing.of(whole) if all(store.has_part(dataset, name) for dataset in datasets)]
+
+    found = {shard: complete(whole) for shard, whole in whole_names(store, config, tracks, shards).items()}
+    for earlier in settings_of(config)[1:]:
+        missing = [shard for shard, names in found.items() if not names]
+        others = {shard: complete(whole) for shard, whole in whole_names(store, earlier, tracks, missing).items()}
+        kept = _without_short(store, {name for names in others.values() for name in names})
+        found |= {shard: [name for name in names if name in kept] for shard, names in others.items()}
+    return found
 
 
 def whole_names(
@@ -45,13 +54,14 @@ def whole_names(
     parts = {shard_of(part.name): part for part in store.manifest(tracks).parts}
     parts = {shard: part for shard, part in parts.items() if wanted is None or shard in wanted}
     names: dict[int, str] = {}
-    for known in _known_names(store):
+    for known in _known_names(store, config):
         found = {shard: known[key] for shard, part in parts.items() if (key := _key(part)) in known}
         if news := found.keys() - names.keys():
             sample = {shard: parts[shard] for shard in sorted(news)[:1]}
-            if all(found[shard] == name for shard, name in _read_names(store, config, sample)):
+            if all(found[shard] in now for shard, now in _read_names(store, config, sample)):
                 names |= found
-    names |= _read_names(store, config, {shard: part for shard, part in parts.items() if shard not in names})
+    unknown = {shard: part for shard, part in parts.items() if shard not in names}
+    names |= {shard: now[0] for shard, now in _read_names(store, config, unknown)}
     return {shard: names[shard] for shard in parts}
 
 
@@ -72,11 +82,24 @@ def known_times(store: Store) -> dict[str, Times]:
     return {name: times for ref in _rejects_refs(store) for name, times in read_times(store, ref).items()}
 
 
-def _known_names(store: Store) -> Iterator[dict[tuple[str, str], str]]:
-    """By part of `tracks`, the extractions in the current `rejects`, and in that of the current embeddings."""
+def _without_short(store: Store, names: set[str]) -> set[str]:
+    """Those of the extractions `names` that rejected no track as too short."""
+    ordered = sorted(names)
+    reasons = map_parallel(lambda name: store.read_part("rejects", name, ["reason"])["reason"], ordered)
+    return {name for name, of_part in zip(ordered, reasons, strict=True) if "too_short" not in of_part.to_pylist()}
+
+
+def _known_names(store: Store, config: MelsConfig) -> Iterator[dict[tuple[str, str], str]]:
+    """By part of `tracks`, the extractions in the current `rejects`, and in that of the current embeddings.
+
+    Only of those that were made with the settings of now.
+    """
+    settings = config.model_dump(mode="json", include={"clips", "decode"})
     for ref in _rejects_refs(store):
         with contextlib.suppress(StoreError):  # pruned, or damaged
             rejects = store.manifest(ref)
+            if any(rejects.config.get(name) != values for name, values in settings.items()):
+                continue
             names = {shard_of(part.name): _whole(part.name) for part in rejects.parts}
             tracks = store.manifest(rejects.parent("tracks")).parts
             yield {_key(part): names[shard] for part in tracks if (shard := shard_of(part.name)) in names}
@@ -93,10 +116,11 @@ def _rejects_refs(store: Store) -> list[DatasetRef]:
     return list(dict.fromkeys(refs))
 
 
-def _read_names(store: Store, config: MelsConfig, parts: Mapping[int, Part]) -> Iterator[tuple[int, str]]:
+def _read_names(store: Store, config: MelsConfig, parts: Mapping[int, Part]) -> Iterator[tuple[int, list[str]]]:
+    """Yield the names under each of `settings_of`, for each shard."""
     tables = store.read_parts("tracks", parts.values(), AUDIO_COLUMNS)
     for shard, table in zip(parts, tables, strict=True):
-        yield shard, extraction_fingerprint(shard, table, config)
+        yield shard, [extraction_fingerprint(shard, table, settings) for settings in settings_of(config)]
 
 
 def _key(part: Part) -> tuple[str, str]:

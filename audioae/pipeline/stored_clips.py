@@ -15,7 +15,7 @@ import pyarrow.compute as pc  # its functions are made at import
 
 from audioae.pipeline.clips import mel_codes
 from audioae.pipeline.config import MelsConfig
-from audioae.pipeline.extraction import extraction_fingerprint, find_extraction
+from audioae.pipeline.extraction import find_extraction
 from audioae.pipeline.shards import iter_shards
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
@@ -59,7 +59,7 @@ def iter_stored_clips(
     for track_id, shard in shard_of_track.items():
         wanted.setdefault(shard, []).append(track_id)
     for shard, rows in iter_shards(store, tracks, wanted):
-        name = find_extraction(store, "mels", extraction_fingerprint(shard, rows, config))
+        name = find_extraction(store, "mels", shard, rows, config)
         if name is None:
             continue
         mels = store.read_part("mels", name, COLUMNS)

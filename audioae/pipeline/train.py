@@ -32,6 +32,7 @@ from audioae.model.weights import model_to_bytes
 from audioae.pipeline.clip_stream import MelWindows
 from audioae.pipeline.config import TrainStageConfig
 from audioae.pipeline.drift import last_drift
+from audioae.pipeline.extraction import same_clips
 from audioae.pipeline.training_clips import Kind, kind_of_clips, load_clips
 from audioae.store.artifacts import CheckpointFile, commit_artifact
 from audioae.store.dataset import Store
@@ -140,7 +141,7 @@ def _still_good(store: Store, settings: dict, mels: DatasetRef, config: TrainSta
         return None
     manifest = store.manifest(latest)
     trained_on = manifest.config.get("mels") or store.manifest(manifest.parent("mels")).config  # older ones: the latter
-    if not _same_settings(manifest.config, settings) or trained_on != store.manifest(mels).config:
+    if not _same_settings(manifest.config, settings) or not same_clips(trained_on, store.manifest(mels).config):
         return None
     growth = _n_tracks(store, mels) / max(manifest.config["n_tracks"], 1) - 1
     drift = last_drift(store, latest) if config.retrain == "drift" else None

@@ -8,7 +8,7 @@ from audioae.constants import EMBEDDING_DIM
 from audioae.library.generation import Generation
 from audioae.library.records import Track
 from audioae.pipeline.accounting import failed_words
-from audioae.pipeline.extraction import extraction_fingerprint, find_extraction
+from audioae.pipeline.extraction import find_extraction
 from audioae.pipeline.shards import iter_shards
 from audioae.screening.findings import Findings
 from audioae.similarity.search import Options, similar
@@ -76,8 +76,7 @@ def _findings(library: Generation, track: Track) -> list[dict[str, Any]]:
 def _clips(library: Generation, track: Track) -> list[dict[str, Any]]:
     """The track's stored clips with the file that holds them; empty if its mels are not stored."""
     ((shard, tracks),) = iter_shards(library.store, library.tracks_ref, [track.shard or 0])
-    whole = extraction_fingerprint(shard, tracks, library.mels_config)
-    name = find_extraction(library.store, "mels", whole)
+    name = find_extraction(library.store, "mels", shard, tracks, library.mels_config)
     if name is None:
         return []
     table = library.store.read_part("mels", name, ["track_id", "clip", "start_s", "peak_db", "padded"])
