@@ -13,7 +13,7 @@ from audioae.settings import PipelineConfig
 
 def test_lists_every_config_with_a_description():
     configs = list_configs()
-    assert list(configs)[:2] == ["demo", "pipeline"], "whole runs come first"
+    assert list(configs)[:3] == ["demo", "evaluation", "pipeline"], "whole runs come first"
     assert {"tiny", "model/vae", "index/flat", "catalog/fma"} <= set(configs)
     assert len(configs) == len(list(FOLDER.rglob("*.yaml")))
     for name, line in configs.items():
@@ -32,7 +32,11 @@ def test_finds_a_config_by_name_and_a_file_wins(tmp_path: Path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "folder", "message"),
     [
-        ("dmeo", "", r"dmeo: no such config. Did you mean 'demo'\? Expected a YAML file, or one of demo, pipeline"),
+        (
+            "dmeo",
+            "",
+            r"dmeo: no such config. Did you mean 'demo'\? Expected a YAML file, or one of demo, evaluation, pipeline",
+        ),
         ("/nowhere/c.yaml", "", r"/nowhere/c.yaml: no such config. Expected a YAML file, or one of demo"),
         ("vqae", "model", r"Did you mean 'vqvae'\? Expected a YAML file, or one of beta_vae, contractive"),
     ],

@@ -12,7 +12,7 @@ from audioae.demo.harmony import PROGRESSIONS, Key, Span
 from audioae.demo.patterns import Hit, melody, play_drums, play_steps
 from audioae.demo.styles import Range, Style, StylePart
 
-VOICE = "voice"
+VOICE, SINGER = SUNG = ("voice", "singer")
 QUIET = 0.2  # sections with less push are intros and breaks
 
 
@@ -80,9 +80,20 @@ class Score:
         return sorted(played | ({"drums"} if self.drums else set()))
 
     @property
+    def brightness(self) -> float:
+        """How far the filters of the notes are open, about in [0, 1]."""
+        return 0.05 + 0.75 * self.energy + 0.2 * (self.sound.bright - 0.9)
+
+    @property
+    def sung(self) -> bool:
+        """Whether anyone sings before the end."""
+        end = self.duration_s * self.tempo / 60
+        return any(hit.beat < end for line in self.lines if line.seat.instrument in SUNG for hit in line.hits)
+
+    @property
     def instrumentalness(self) -> float:
         """1 minus the share of the track that has singing."""
-        sung = [hit for line in self.lines if line.seat.instrument == VOICE for hit in line.hits]
+        sung = [hit for line in self.lines if line.seat.instrument in SUNG for hit in line.hits]
         sung_s = sum(hit.beats for hit in sung) * 60 / self.tempo
         return round(1 - min(sung_s / self.duration_s, 1), 3)
 

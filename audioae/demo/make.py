@@ -16,9 +16,11 @@ from audioae.demo import oscillators as osc
 from audioae.demo.compose import Score, compose, make_sound
 from audioae.demo.config import SynthConfig
 from audioae.demo.encode import encode
+from audioae.demo.energy import energy
 from audioae.demo.plan import Copy, Piece, Stray
 from audioae.demo.render import render
 from audioae.demo.styles import load_styles
+from audioae.demo.variety import sings, vary
 
 
 @dataclass
@@ -60,7 +62,7 @@ def make_piece(folder: Path, config: SynthConfig, piece: Piece) -> Records:
         kept = {"kept_share": round(kept_share, 3), "full_s": piece.duration_s}
         records.planted.append(_planted(piece.path, piece.fault, format=piece.format, **kept))
     if piece.fault != "truncated":
-        records.truth.append(_truth(piece, score))
+        records.truth.append(_truth(config, piece, score))
     return records
 
 
@@ -84,8 +86,15 @@ def make_stray(folder: Path, config: SynthConfig, stray: Stray) -> Records:
 def make_score(config: SynthConfig, piece: Piece) -> Score:
     """Compose one track of the catalog; the artist's sound is the same on all of the artist's tracks."""
     style = load_styles()[piece.style]
-    sound = make_sound(style, np.random.default_rng([config.seed, 2, piece.style, piece.artist_number]))
+    sound = make_sound(style, _artist_rng(config, piece, 2))
+    if config.purpose == "evaluation":
+        sung = sings(piece.number, _artist_rng(config, piece, 7))
+        style, sound = vary(style, sound, sung, _rng(config, piece, 8))
     return compose(style, sound, piece.duration_s, _rng(config, piece, 3))
+
+
+def _artist_rng(config: SynthConfig, piece: Piece, purpose: int) -> np.random.Generator:
+    return np.random.default_rng([config.seed, purpose, piece.style, piece.artist_number])
 
 
 def _rng(config: SynthConfig, piece: Piece, purpose: int) -> np.random.Generator:
@@ -112,14 +121,15 @@ def _planted(path: str, kind: str, **details: Any) -> dict[str, Any]:
     return {"path": path, "kind": kind, "details": details}
 
 
-def _truth(piece: Piece, score: Score) -> dict[str, Any]:
+def _truth(config: SynthConfig, piece: Piece, score: Score) -> dict[str, Any]:
     planned = ("path", "title", "artist", "album", "label", "true_label", "year")
+    evaluated = config.purpose == "evaluation"
     return {name: getattr(piece, name) for name in planned} | {
         "tempo_bpm": score.tempo,
         "key": score.key.name,
         "mode": score.key.mode,
-        "energy": score.energy,
-        "instrumentalness": score.instrumentalness,
+        "energy": energy(score) if evaluated else score.energy,
+        "instrumentalness": float(not score.sung) if evaluated else score.instrumentalness,
         "instruments": ";".join(score.instruments),
         "duration_s": piece.duration_s,
         "format": piece.format,

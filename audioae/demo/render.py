@@ -7,12 +7,12 @@ import numpy as np
 
 from audioae.demo import effects
 from audioae.demo import oscillators as osc
-from audioae.demo.compose import VOICE, Line, Score
+from audioae.demo.compose import SINGER, VOICE, Line, Score
 from audioae.demo.drums import DRUMS, Kit
 from audioae.demo.instruments import INSTRUMENTS, Note
-from audioae.demo.voice import choir, sing
+from audioae.demo.voice import choir, sing, sing_word
 
-PITCHED = {**INSTRUMENTS, VOICE: sing, "choir": choir}
+PITCHED = {**INSTRUMENTS, VOICE: sing, SINGER: sing_word, "choir": choir}
 LIGHT = ("hat", "open hat", "ride", "shaker")  # struck softer than the rest of a kit
 
 
@@ -65,7 +65,6 @@ def _play_line(line: Line, score: Score, n: int, rate: int, rng: np.random.Gener
     bus = np.zeros(n, np.float32)
     seat, play = line.seat, PITCHED[line.seat.instrument]
     notes: dict[tuple, np.ndarray] = {}
-    bright = 0.05 + 0.75 * score.energy + 0.2 * (score.sound.bright - 0.9)
     strum, last_beat = 0, -1.0
     for hit in line.hits:
         strum, last_beat = (strum + 1 if hit.beat == last_beat else 0), hit.beat
@@ -74,7 +73,7 @@ def _play_line(line: Line, score: Score, n: int, rate: int, rng: np.random.Gener
         kind = (hit.sound, seconds, level)
         if kind not in notes:
             hz = 440 * 2 ** ((int(hit.sound) - 69) / 12)
-            shade = float(np.clip(bright * level + 0.05, 0.05, 1))
+            shade = float(np.clip(score.brightness * level + 0.05, 0.05, 1))
             notes[kind] = play(Note(hz, seconds, shade, seat.color, rate, rng)).astype(np.float32, copy=False)
         human_s = rng.normal(0, score.style.loose_ms / 1000)
         at_s = score.seconds(hit.beat) + human_s + strum * seat.part.strum_ms / 1000

@@ -68,7 +68,7 @@ def synthesize(folder: Path, config: SynthConfig, progress: Advance | None = Non
 
 def _mark(config: SynthConfig) -> str:
     """A fingerprint of all that the music depends on: the code, the styles, and the config except for `workers`."""
-    return fingerprint([VERSION, load_styles(), config.model_dump(exclude={"workers"})])
+    return fingerprint([VERSION, load_styles(), config.decisive])
 
 
 def _begin(folder: Path, mark: str) -> bool:
@@ -121,5 +121,5 @@ def _write_truth(folder: Path, mark: str, config: SynthConfig, records: list[Rec
     writer.writerows(rows)
     write_whole(folder / TRUTH, text.getvalue().encode())
     planted = sorted((row for record in records for row in record.planted), key=lambda row: row["path"])
-    content = {"fingerprint": mark, "config": config.model_dump(mode="json", exclude={"workers"}), "planted": planted}
+    content = {"fingerprint": mark, "config": config.decisive, "planted": planted}
     write_whole(folder / PLANTED, (json.dumps(content, indent=1) + "\n").encode())

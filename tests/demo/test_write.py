@@ -16,7 +16,7 @@ import soundfile
 from mutagen import File
 
 from audioae.demo.config import SynthConfig
-from audioae.demo.write import PLANTED, TRUTH, synthesize
+from audioae.demo.write import PLANTED, TRUTH, _mark, synthesize
 from audioae.errors import ConfigError
 
 CONFIG = SynthConfig(n_tracks=24, min_s=4, max_s=5, workers=1)
@@ -161,6 +161,11 @@ def test_a_killed_synthesis_is_completed_by_several_workers(catalog: Path, tmp_p
         assert (folder / name).read_bytes() == (catalog / name).read_bytes()
     for path in catalog.rglob("*.flac"):  # ogg files have random serial numbers
         assert (folder / path.relative_to(catalog)).read_bytes() == path.read_bytes()
+
+
+def test_the_default_catalog_has_the_fingerprint_that_it_always_had():
+    """Stores and numbers that were made from it stay valid."""
+    assert _mark(SynthConfig()) == "83be353922b41d4f"
 
 
 def test_a_folder_with_other_files_is_refused(catalog: Path, tmp_path: Path):
