@@ -65,6 +65,7 @@ def evaluate(
     from audioae.evaluation.run import evaluate_file, evaluate_store
     from audioae.metrics.document import metric_table, robustness_table
     from audioae.pages.evaluation_page import render_page
+    from audioae.pages.metric_sections import carrier_row
 
     folder = _folder(out)
     if embeddings is not None and embeddings.lower().endswith(FILES):
@@ -90,6 +91,9 @@ def evaluate(
         tables.append(rows_table(rows, columns, "reconstruction (lower is better)"))
     if document.get("robustness"):
         tables.append(robustness_table(document["robustness"]))
+    if document["carriers"]:
+        rows = [carrier_row(carrier) for carrier in document["carriers"]]
+        tables.append(rows_table(rows, tuple(rows[0]), "what carries it"))
     hubs = [{**hub, f"in top {document['k']} of": hub["k_occurrence"]} for hub in document["hubs"]]
     columns = (f"in top {document['k']} of", "track_id", "title", "artist", "label")
     tables.append(rows_table(hubs, columns, "biggest hubs"))

@@ -27,12 +27,13 @@ from audioae.library.track_metadata import check_vectors
 from audioae.library.track_vectors import OWN, TrackVectors, vectors_from_store, with_targets
 from audioae.library.truth import read_truth
 from audioae.library.vector_files import align_vectors, vectors_from_file
-from audioae.metrics import hubness, probes, reconstruction, retrieval
+from audioae.metrics import carriers, hubness, probes, reconstruction, retrieval
 from audioae.metrics.baselines import baselines, mfcc_statistics
 from audioae.metrics.document import compare_results, confusion, hub_rows
 from audioae.metrics.metric import MetricSet
 from audioae.metrics.robustness import SAME_TRACK_CAVEAT
 from audioae.model.embedder import Embedder
+from audioae.model.latent_space import assign_codes
 from audioae.pages.evaluation_page import PageData
 from audioae.pages.layout import map_rows
 from audioae.pages.neighbors import choose_queries, nearest
@@ -124,7 +125,11 @@ def evaluate_store(
     else:
         omitted.append("robustness: skipped on request")
     document = _document(str(library.embeddings_ref), tracks, metric_sets, [*omitted, *rebuilt.omitted])
+    clip_codes = None
+    if use is not None and tracks.metadata.targets:
+        clip_codes, _ = assign_codes(library.embedder, library.embedder.embed(clips.codes)[0])
     document |= {
+        "carriers": carriers.measure(tracks.vectors, tracks.metadata, clip_codes, clips.track),
         "notes": [SAME_TRACK_CAVEAT] if robustness else [],
         "model": str(library.model_ref),
         "reconstruction": compare_results({OWN: rebuilt}),
@@ -155,6 +160,7 @@ def evaluate_file(path: str, *, against: Sequence[str] = (), max_tracks: int = 2
     metric_sets = _measure({tracks.name: tracks.vectors, **others}, tracks, lambda what, done, total: None)
     omitted = [*tracks.omitted, *missing, "baselines, robustness, reconstruction: a file of vectors has no audio"]
     document = _document(tracks.name, tracks, metric_sets, omitted)
+    document["carriers"] = carriers.measure(tracks.vectors, tracks.metadata)
     queries = choose_queries(tracks.metadata.labels)
     page = PageData(document, tracks.vectors, tracks.metadata, tracks.titles, nearest(tracks.vectors, queries))
     return Evaluation(document, page)

@@ -83,6 +83,7 @@ def render_page(data: PageData) -> str:
     document = data.document
     sections = [
         metric_sections.metric_table(document),
+        metric_sections.carriers(document),
         map_sections.track_map(data.vectors, rows, data.metadata.labels),
         map_sections.gallery(data.neighbors, data.titles, data.metadata),
         map_sections.confusion(document),

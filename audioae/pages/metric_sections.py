@@ -85,6 +85,37 @@ def robustness(document: Entry) -> Section:
     return Section(anchor, title, render("robustness", rows=rows, goal=f"{goal:.1f}", start=axis[0]))
 
 
+def carriers(document: Entry) -> Section | None:
+    """Which dimensions and which code carry each number that was predicted; None if no number was."""
+    rows = [carrier_row(carrier) for carrier in document.get("carriers") or []]
+    if not rows:
+        return None
+    body = render("carriers", columns=list(rows[0]), rows=[list(row.values()) for row in rows])
+    return Section("carriers", "What carries tempo, energy and other numbers", body)
+
+
+def carrier_row(carrier: Entry) -> dict[str, str]:
+    """One entry of `metrics.carriers` as texts by column.
+
+    >>> code = {"book": 3, "code": 17, "low": 0.02, "high": 0.31}
+    >>> heavy = [{"dimension": 9, "weight": 0.4, "correlation": 0.55}]
+    >>> made = {"target": "energy", "r2": 0.7, "n_dimensions": 128, "needed": 16, "dimensions": heavy, "code": code}
+    >>> list(carrier_row(made).values())
+    ['energy', '0.700', '16 of 128', '9 (+0.55)', '3/17: 2 % to 31 %']
+    """
+    needed, code = carrier["needed"], carrier["code"]
+    heavy = [f"{one['dimension']} ({one['correlation']:+.2f})" for one in carrier["dimensions"]]
+    return {
+        "": carrier["target"],
+        "R2": f"{carrier['r2']:.3f}",
+        "dimensions for 90 % of it": "nothing is known" if needed is None else f"{needed} of {carrier['n_dimensions']}",
+        "heaviest (correlation)": ", ".join(heavy) if needed is not None else "",
+        "code: share in low and high": ""
+        if code is None
+        else f"{code['book']}/{code['code']}: {code['low']:.0%} to {code['high']:.0%}".replace("%", " %"),
+    }
+
+
 def omitted(sentences: Sequence[str]) -> Section | None:
     """What could not be measured or shown, and why; None if nothing is missing."""
     return Section("omitted", "Not included, and why", render("omitted", sentences=sentences)) if sentences else None

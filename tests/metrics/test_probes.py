@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.linear_model import RidgeCV
-from sklearn.metrics import r2_score
+from sklearn.metrics import r2_score, roc_auc_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -34,6 +34,9 @@ def clusters(n: int, n_labels: int) -> tuple[np.ndarray, list[str]]:
 def checked(result: MetricSet) -> tuple[Metric, ...]:
     """The metrics, after checking that all values and intervals are finite and consistent."""
     for metric in result.metrics:
+        if metric.interval is None:
+            assert "too few" in str(metric.note), metric.key
+            continue
         low, high = metric.interval
         assert np.isfinite([metric.value, low, high]).all(), metric.key
         assert metric.n > 0, metric.key
@@ -69,7 +72,10 @@ def test_predicts_what_the_vectors_contain_and_nothing_else():
     vectors, labels = clusters(60, 4)
     weights = np.random.default_rng(2).standard_normal(4)
     targets = {"in": Target(vectors @ weights, "truth.csv"), "out": Target(random_vectors(60, 3)[:, 0], "chance")}
-    probe, contained, absent = checked(measure(vectors, metadata_of(60, labels=labels, targets=targets)))
+    by_key = {
+        metric.key: metric for metric in checked(measure(vectors, metadata_of(60, labels=labels, targets=targets)))
+    }
+    probe, contained, _, absent, _ = by_key.values()
     assert (probe.key, probe.value, probe.n) == ("linear probe (5 stratified folds)", 1.0, 60)
     assert (contained.key, absent.key) == ("R2 of in (truth.csv)", "R2 of out (chance)")
     assert contained.value > 0.95
@@ -83,11 +89,64 @@ def test_r2_equals_sklearn(artists):
     vectors = random_vectors(90, 5)
     values = vectors[:, 0] + 0.1 * np.random.default_rng(6).standard_normal(90)
     metadata = metadata_of(90, artists=artists, targets={"energy": Target(values, "truth.csv")})
-    (metric,) = checked(MetricSet(tuple(m for m in measure(vectors, metadata).metrics if m.key.startswith("R2"))))
+    (metric,) = checked(measure(vectors, metadata))
     splits = list(GroupKFold(5, shuffle=True, random_state=0).split(vectors, groups=metadata.groups))
     model = make_pipeline(StandardScaler(), RidgeCV(ALPHAS))
     assert metric.value == pytest.approx(r2_score(values, cross_val_predict(model, vectors, values, cv=splits)))
     assert 0.2 < metric.value < 1
+
+
+def test_within_labels_only_what_the_label_does_not_tell_counts():
+    """One number is the label's, and the vectors have the label; the other varies within labels, and they have it."""
+    rng, label = np.random.default_rng(12), np.arange(120) % 4
+    inside = rng.standard_normal(120)
+    vectors = np.column_stack([5 * np.eye(4)[label], inside])
+    targets = {
+        "of label": Target(label + 0.1 * rng.standard_normal(120), "t"),
+        "inside": Target(label + inside, "t"),
+    }
+    metadata = metadata_of(120, labels=[f"l{i}" for i in label], targets=targets)
+    by_key = {metric.key: metric for metric in checked(measure(vectors, metadata))}
+    assert by_key["R2 of of label (t)"].value > 0.95
+    assert by_key["R2 of of label, within labels (t)"].value < 0.1
+    assert by_key["R2 of inside, within labels (t)"].value > 0.9
+
+
+@pytest.mark.parametrize("artists", [None, [f"a{i // 4}" for i in range(160)]])
+def test_auroc_equals_sklearn(artists):
+    vectors = random_vectors(160, 13)
+    truth = (vectors[:, 0] + 0.2 * np.random.default_rng(14).standard_normal(160) > 0).astype(float)
+    metadata = metadata_of(160, artists=artists, targets={"sung": Target(truth, "t")})
+    r2, area = checked(measure(vectors, metadata))
+    assert (r2.key, area.key, area.n) == ("R2 of sung (t)", "AUROC of sung (t)", 160)
+    scores = np.empty(160)
+    for train, test in probes.target_folds(metadata.groups):
+        model = probes._classifier(truth[train] > 0).fit(vectors[train], truth[train] > 0)
+        scores[test] = model.decision_function(vectors[test])
+    assert area.value == pytest.approx(roc_auc_score(truth, scores))
+    assert 0.7 < area.value < 1
+
+
+def test_auroc_counts_ties_as_half_and_its_spread_is_that_of_both_classes():
+    rng, positive = np.random.default_rng(15), np.arange(200) % 2 == 0
+    scores = np.round(rng.standard_normal(200) + positive, 1)
+    columns = probes._placements(scores, positive)
+    area = roc_auc_score(positive, scores)
+    assert columns[:, 0].sum() / 100 == pytest.approx(area)
+    assert columns[:, 2].sum() / 100 == pytest.approx(area)
+    drawn = rng.integers(200, size=(150, 200))
+    linear = [float(probes.auroc(columns[rows].sum(axis=0), area)) for rows in drawn]
+    exact = [roc_auc_score(positive[rows], scores[rows]) for rows in drawn]
+    assert np.std(linear) == pytest.approx(np.std(exact), rel=0.1)
+
+
+def test_one_artist_with_all_ones_allows_no_auroc():
+    metadata = metadata_of(
+        60, artists=[f"a{i // 6}" for i in range(60)], targets={"sung": Target((np.arange(60) < 6).astype(float), "t")}
+    )
+    result = measure(random_vectors(60), metadata)
+    assert [metric.key for metric in result.metrics] == ["R2 of sung (t)"]
+    assert "AUROC of sung (t): all tracks of one value are by one group of artists" in result.omitted
 
 
 def test_vectors_that_only_encode_the_artist_score_at_chance():
@@ -219,9 +278,9 @@ def test_ignores_unknown_numbers():
 def test_collapsed_vectors_give_finite_metrics():
     same = np.full((40, 8), 8**-0.5, np.float32)
     targets = {"x": Target(np.arange(40.0), "t")}
-    probe, r2 = checked(measure(same, metadata_of(40, labels=["a", "b"] * 20, targets=targets)))
+    probe, r2, within = checked(measure(same, metadata_of(40, labels=["a", "b"] * 20, targets=targets)))
     assert probe.value <= 0.6
-    assert r2.value <= 0
+    assert max(r2.value, within.value) <= 0
 
 
 @pytest.mark.parametrize("artists", [None, [f"a{i // 4}" for i in range(176)]])
@@ -233,7 +292,7 @@ def test_128_dimensions_cause_no_warning(artists, kind):
         artists=artists,
         targets={"x": Target(np.random.default_rng(9).standard_normal(176).astype(kind), "t")},
     )
-    assert len(checked(measure(random_vectors(176, 10, 128).astype(kind), metadata))) == 2
+    assert len(checked(measure(random_vectors(176, 10, 128).astype(kind), metadata))) == 3
 
 
 @pytest.mark.parametrize("artists", [None, [f"a{i // 3}" for i in range(60)], [f"a{i % 5}" for i in range(60)]])

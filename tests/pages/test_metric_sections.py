@@ -54,9 +54,11 @@ def test_robustness_shows_cosine_worst_and_self_retrieval():
     body = metric_sections.robustness(DOCUMENT).body
     for shown in ("gain -6 dB", "0.9942", "min 0.870", "85 %", "0.950", "[0.900, 1.000]", "--goal:"):
         assert shown in body
+    assert "MRR 0.963 [0.910, 0.990] recall@10 1.000" in text_of(body)
+    assert "recall@100 <b>" not in body
 
 
-@pytest.mark.parametrize("missing", ["n", "share_99", "cosine_min", "cosine_low", "self_low"])
+@pytest.mark.parametrize("missing", ["n", "share_99", "cosine_min", "cosine_low", "self_low", "mrr"])
 def test_robustness_without_a_value_has_the_others(missing: str):
     (row,) = DOCUMENT["robustness"]
     body = metric_sections.robustness({"robustness": [{k: v for k, v in row.items() if k != missing}]}).body
@@ -65,3 +67,15 @@ def test_robustness_without_a_value_has_the_others(missing: str):
 
 def test_nothing_omitted_needs_no_section():
     assert metric_sections.omitted([]) is None
+
+
+def test_carriers_name_dimensions_and_codes():
+    heavy = [{"dimension": 9, "weight": 0.4, "correlation": 0.55}]
+    code = {"book": 3, "code": 17, "low": 0.02, "high": 0.31}
+    known = {"target": EVIL, "r2": 0.7, "n_dimensions": 128, "needed": 16, "dimensions": heavy, "code": code}
+    unknown = known | {"target": "tempo", "r2": 0.01, "needed": None, "code": None}
+    section = metric_sections.carriers({"carriers": [known, unknown]})
+    assert section is not None
+    text = text_of(section.body)
+    assert f"{EVIL} 0.700 16 of 128 9 (+0.55) 3/17: 2 % to 31 % tempo 0.010 nothing is known" in text
+    assert metric_sections.carriers({}) is None
