@@ -30,6 +30,7 @@ from torch.nn import functional as F
 KMEANS_ROUNDS = 10
 DEAD_SHARE = 0.1  # of the uniform share n / codebook_size
 PRIME = 7919
+COMPARED = 1 << 16  # vectors whose distances to all codes are in memory
 
 
 class Quantized(NamedTuple):
@@ -168,8 +169,9 @@ class Quantizer(nn.Module):
 
 def nearest(vectors: Tensor, codebooks: Tensor) -> Tensor:
     """Find the nearest code of each vector: (books, n, d) and (books, size, d) to indices (books, n)."""
-    scores = torch.baddbmm(codebooks.square().sum(2).unsqueeze(1), vectors, codebooks.transpose(1, 2), alpha=-2)
-    return scores.argmin(dim=2)
+    lengths, transposed = codebooks.square().sum(2).unsqueeze(1), codebooks.transpose(1, 2)
+    blocks = vectors.split(COMPARED, dim=1)
+    return torch.cat([torch.baddbmm(lengths, block, transposed, alpha=-2).argmin(dim=2) for block in blocks], dim=1)
 
 
 def laplace(counts: Tensor, epsilon: float = 1e-5) -> Tensor:
