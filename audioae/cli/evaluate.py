@@ -50,8 +50,8 @@ def evaluate(
 ) -> None:
     """Measure how good embeddings are: retrieval, probes, hubness, robustness, reconstruction, against baselines.
 
-    Every figure has a 95 % interval; a difference inside it is printed as none. Writes evaluation.json, and
-    evaluation.html to look at and listen to: one file that needs no network.
+    Figures have 95 % intervals, and a difference inside its own counts as none; fewer than 5 artists are too few to
+    tell. Writes evaluation.json, and evaluation.html to look at and listen to: one file that needs no network.
 
     A file of vectors has the columns id and vector, and optionally label, artist, album, fold and title.
 
@@ -63,7 +63,7 @@ def evaluate(
       audioae evaluate --against theirs.npz
     """
     from audioae.evaluation.run import evaluate_file, evaluate_store
-    from audioae.metrics.document import metric_table, robustness_table
+    from audioae.metrics.document import interval_notes, metric_table, robustness_table
     from audioae.pages.evaluation_page import render_page
     from audioae.pages.metric_sections import carrier_row
 
@@ -97,7 +97,8 @@ def evaluate(
     hubs = [{**hub, f"in top {document['k']} of": hub["k_occurrence"]} for hub in document["hubs"]]
     columns = (f"in top {document['k']} of", "track_id", "title", "artist", "label")
     tables.append(rows_table(hubs, columns, "biggest hubs"))
-    lines = [*document.get("notes", []), *(f"left out: {sentence}" for sentence in document["omitted"])]
+    notes = [*document.get("notes", []), *interval_notes([*document["metrics"], *document.get("reconstruction", [])])]
+    lines = [*notes, *(f"left out: {sentence}" for sentence in document["omitted"])]
     show(as_json, document, [*tables, *lines, f"written: {folder / 'evaluation.html'}, {folder / 'evaluation.json'}"])
 
 
@@ -139,7 +140,7 @@ def compare(
     """
     from audioae.config import load_config
     from audioae.evaluation.compare_models import compare_models, parse_budget
-    from audioae.metrics.document import comparison_table
+    from audioae.metrics.document import comparison_table, interval_notes
     from audioae.model.config import ModelConfig
     from audioae.model.train_config import TrainConfig
 
@@ -168,7 +169,7 @@ def compare(
     write_whole(folder / "comparison.json", json.dumps(document, indent=1))
     runs = [{**run, **run["held_out"]} for run in document["runs"]]
     columns = ("model", "seed", *(["fold"] if inductive else []), "steps", "seconds", "clips_per_second", "mse")
-    lines = [f"left out: {sentence}" for sentence in document["omitted"]]
+    lines = [*interval_notes(document["metrics"]), *(f"left out: {sentence}" for sentence in document["omitted"])]
     tables = [comparison_table(document), rows_table(runs, columns, "trainings")]
     show(as_json, document, [*tables, *lines, f"written: {folder / 'comparison.json'}"])
 
@@ -183,5 +184,7 @@ def _folder(out: str) -> Path:
 
 
 def _figure_row(key: str, results: dict) -> dict:
+    from audioae.metrics.document import interval_text
+
     entry = next(iter(results.values()))
-    return {"": key, "value": entry["value"], "95 % interval": f"{entry['low']:.3f} to {entry['high']:.3f}"}
+    return {"": key, "value": entry["value"], "95 % interval": interval_text(entry)}

@@ -175,6 +175,7 @@ def measure(
     Example:
       audioae recommend measure --truth data/demo-catalog/truth.csv
     """
+    from audioae.metrics.document import interval_notes
     from audioae.recommend.offline_eval import evaluate_offline
 
     with progress_line() as progress:
@@ -206,17 +207,20 @@ def measure(
     tables.append(
         "+ the recommender (first row) is better, - worse, = no significant difference (--json has all figures)"
     )
-    show(as_json, document, [*tables, *(f"left out: {sentence}" for sentence in document["omitted"])])
+    notes = dict.fromkeys(note for split in document["splits"].values() for note in interval_notes(split["metrics"]))
+    show(as_json, document, [*tables, *notes, *(f"left out: {sentence}" for sentence in document["omitted"])])
 
 
 def _rows(metrics: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """A row per method, a column per metric, and the interval of the first metric."""
+    from audioae.metrics.document import interval_text
+
     signs = {"better": "+", "worse": "-", "none": "=", None: ""}
     rows: dict[str, dict[str, Any]] = {}
     for metric in metrics:
         for name, entry in metric["results"].items():
             sign = signs[entry.get("verdict") if metric["higher_is_better"] is not None else None]
-            row = rows.setdefault(name, {"": name, INTERVAL: f"{entry['low']:.3f} to {entry['high']:.3f}"})
+            row = rows.setdefault(name, {"": name, INTERVAL: interval_text(entry)})
             row[metric["key"]] = f"{entry['value']:.3f} {sign}".rstrip()
     return list(rows.values())
 

@@ -6,12 +6,12 @@ Conventions
   embeddings that it was built from are compared.
 - Above `max_tracks`, a random sample of tracks is measured; their neighbors are still among all shared tracks.
 - Labels and names are those of the second version's catalog; regions are those of its map, or else of the first's.
-- `document` has only JSON values. A mean without an interval has null for it.
+- An interval is 95 %, covers the choice of tracks, and counts tracks of one artist as dependent. With too few artists
+  there is none: null.
 
-Source: `evaluation.version_changes` has the measures.
+Source: `evaluation.version_changes` has the measures, `metrics.intervals` the intervals.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from audioae.evaluation import version_changes as changes
 from audioae.evaluation.shared_tracks import SharedTracks, embeddings_of
 from audioae.evaluation.version_groups import Grouping, Groups, group_rows, label_groups, region_groups, split_artists
 from audioae.evaluation.version_sentences import sentences
+from audioae.metrics.intervals import SHARE, UNLIMITED, group_means
 from audioae.progress import Progress
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
@@ -138,10 +139,9 @@ def _version(store: Store, ref: DatasetRef, shared: SharedTracks, version: int) 
 
 
 def _overlap(overlap: np.ndarray, artists: np.ndarray, n: int) -> dict[str, Any]:
-    mean, low, high = changes.mean_interval(overlap, artists)
     counts = np.bincount(np.rint(overlap * K).astype(int), minlength=K + 1)
     return {
-        **_interval(mean, low, high),
+        **_mean(overlap, artists, SHARE),
         "chance": K / (n - 1),
         "histogram": counts.tolist(),  # tracks that keep 0, 1 ... K neighbors
     }
@@ -152,9 +152,8 @@ def _same_label(groups: Groups, labels: Grouping) -> dict[str, float | None] | N
     before, after = (changes.same_group_share(lists, groups.measured, labels.codes) for lists in groups.lists)
     if not np.isfinite(before).any() or len(labels.names) < 2:
         return None
-    mean, low, high = changes.mean_interval(after - before, groups.artists)
-    interval = _interval(mean, low, high, name="difference")
-    return {"a": float(np.nanmean(before)), "b": float(np.nanmean(after)), **interval}
+    difference = _mean(after - before, groups.artists, name="difference")
+    return {"a": float(np.nanmean(before)), "b": float(np.nanmean(after)), **difference}
 
 
 def _changed(shared: SharedTracks, groups: Groups, nearest: list[changes.Nearest], top: int) -> list[dict[str, Any]]:
@@ -207,9 +206,13 @@ def _hubs(shared: SharedTracks, groups: Groups, top: int) -> dict[str, Any]:
     }
 
 
-def _interval(mean: float, low: float, high: float, name: str = "mean") -> Mapping[str, float | None]:
-    known = np.isfinite(low)
-    return {name: mean, "low": low if known else None, "high": high if known else None}
+def _mean(
+    values: np.ndarray, artists: np.ndarray, limits: tuple[float, float] = UNLIMITED, name: str = "mean"
+) -> dict[str, float | None]:
+    """The mean of all values, with the ends of its interval."""
+    means = group_means(values, np.zeros(len(values), np.int64), artists, 1, limits)
+    ends = {"low": float(means.low[0]), "high": float(means.high[0])}
+    return {name: float(means.mean[0]), **{end: value if np.isfinite(value) else None for end, value in ends.items()}}
 
 
 def _short(value: float) -> float:

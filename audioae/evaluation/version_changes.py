@@ -8,9 +8,8 @@ Conventions
   as close as the k-th nearest counts as one of them, so that ties do not look like changes.
 - Alignment: the rotation (with reflections) that brings the first set closest to the second. It is fitted on the tracks
   that it is measured on, so unrelated sets do not get 0: `Alignment.chance` is what randomly paired tracks get.
-- An interval is 95 % and covers the choice of tracks; tracks of one cluster (artist) count as dependent.
 
-Source: Schönemann 1966 (orthogonal Procrustes); Liang and Zeger 1986 (variance of clustered observations).
+Source: Schönemann 1966 (orthogonal Procrustes).
 """
 
 from collections.abc import Iterable
@@ -21,7 +20,6 @@ import numpy as np
 from audioae.search.recall import TIE, exact_neighbors, merge_neighbors
 
 EXTRA = 6  # neighbors beyond k that are looked at for ties
-Z = 1.96
 HUB = 3.0  # a hub is in this many times as many lists as the average track
 MIN_LISTS = 10  # and in at least this many
 
@@ -55,15 +53,6 @@ class Alignment(NamedTuple):
     mean: float
     chance: float
     residual: float
-
-
-class GroupMeans(NamedTuple):
-    """Number of values, mean and interval per group, each of shape (n_groups,); NaN where there is nothing to say."""
-
-    n: np.ndarray
-    mean: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
 
 
 def nearest_in_blocks(blocks: Blocks, queries: np.ndarray, own: np.ndarray, k: int) -> Nearest:
@@ -148,44 +137,6 @@ def hub_threshold(n_queries: int, n: int, k: int) -> int:
     (30, 10)
     """
     return int(max(np.ceil(HUB * k * n_queries / n), MIN_LISTS))
-
-
-def group_means(values: np.ndarray, codes: np.ndarray, clusters: np.ndarray, n_groups: int) -> GroupMeans:
-    """The mean of `values` in each group.
-
-    Parameters
-    ----------
-    values, codes, clusters : np.ndarray, each of shape (n,)
-        NaN values and negative codes are left out; values of one cluster are dependent. A group of one cluster is
-        treated as if its values were independent.
-    n_groups : int
-    """
-    kept = np.isfinite(values) & (codes >= 0)
-    values, codes, clusters = values[kept].astype(np.float64), codes[kept], clusters[kept]
-    n = np.bincount(codes, minlength=n_groups)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.bincount(codes, values, n_groups) / n
-        error = _standard_error(values - mean[codes], codes, clusters, n)
-    return GroupMeans(n, mean, mean - Z * error, mean + Z * error)
-
-
-def mean_interval(values: np.ndarray, clusters: np.ndarray) -> tuple[float, float, float]:
-    """The mean of some values, and its interval; see `group_means`."""
-    means = group_means(values, np.zeros(len(values), np.int64), clusters, 1)
-    return float(means.mean[0]), float(means.low[0]), float(means.high[0])
-
-
-def _standard_error(residuals: np.ndarray, codes: np.ndarray, clusters: np.ndarray, n: np.ndarray) -> np.ndarray:
-    if not len(codes):
-        return np.full(len(n), np.nan)
-    width = int(clusters.max()) + 1
-    pairs, pair = np.unique(codes.astype(np.int64) * width + clusters, return_inverse=True)
-    n_clusters = np.bincount(pairs // width, minlength=len(n))
-    by_cluster = np.bincount(pairs // width, np.bincount(pair, residuals) ** 2, len(n))
-    single = np.bincount(codes, residuals**2, len(n))
-    squares = np.where(n_clusters > 1, by_cluster, single)
-    units = np.where(n_clusters > 1, n_clusters, n)
-    return np.where(units > 1, np.sqrt(squares * units / (units - 1)) / n, np.nan)
 
 
 def _near(nearest: Nearest) -> np.ndarray:

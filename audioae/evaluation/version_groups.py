@@ -11,6 +11,7 @@ import numpy as np
 
 from audioae.evaluation import version_changes as changes
 from audioae.evaluation.shared_tracks import SharedTracks
+from audioae.metrics.intervals import SHARE, group_means
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 
@@ -80,15 +81,15 @@ def group_rows(groups: Groups, grouping: Grouping) -> list[dict[str, Any]]:
 
     Each has `name`, `n` (measured tracks), `overlap` with `low` and `high`, `cosine`, `same_a` and `same_b` (the share
     of its tracks' neighbors that are of the group, before and after) and `same_low`, `same_high`: the interval of the
-    change.
+    change. Ends of intervals are None for a group with too few artists.
     """
     n = len(grouping.names)
     codes = grouping.codes[groups.measured]
-    kept = changes.group_means(groups.overlap, codes, groups.artists, n)
-    cosine = changes.group_means(groups.cosine, codes, groups.artists, n).mean
+    kept = group_means(groups.overlap, codes, groups.artists, n, SHARE)
+    cosine = group_means(groups.cosine, codes, groups.artists, n).mean
     shares = [changes.same_group_share(lists, groups.measured, grouping.codes) for lists in groups.lists]
-    before, after = (changes.group_means(share, codes, groups.artists, n).mean for share in shares)
-    change = changes.group_means(shares[1] - shares[0], codes, groups.artists, n)
+    before, after = (group_means(share, codes, groups.artists, n).mean for share in shares)
+    change = group_means(shares[1] - shares[0], codes, groups.artists, n)
     largest = np.argsort(-kept.n, kind="stable")[:MOST]
     largest = largest[kept.n[largest] > 0]
     columns = {

@@ -3,7 +3,8 @@
 Conventions
 -----------
 - A difference is stated only if its 95 % interval excludes none. A group is said to have changed more or less than the
-  catalog if the two intervals do not meet; groups of fewer than `MIN_TRACKS` tracks are not spoken of.
+  catalog if the two intervals do not meet; groups of fewer than `MIN_TRACKS` tracks are not spoken of. With too few
+  artists there is no interval, and nothing is stated.
 - Intervals are of single groups: of 20 labels that did not change, one is expected to look changed.
 """
 
@@ -11,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from audioae.display import shown
+from audioae.metrics.intervals import MIN_GROUPS
 
 MIN_TRACKS = 5
 NAMED = 3
@@ -52,6 +54,8 @@ def _neighbors(document: Mapping[str, Any]) -> Iterator[str]:
         f"embeddings would keep {_percent(overlap['chance'])}."
     )
     yield f"{histogram[-1]} tracks keep all {k}, {histogram[0]} keep none."
+    if overlap["low"] is None:
+        yield f"There are no intervals: the measured tracks are by fewer than {MIN_GROUPS} artists."
 
 
 def _groups(rows: Sequence[Mapping[str, Any]], kind: str, document: Mapping[str, Any]) -> Iterator[str]:
@@ -73,10 +77,12 @@ def _groups(rows: Sequence[Mapping[str, Any]], kind: str, document: Mapping[str,
 def _same_label(document: Mapping[str, Any]) -> Iterator[str]:
     """Whether neighbors share the label more or less often than before, and for which labels."""
     same = document["same_label"]
-    if same is None or same["low"] is None:
+    if same is None:
         return
     change = f"before: {_percent(same['a'])}, after: {_percent(same['b'])}"
-    if same["low"] <= 0 <= same["high"]:
+    if same["low"] is None:
+        yield f"Too few artists to tell whether neighbors share a track's label as often as before ({change})."
+    elif same["low"] <= 0 <= same["high"]:
         yield f"Neighbors share a track's label about as often as before ({change})."
     else:
         how = "more" if same["difference"] > 0 else "less"

@@ -4,7 +4,7 @@ Conventions
 -----------
 - `results` of a metric lists the evaluated embeddings first, then what they are compared with, on the same tracks.
 - A verdict compares the first entry with another one: "better", "worse", or "none" if the interval of the difference
-  contains 0.
+  contains 0. With too few artists to tell, `low`, `high` and the verdict are null, and the metric's `note` says so.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,6 +17,16 @@ from audioae.library.track_metadata import TrackMetadata
 from audioae.metrics.metric import Metric, MetricSet, difference
 
 SIGNS = {"better": "+", "none": "=", "worse": "-"}
+ROBUSTNESS = {
+    "cosine_mean": "cosine",
+    "cosine_min": "lowest",
+    "share_99": "share >= .99",
+    "self_retrieval": "finds itself",
+    "recall_10": "recall@10",
+    "recall_100": "recall@100",
+    "mrr": "MRR",
+}
+TOO_FEW = "too few to tell"
 COMPARED = ("mAP by label", "kNN by label", "linear probe", "R2", "skewness", "never")
 
 
@@ -26,8 +36,8 @@ def compare_results(metric_sets: Mapping[str, MetricSet]) -> list[dict[str, Any]
     Returns
     -------
     metrics : list of dict
-        key, higher_is_better, n, and results: name to value, low, high and, except for the first, difference and
-        verdict.
+        key, higher_is_better, n, note (a sentence about the interval, or null), and results: name to value, low, high
+        and, except for the first, difference and verdict.
     """
     (first, metric_set), *others = metric_sets.items()
     by_key = {name: {metric.key: metric for metric in other.metrics} for name, other in others}
@@ -37,10 +47,31 @@ def compare_results(metric_sets: Mapping[str, MetricSet]) -> list[dict[str, Any]
         for name, metrics in by_key.items():
             if metric.key in metrics:
                 results[name] = {**_interval(metrics[metric.key]), **_verdict(metric, metrics[metric.key])}
-        entries.append(
-            {"key": metric.key, "higher_is_better": metric.higher_is_better, "n": metric.n, "results": results}
-        )
+        entry = {"key": metric.key, "higher_is_better": metric.higher_is_better, "n": metric.n, "note": metric.note}
+        entries.append({**entry, "results": results})
     return entries
+
+
+def interval_notes(metrics: Sequence[Mapping[str, Any]]) -> list[str]:
+    """One sentence per different note about intervals, with the metrics that it is about.
+
+    >>> interval_notes([{"key": "mAP", "note": "too few"}, {"key": "kNN", "note": "too few"}, {"key": "R2"}])
+    ['mAP, kNN: too few']
+    """
+    keys: dict[str, list[str]] = {}
+    for metric in metrics:
+        if note := metric.get("note"):
+            keys.setdefault(note, []).append(metric["key"])
+    return [f"{', '.join(names)}: {note}" for note, names in keys.items()]
+
+
+def interval_text(entry: Mapping[str, Any]) -> str:
+    """The interval of an entry of `results` in words.
+
+    >>> interval_text({"low": 0.25, "high": 0.5}), interval_text({"low": None, "high": None})
+    ('0.250 to 0.500', 'too few to tell')
+    """
+    return TOO_FEW if entry["low"] is None else f"{entry['low']:.3f} to {entry['high']:.3f}"
 
 
 def confusion(labels: np.ndarray, predicted: np.ndarray, how: str) -> dict[str, Any]:
@@ -84,7 +115,7 @@ def metric_table(document: Mapping[str, Any]) -> Table:
         table.add_row(
             metric["key"] + (" (lower is better)" if down else ""),
             f"{own['value']:.3f}",
-            f"{own['low']:.3f} to {own['high']:.3f}",
+            interval_text(own),
             f"{best} {entry['value']:.3f}" if entry else "",
             _verdict_counts([entry["verdict"] for _, entry in others]),
         )
@@ -120,27 +151,32 @@ def robustness_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     """Make the terminal's table of robustness; the JSON and the page have the intervals."""
     table = Table(title=f"robustness of {rows[0]['n']} tracks", title_justify="left")
     table.add_column("perturbation")
-    for column in ("cosine", "lowest", "share >= .99", "finds itself"):
+    for column in ROBUSTNESS.values():
         table.add_column(column, justify="right")
     for row in rows:
-        values = (row["cosine_mean"], row["cosine_min"], row["share_99"], row["self_retrieval"])
-        table.add_row(row["perturbation"], *(f"{value:.{4 if i < 2 else 2}f}" for i, value in enumerate(values)))
+        values = [row.get(name) for name in ROBUSTNESS]
+        cells = ("" if value is None else f"{value:.{4 if i < 2 else 2}f}" for i, value in enumerate(values))
+        table.add_row(row["perturbation"], *cells)
+    table.caption = "finds itself: recall@1; recall@k: the original is one of the k nearest tracks of the catalog"
     return table
 
 
-def _verdict_counts(verdicts: Sequence[str]) -> str:
+def _verdict_counts(verdicts: Sequence[str | None]) -> str:
     return " ".join(f"{sign}{verdicts.count(name)}" for name, sign in SIGNS.items() if verdicts.count(name))
 
 
-def _interval(metric: Metric) -> dict[str, float]:
-    low, high = metric.interval
-    return {"value": metric.value, "low": low, "high": high}
+def _interval(metric: Metric) -> dict[str, float | None]:
+    return {"value": metric.value, **_ends(metric.interval)}
 
 
 def _verdict(metric: Metric, other: Metric) -> dict[str, Any]:
     gap = difference(metric, other)
-    verdict = "none"
+    verdict = None if gap.interval is None else "none"
     if gap.real and metric.higher_is_better is not None:
         verdict = "better" if (gap.value > 0) == metric.higher_is_better else "worse"
-    low, high = gap.interval
-    return {"difference": {"value": gap.value, "low": low, "high": high}, "verdict": verdict}
+    return {"difference": {"value": gap.value, **_ends(gap.interval)}, "verdict": verdict}
+
+
+def _ends(interval: tuple[float, float] | None) -> dict[str, float | None]:
+    low, high = interval or (None, None)
+    return {"low": low, "high": high}

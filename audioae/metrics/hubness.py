@@ -12,6 +12,7 @@ Source: Radovanovic, Nanopoulos and Ivanovic 2010, "Hubs in space".
 import numpy as np
 
 from audioae.library.track_metadata import TrackMetadata
+from audioae.metrics.intervals import SHARE
 from audioae.metrics.metric import Metric, MetricSet, mean_metric, skewness
 
 BLOCK = 1024
@@ -41,7 +42,7 @@ def measure(vectors: np.ndarray, metadata: TrackMetadata, k: int = 10) -> Metric
     return MetricSet(
         (
             Metric(f"skewness of {k}-occurrence", powers, skewness, metadata.groups, higher_is_better=False),
-            mean_metric(f"never in a top {k}", (counts == 0).astype(float), metadata.groups, higher_is_better=False),
+            mean_metric(f"never in a top {k}", (counts == 0).astype(float), metadata.groups, False, SHARE),
         )
     )
 

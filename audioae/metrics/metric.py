@@ -1,27 +1,29 @@
-"""A metric with its bootstrap interval, and the difference of two metrics.
+"""A metric with its interval, and the difference of two metrics.
 
 Conventions
 -----------
-- A metric stores each track's contribution as columns whose sums give the value. The bootstrap resamples tracks and
-  recomputes the value; two sets of vectors are compared on the same resamples.
-- The bootstrap resamples groups (artists, where they are known), because tracks of one artist are not independent. If
-  all scored tracks belong to one group, it resamples single tracks: the interval is then about that group only.
+- A metric stores each track's contribution as columns whose sums give the value, so that it can be computed again
+  without each group of tracks: the jackknife, from which `metrics.intervals` makes the interval. Two sets of vectors
+  are compared without the same groups (paired).
+- Groups are artists, where they are known, because tracks of one artist are not independent. Fewer than `MIN_GROUPS`
+  artists are too few to tell: there is no interval and no verdict. If all scored tracks belong to one artist, its
+  tracks are the groups: the interval is then about this artist only. `Metric.note` says either.
 - The interval covers the choice of tracks. It does not cover the training seed of the model.
 
-Source: Efron and Tibshirani 1993, "An Introduction to the Bootstrap" (percentile intervals); Cameron, Gelbach and
-Miller 2008 (resampling groups).
+Source: Efron and Tibshirani 1993, "An Introduction to the Bootstrap" (the jackknife).
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
 from audioae.errors import EvaluationError
+from audioae.metrics.intervals import MIN_GROUPS, UNLIMITED, interval, jackknife_error, spread
 
-N_RESAMPLES = 2000
-LEVEL = 0.95
+R2_LIMITS = (-np.inf, 1.0)
 
 
 def ratio(sums: np.ndarray) -> np.ndarray:
@@ -56,9 +58,13 @@ class Metric:
     reduce : callable
         Maps sums over tracks, shape (..., m), to values, shape (...).
     groups : np.ndarray, shape (n,), int
-        Group of each track; the bootstrap resamples whole groups.
+        Group of each track; tracks of one group are dependent.
     higher_is_better : bool or None
         None for metrics without a better direction.
+    limits : tuple of float
+        The range of the value, which the interval stays in; `intervals.SHARE` for shares and averages of shares.
+    unit : str
+        What a group is.
     """
 
     key: str
@@ -66,6 +72,8 @@ class Metric:
     reduce: Callable[[np.ndarray], np.ndarray]
     groups: np.ndarray
     higher_is_better: bool | None = True
+    limits: tuple[float, float] = UNLIMITED
+    unit: str = "artist"
 
     @cached_property
     def value(self) -> float:
@@ -74,27 +82,41 @@ class Metric:
     @property
     def n(self) -> int:
         """Number of scored tracks."""
-        return int(self.columns.any(axis=1).sum())
+        return int(self.scored.sum())
 
     @cached_property
-    def resamples(self) -> np.ndarray:
-        """Value on each of `N_RESAMPLES` bootstrap resamples, which all metrics over the same groups share."""
-        scored = self.columns.any(axis=1)
-        groups = self.groups if len(set(self.groups[scored])) > 1 else np.arange(len(self.groups))
-        present, group = np.unique(groups, return_inverse=True)
-        sums = np.stack([np.bincount(group, column, len(present)) for column in self.columns.T], axis=1)
-        rng = np.random.default_rng(0)
-        counts = rng.multinomial(len(present), np.full(len(present), 1 / len(present)), size=N_RESAMPLES)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return self.reduce(counts @ sums)
+    def scored(self) -> np.ndarray:
+        """Which tracks are scored, shape (n,), bool."""
+        return (self.columns != 0).any(axis=1)
 
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Percentile interval at level `LEVEL`."""
-        return _percentiles(self.resamples)
+    @cached_property
+    def interval(self) -> tuple[float, float] | None:
+        """Interval at level `intervals.LEVEL`; None if the groups are too few (see `note`)."""
+        units = _units(self.groups, self.scored)
+        return _interval(self.value, _left_out(self, units), units, self.limits)
+
+    @cached_property
+    def note(self) -> str | None:
+        """What is to be known about the interval, as a sentence: why there is none, or that it is about one group."""
+        units = _units(self.groups, self.scored)
+        n, unit = len(units.sizes), "track" if units.single or units.sizes.max(initial=1) == 1 else self.unit
+        if n < MIN_GROUPS:
+            return f"too few {unit}s to tell: {n}, an interval and a verdict need at least {MIN_GROUPS}"
+        if units.single:
+            return f"all {self.n} tracks are of one {self.unit}: the interval is about its tracks, not about others"
+        if self.interval is None:
+            return f"too few {unit}s to tell: without one of {n}, the value cannot be computed"
+        return None
 
 
-def mean_metric(key: str, values: np.ndarray, groups: np.ndarray, higher_is_better: bool | None = True) -> Metric:
+def mean_metric(
+    key: str,
+    values: np.ndarray,
+    groups: np.ndarray,
+    higher_is_better: bool | None = True,
+    limits: tuple[float, float] = UNLIMITED,
+    unit: str = "artist",
+) -> Metric:
     """Make the metric that averages `values` over tracks; NaN excludes a track.
 
     >>> metric = mean_metric("P@1", np.array([1.0, 0.0, 1.0, np.nan]), np.arange(4))
@@ -103,24 +125,24 @@ def mean_metric(key: str, values: np.ndarray, groups: np.ndarray, higher_is_bett
     """
     scored = ~np.isnan(values)
     columns = np.stack([np.where(scored, values, 0.0), scored.astype(float)], axis=1)
-    return Metric(key, columns, ratio, groups, higher_is_better)
+    return Metric(key, columns, ratio, groups, higher_is_better, limits, unit)
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Difference of two metrics, with its interval."""
+    """Difference of two metrics, with its interval; None if the groups are too few."""
 
     value: float
-    interval: tuple[float, float]
+    interval: tuple[float, float] | None
 
     @property
     def real(self) -> bool:
-        """Whether the interval excludes 0."""
-        return self.interval[0] > 0 or self.interval[1] < 0
+        """Whether there is an interval, and it excludes 0."""
+        return self.interval is not None and (self.interval[0] > 0 or self.interval[1] < 0)
 
 
 def difference(metric: Metric, other: Metric) -> Difference:
-    """Compute `metric` minus `other` by a paired bootstrap: both see the same tracks in each resample.
+    """Compute `metric` minus `other` by a paired jackknife: both are computed without the same groups.
 
     Raises
     ------
@@ -132,7 +154,13 @@ def difference(metric: Metric, other: Metric) -> Difference:
             f"{metric.key} ({len(metric.groups)} tracks) and {other.key} ({len(other.groups)} tracks) cover different "
             "tracks; restrict both to the tracks that they share"
         )
-    return Difference(metric.value - other.value, _percentiles(metric.resamples - other.resamples))
+    units = _units(metric.groups, metric.scored | other.scored)
+    value = metric.value - other.value
+    ends = _interval(value, _left_out(metric, units) - _left_out(other, units), units)
+    if ends is None:
+        return Difference(value, None)
+    lowest, highest = metric.limits[0] - other.limits[1], metric.limits[1] - other.limits[0]
+    return Difference(value, (max(ends[0], lowest), min(ends[1], highest)))
 
 
 def average(metrics: Sequence[Metric]) -> Metric:
@@ -152,7 +180,38 @@ class MetricSet:
         return MetricSet(self.metrics + other.metrics, self.omitted + other.omitted)
 
 
-def _percentiles(values: np.ndarray) -> tuple[float, float]:
-    tail = 100 * (1 - LEVEL) / 2
-    low, high = np.nanpercentile(values, [tail, 100 - tail])
-    return float(low), float(high)
+class _Units(NamedTuple):
+    """What is left out one at a time: the unit of each track (-1: not scored), and the tracks of each unit.
+
+    Units are groups; if there is a single one, they are its tracks.
+    """
+
+    codes: np.ndarray
+    sizes: np.ndarray
+    single: bool
+
+
+def _units(groups: np.ndarray, scored: np.ndarray) -> _Units:
+    present, code = np.unique(groups[scored], return_inverse=True)
+    single = len(present) == 1
+    codes = np.full(len(groups), -1)
+    codes[scored] = np.arange(len(code)) if single else code
+    return _Units(codes, np.bincount(codes[scored]), single)
+
+
+def _left_out(metric: Metric, units: _Units) -> np.ndarray:
+    """The value without each unit, shape (n_units,)."""
+    scored = units.codes >= 0
+    codes, n = units.codes[scored], len(units.sizes)
+    sums = np.stack([np.bincount(codes, column[scored], n) for column in metric.columns.T], axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return metric.reduce(sums.sum(axis=0) - sums)
+
+
+def _interval(
+    value: float, left_out: np.ndarray, units: _Units, limits: tuple[float, float] = UNLIMITED
+) -> tuple[float, float] | None:
+    if len(units.sizes) < MIN_GROUPS:
+        return None
+    low, high = interval(value, jackknife_error(value, left_out), spread(units.sizes), limits)
+    return (float(low[0]), float(high[0])) if np.isfinite([low, high]).all() else None

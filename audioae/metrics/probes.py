@@ -26,7 +26,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from audioae.library.track_metadata import Target, TrackMetadata
-from audioae.metrics.metric import Metric, MetricSet, explained, mean_metric, ratio
+from audioae.metrics.intervals import SHARE
+from audioae.metrics.metric import R2_LIMITS, Metric, MetricSet, explained, mean_metric, ratio
 
 N_FOLDS = 5
 STRENGTHS = (0.003, 0.03, 0.3)  # C of the logistic regression
@@ -98,7 +99,7 @@ def _classify(vectors: np.ndarray, metadata: TrackMetadata) -> MetricSet:
     if not scored.any():
         return MetricSet(omitted=omitted)
     correct = np.where(scored, predicted == metadata.labels, np.nan)
-    metric = mean_metric(f"linear probe ({how})", correct.astype(float), metadata.groups)
+    metric = mean_metric(f"linear probe ({how})", correct.astype(float), metadata.groups, limits=SHARE)
     return MetricSet((metric,), omitted)
 
 
@@ -173,7 +174,7 @@ def _explained(
 ) -> MetricSet:
     columns = np.zeros((metadata.n, 2))
     columns[rows, 0], columns[rows, 1] = errors, deviations**2
-    return MetricSet((Metric(key, columns, explained, metadata.groups),))
+    return MetricSet((Metric(key, columns, explained, metadata.groups, limits=R2_LIMITS),))
 
 
 def _rank(
@@ -190,7 +191,7 @@ def _rank(
     columns = np.zeros((metadata.n, 4))
     columns[known] = _placements(scores, positive)
     area = float(ratio(columns[:, :2].sum(axis=0)))
-    return MetricSet((Metric(key, columns, partial(auroc, area=area), metadata.groups),))
+    return MetricSet((Metric(key, columns, partial(auroc, area=area), metadata.groups, limits=SHARE),))
 
 
 def _placements(scores: np.ndarray, positive: np.ndarray) -> np.ndarray:

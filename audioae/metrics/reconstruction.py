@@ -135,7 +135,7 @@ def _pca_errors(codes: np.ndarray, groups: np.ndarray, like: Embedder) -> np.nda
 
 def _metric(key: str, errors: np.ndarray, deviation: np.ndarray, track: np.ndarray, metadata: TrackMetadata) -> Metric:
     columns = [np.bincount(track, values, metadata.n) for values in (errors, deviation)]
-    return Metric(key, np.stack(columns, axis=1), ratio, metadata.groups, higher_is_better=False)
+    return Metric(key, np.stack(columns, axis=1), ratio, metadata.groups, higher_is_better=False, limits=(0.0, np.inf))
 
 
 def _check(codes: np.ndarray, track: np.ndarray, metadata: TrackMetadata, held_out: np.ndarray | None) -> None:

@@ -16,6 +16,7 @@ Source: artist filter: Pampalk, Flexer and Widmer 2005; album effect: Kim, Willi
 import numpy as np
 
 from audioae.library.track_metadata import TrackMetadata
+from audioae.metrics.intervals import SHARE
 from audioae.metrics.metric import Metric, MetricSet, mean_metric
 
 BLOCK = 512
@@ -82,7 +83,7 @@ def _by(
     def metric(per_row: np.ndarray, name: str) -> Metric:
         per_track = np.full(metadata.n, np.nan)
         per_track[rows] = np.where(scored, per_row, np.nan)
-        return mean_metric(f"{name} {what}", per_track, metadata.groups)
+        return mean_metric(f"{name} {what}", per_track, metadata.groups, limits=SHARE)
 
     metrics = [metric(average, "mAP"), metric(correct, "kNN")]
     short = scored & np.isnan(precision)

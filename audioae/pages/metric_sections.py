@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # If several metrics begin alike, the last is shown: "by label, other artists" follows "by label" and is harder.
 KEY_FIGURES = ("mAP by label", "kNN by label", "linear probe", "skewness")
 MIN_COSINE = 0.99
+RANKED = ("mrr", "recall_10", "recall_100")
 VERDICTS = ("better", "worse", "none")
 
 Entry = Mapping[str, Any]
@@ -78,6 +79,7 @@ def robustness(document: Entry) -> Section:
             **{key: entry.get(key) for key in ("n", "cosine_min", "share_99", "self_low", "self_high")},
             **{key: entry[key] for key in ("perturbation", "cosine_mean", "self_retrieval")},
             "cosine": strip(entry["cosine_mean"], entry.get("cosine_low"), entry.get("cosine_high"), axis),
+            **{key: entry.get(key) for name in RANKED for key in (name, f"{name}_low", f"{name}_high")},
             "found": strip(entry["self_retrieval"], entry.get("self_low"), entry.get("self_high"), (0.0, 1.0), "bar"),
         }
         for entry in entries
@@ -149,6 +151,7 @@ def _key_figure(metric: Entry) -> dict[str, Any]:
     return {
         "key": metric["key"],
         "lower_is_better": metric.get("higher_is_better") is False,
+        "note": metric.get("note"),
         **{name: value.get(name) for name in ("value", "low", "high")},
         "baselines": [(name, entry) for name, entry in others if entry.get("verdict") in VERDICTS],
     }

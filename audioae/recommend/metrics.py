@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import rankdata
 
+from audioae.metrics.intervals import SHARE
 from audioae.metrics.metric import Metric, MetricSet, mean_metric
 
 
@@ -110,11 +111,11 @@ def _metrics(scores: list[np.ndarray], rounds: list[Round], popularity: np.ndarr
     gain, recall = (np.concatenate(column) for column in zip(*parts, strict=True))
     track = np.concatenate([split.new for split in rounds])
     return (
-        mean_metric(f"nDCG@{k}", gain, listener),
-        mean_metric(f"recall@{k}", recall, listener),
-        mean_metric(f"coverage@{k}", np.concatenate(covered), track),
-        mean_metric(f"popularity bias@{k}", np.concatenate(biases), listener, higher_is_better=None),
-        mean_metric("AUC of the audience", np.concatenate(areas), track),
+        mean_metric(f"nDCG@{k}", gain, listener, limits=SHARE, unit="listener"),
+        mean_metric(f"recall@{k}", recall, listener, limits=SHARE, unit="listener"),
+        mean_metric(f"coverage@{k}", np.concatenate(covered), track, limits=SHARE, unit="track"),
+        mean_metric(f"popularity bias@{k}", np.concatenate(biases), listener, higher_is_better=None, unit="listener"),
+        mean_metric("AUC of the audience", np.concatenate(areas), track, limits=SHARE, unit="track"),
     )
 
 

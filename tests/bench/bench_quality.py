@@ -15,6 +15,7 @@ from audioae.config import load_config
 from audioae.demo.write import synthesize
 from audioae.evaluation.compare_models import compare_models
 from audioae.evaluation.run import evaluate_store
+from audioae.metrics.document import interval_text
 from audioae.model.train_config import TrainConfig
 from audioae.pipeline.config import Workers
 from audioae.settings import PipelineConfig
@@ -113,7 +114,7 @@ def _note(results: Mapping[str, Any]) -> str:
     own = results[OWN]
     best, entry = max(((n, e) for n, e in results.items() if n != OWN), key=lambda pair: pair[1]["value"])
     seeds = "/".join(f"{value:.3f}" for value in own["seeds"])
-    return f"{own['value']:.3f} [{own['low']:.3f}, {own['high']:.3f}], seeds {seeds}; {best} {entry['value']:.3f}"
+    return f"{own['value']:.3f} [{interval_text(own)}], seeds {seeds}; {best} {entry['value']:.3f}"
 
 
 def _say(what: str, done: int, total: int) -> None:

@@ -57,9 +57,10 @@ def test_a_rotated_version_keeps_everything(store_and_first):
     assert result.overlap.tolist() == [1] * N
     assert result["aligned"]["cosine"] == pytest.approx(1, abs=1e-5)
     assert result["aligned"]["residual"] == pytest.approx(0, abs=1e-5)
-    assert result["overlap"] == {
-        "mean": 1.0, "low": 1.0, "high": 1.0, "chance": K / (N - 1), "histogram": [0] * K + [N]
-    }  # fmt: skip
+    overlap = result["overlap"]
+    assert (overlap["mean"], overlap["high"], overlap["chance"]) == (1, 1, K / (N - 1))
+    assert 0.9 < overlap["low"] < 1
+    assert overlap["histogram"] == [0] * K + [N]
     assert (result["hubs"]["gained"], result["hubs"]["lost"]) == ([], [])
     assert "Every track keeps its 10 nearest neighbors." in result["sentences"]
     assert not [text for text in result["sentences"] if "changed more" in text or "less often" in text]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from audioae.evaluation import version_changes as changes
-from audioae.metrics.metric import mean_metric
+from audioae.metrics.intervals import SHARE, group_means
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
@@ -85,7 +85,7 @@ def test_one_shuffled_artist_changes_its_region_and_no_other():
     b = a.copy()
     b[artist] = a[np.roll(artist, 7)]
     shares = changes.overlap(nearest(a), nearest(b))
-    means = changes.group_means(shares, regions, np.arange(200), 5)
+    means = group_means(shares, regions, np.arange(200), 5, SHARE)
     assert means.mean[[0, 1, 2, 4]].tolist() == [1, 1, 1, 1]
     assert means.mean[3] < 0.7
     assert means.high[3] < 0.8
@@ -121,22 +121,3 @@ def test_share_of_the_own_group():
 
 def test_occurrence_counts_lists():
     assert changes.occurrence(np.array([[1, 2], [2, -1]]), 4).tolist() == [0, 1, 2, 0]
-
-
-def test_intervals_are_those_of_the_bootstrap_by_artist():
-    rng = np.random.default_rng(4)
-    artists = np.repeat(np.arange(60), 5)
-    values = (rng.random(60)[artists] + rng.random(300)) / 2
-    mean, low, high = changes.mean_interval(values, artists)
-    metric = mean_metric("x", values, artists)
-    assert mean == pytest.approx(metric.value)
-    assert (low, high) == pytest.approx(metric.interval, abs=0.01)
-    independent = changes.mean_interval(values, np.arange(300))
-    assert high - low > 1.5 * (independent[2] - independent[1])
-
-
-def test_groups_without_values_have_no_mean():
-    means = changes.group_means(np.array([0.5, np.nan, 1]), np.array([0, 1, -1]), np.arange(3), 3)
-    assert means.n.tolist() == [1, 0, 0]
-    assert means.mean[0] == 0.5
-    assert np.isnan([means.mean[1], means.mean[2], means.low[0]]).all()

@@ -4,6 +4,7 @@ import io
 import json
 
 import numpy as np
+import pytest
 from rich.console import Console
 from rich.table import Table
 
@@ -13,6 +14,7 @@ from audioae.metrics.document import (
     comparison_table,
     confusion,
     hub_rows,
+    interval_notes,
     metric_table,
     robustness_table,
 )
@@ -49,6 +51,24 @@ def test_a_difference_whose_interval_contains_zero_has_the_verdict_none():
     assert entry["results"]["same"]["verdict"] == "none"
 
 
+def test_with_too_few_artists_ends_and_verdict_are_null_and_a_note_says_why():
+    few = [MetricSet((mean_metric(key, values, GROUPS // 50),)) for key in ("mAP", "kNN") for values in (HIGH, LOW)]
+    metrics = compare_results({"model": few[0] + few[2], "MFCC": few[1] + few[3]})
+    (entry, _) = metrics
+    compared = entry["results"]["MFCC"]
+    assert compared["value"] == pytest.approx(LOW.mean())
+    assert compared["difference"] == {"value": pytest.approx(HIGH.mean() - LOW.mean()), "low": None, "high": None}
+    assert (compared["low"], compared["high"], compared["verdict"]) == (None, None, None)
+    note = "too few artists to tell: 4, an interval and a verdict need at least 5"
+    assert entry["note"] == note
+    assert interval_notes(metrics) == [f"mAP, kNN: {note}"]
+    document = {"title": "embeddings@1", "n_tracks": 200, "metrics": metrics}
+    assert json.loads(json.dumps(document)) == document
+    assert "too few to tell" in text_of(metric_table(document))
+    assert f"{LOW.mean():.3f}" in text_of(comparison_table(document | {"metrics": [entry | {"key": "mAP by label"}]}))
+    assert compare_results({"model": metrics_of(HIGH)})[0]["note"] is None
+
+
 def test_skips_comparisons_that_lack_the_metric():
     (entry,) = compare_results({"model": metrics_of(HIGH), "MFCC": metrics_of(LOW, key="another")})
     assert list(entry["results"]) == ["model"]
@@ -72,9 +92,11 @@ def test_metric_table_shows_every_metric_and_the_best_of_the_others():
 
 def test_robustness_table_has_a_row_per_perturbation():
     row = {"perturbation": "gain", "n": 3, "cosine_mean": 0.5, "cosine_min": 0.25, "share_99": 0.0, "self_retrieval": 1}
-    printed = text_of(robustness_table([row]))
-    assert "gain" in printed
-    assert "0.5000" in printed
+    printed = text_of(robustness_table([{**row, "recall_10": 0.75, "recall_100": None, "mrr": 0.625}]))
+    (line,) = (line for line in printed.splitlines() if "gain" in line)
+    assert [cell.strip() for cell in line.split("│")[1:-1]] == [
+        *("gain", "0.5000", "0.2500", "0.00", "1.00", "0.75", "", "0.62")
+    ]
 
 
 def test_hub_rows_show_the_track():

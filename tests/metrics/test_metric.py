@@ -1,4 +1,4 @@
-"""Metrics and their intervals against scipy, sklearn and a plain bootstrap."""
+"""Metrics and their intervals against scipy and sklearn; `test_coverage` simulates whether the intervals hold."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,8 @@ from scipy import stats
 from sklearn.metrics import r2_score
 
 from audioae.errors import EvaluationError
-from audioae.metrics.metric import N_RESAMPLES, Metric, MetricSet, difference, explained, mean_metric, ratio, skewness
+from audioae.metrics.intervals import SHARE
+from audioae.metrics.metric import Metric, MetricSet, difference, explained, mean_metric, ratio, skewness
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -51,14 +52,17 @@ def test_nan_excludes_a_track_from_the_mean():
     assert metric.columns.tolist() == [[1, 1], [0, 0], [0, 1], [1, 1], [0, 0]]
 
 
-def test_interval_equals_that_of_a_plain_bootstrap():
+def test_interval_of_independent_tracks_is_that_of_students_t():
     values = np.random.default_rng(2).exponential(size=200)
-    metric = mean_metric("mean", values, np.arange(200))
-    rows = np.random.default_rng(3).integers(200, size=(4000, 200))
-    plain = np.percentile(values[rows].mean(axis=1), [2.5, 97.5])
-    assert metric.resamples.shape == (N_RESAMPLES,)
-    assert metric.interval == pytest.approx(plain, abs=0.02)
-    assert metric.interval == mean_metric("mean", values, np.arange(200)).interval, "deterministic"
+    wanted = stats.t.interval(0.95, 199, values.mean(), stats.sem(values))
+    assert mean_metric("mean", values, np.arange(200)).interval == pytest.approx(wanted, rel=1e-6)
+
+
+def test_interval_of_artists_with_equally_many_tracks_is_that_of_their_means():
+    values = np.random.default_rng(3).standard_normal((7, 4))
+    metric = mean_metric("mean", values.ravel(), np.repeat(np.arange(7), 4))
+    wanted = stats.t.interval(0.95, 6, values.mean(), stats.sem(values.mean(axis=1)))
+    assert metric.interval == pytest.approx(wanted, rel=1e-6)
 
 
 def test_intervals_of_r2_and_skewness_contain_their_values():
@@ -76,32 +80,95 @@ def test_interval_of_independent_tracks_has_its_nominal_coverage():
     assert 0.90 <= share <= 0.98
 
 
-def test_interval_of_copies_needs_resampling_by_artist():
+def test_interval_of_copies_needs_their_artists():
     """20 artists with 4 copies each: 80 tracks, but only 20 independent ones."""
     rng = np.random.default_rng(7)
     samples = [np.repeat(rng.standard_normal(20), 4) for _ in range(200)]
     by_artist, wide = coverage(samples, np.repeat(np.arange(20), 4))
     by_track, narrow = coverage(samples, np.arange(80))
-    assert by_artist >= 0.88
+    assert by_artist >= 0.92
     assert by_track <= 0.80
     assert wide / narrow == pytest.approx(2.0, rel=0.1)  # the root of four copies
 
 
-def test_a_single_group_is_resampled_by_track():
+def test_of_a_single_artist_the_interval_is_about_its_tracks_and_says_so():
     values = np.random.default_rng(8).standard_normal(50)
     one = mean_metric("mean", values, np.zeros(50, int))
     assert one.interval == mean_metric("mean", values, np.arange(50)).interval
+    assert one.note == "all 50 tracks are of one artist: the interval is about its tracks, not about others"
     excluded = np.r_[values, np.full(20, np.nan)]
     only = mean_metric("mean", excluded, np.r_[np.zeros(50, int), np.arange(1, 21)])
-    assert np.ptp(only.interval) == pytest.approx(np.ptp(one.interval), rel=0.15)
+    assert (only.interval, only.note) == (one.interval, one.note)
+    assert mean_metric("mean", values, np.arange(50)).note is None
 
 
-def test_resamples_without_scored_tracks_are_ignored():
+@pytest.mark.parametrize(
+    ("groups", "note"),
+    [
+        (np.arange(60) // 15, "too few artists to tell: 4, an interval and a verdict need at least 5"),
+        (np.array([0, 1, 1]), "too few artists to tell: 2, an interval and a verdict need at least 5"),
+        (np.arange(4), "too few tracks to tell: 4, an interval and a verdict need at least 5"),
+        (np.zeros(3, int), "too few tracks to tell: 3, an interval and a verdict need at least 5"),
+    ],
+)
+def test_with_too_few_artists_there_is_no_interval_and_no_verdict(groups, note):
+    rng = np.random.default_rng(12)
+    metric, worse = (mean_metric("mAP", values, groups) for values in (rng.random(len(groups)), np.zeros(len(groups))))
+    assert (metric.interval, metric.note) == (None, note)
+    gap = difference(metric, worse)
+    assert (gap.value, gap.interval, gap.real) == (metric.value, None, False)
+
+
+def test_other_groups_have_their_name():
+    metric = mean_metric("nDCG", np.ones(6), np.arange(6) // 2, unit="listener")
+    assert metric.note == "too few listeners to tell: 3, an interval and a verdict need at least 5"
+
+
+def test_a_value_that_needs_one_artist_has_no_interval():
+    columns = np.zeros((12, 2))
+    columns[:, 0], columns[:2, 1] = 1, 1  # all tracks that R2 is relative to are by the first artist
+    metric = Metric("R2", columns, explained, np.arange(12) // 2)
+    assert metric.interval is None
+    assert metric.note == "too few artists to tell: without one of 6, the value cannot be computed"
+
+
+@pytest.mark.parametrize(("n", "low"), [(10, 0.66), (32, 0.88), (400, 0.990)])
+def test_if_all_tracks_are_right_the_share_may_still_be_lower(n, low):
+    right, wrong = (mean_metric("kNN", np.full(n, value), np.arange(n), limits=SHARE) for value in (1.0, 0.0))
+    assert right.interval == pytest.approx((low, 1), abs=0.005)
+    assert wrong.interval == pytest.approx((0, 1 - low), abs=0.005)
+
+
+def test_intervals_stay_within_the_limits():
+    groups = np.repeat(np.arange(6), 5)
+    values = np.where(np.arange(30) == 7, 0.0, 1.0)
+    for limits, cosines in ((SHARE, values), ((-np.inf, 1.0), 1 - (1 - values) / 1000)):
+        ends = mean_metric("x", cosines, groups, limits=limits).interval
+        assert ends is not None
+        assert ends[0] < cosines.mean() < ends[1] <= 1
+    free = mean_metric("x", values, groups).interval
+    assert free is not None
+    assert free[1] > 1
+    gap = difference(mean_metric("x", values, groups, limits=SHARE), mean_metric("x", 0 * values, groups, limits=SHARE))
+    assert gap.interval is not None
+    assert gap.interval[1] == 1
+
+
+def test_artists_without_scored_tracks_do_not_count():
     values = np.full(40, np.nan)
-    values[:2] = 0.0, 1.0
-    metric = mean_metric("rare", values, np.arange(40))
-    assert np.isnan(metric.resamples).any()
-    assert metric.interval == (0.0, 1.0)
+    values[:8] = np.arange(8) % 2
+    rare = mean_metric("rare", values, np.arange(40))
+    assert rare.interval == mean_metric("rare", values[:8], np.arange(8)).interval
+    values[4:] = np.nan
+    assert mean_metric("rare", values, np.arange(40)).interval is None
+
+
+def test_a_metric_without_scored_tracks_has_no_interval():
+    columns = np.zeros((9, 2))
+    with np.errstate(invalid="ignore"):
+        metric = Metric("none", columns, ratio, np.arange(9))
+        assert (metric.n, metric.interval) == (0, None)
+    assert metric.note is not None
 
 
 def test_identical_metrics_have_a_difference_of_exactly_zero():
