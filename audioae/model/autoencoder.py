@@ -41,7 +41,7 @@ class ConvAutoencoder(nn.Module):
         super().__init__()
         self.config = config
         self.mel_norm = MelNorm()
-        self.encoder = Encoder(config.channels)
+        self.encoder = config.encoder.build(config.channels) if config.encoder else Encoder(config.channels)
         self.bottleneck = config.bottleneck.build()
         self.head = config.head.build(config.channels, self.bottleneck.head_dim)
         self.decoder = Decoder(config.channels)
@@ -149,10 +149,13 @@ def build_model(config: ModelConfig, seed: int = 0) -> "ConvAutoencoder | PcaMod
     if config.kind == "pca":
         return PcaModel()
     with torch.random.fork_rng(devices=[]):
+        if config.encoder:
+            torch.manual_seed(seed)
         model = ConvAutoencoder(config)
+    own = set(model.encoder.modules()) if config.encoder else set()  # it may have loaded trained weights
     generator = torch.Generator().manual_seed(seed)
     for module in model.modules():
-        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
+        if module not in own and isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
             nn.init.kaiming_uniform_(module.weight, a=5**0.5, generator=generator)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)

@@ -11,6 +11,7 @@ from audioae.config import Config
 from audioae.constants import N_FRAMES, N_MELS
 from audioae.model.bottlenecks import BottleneckConfig, VqConfig
 from audioae.model.corruption import CorruptionConfig
+from audioae.model.encoders import ImportedEncoder
 from audioae.model.grid import GridConfig
 from audioae.model.heads import HeadConfig, StatsHeadConfig
 from audioae.model.terms import Commitment, InfoNce, Mse, TermConfig
@@ -39,10 +40,11 @@ class AugmentConfig(Config):
 class ModelConfig(Config):
     """One model variant. `kind: pca` is the baseline and takes no other key.
 
+    `encoder` is one of your own (`encoders.py`); by default there are stages of convolutions, one per `channels`.
     Keys in `ADDED` are newer than models that exist: at their default they are left out wherever a config is written.
     """
 
-    ADDED: ClassVar[dict[str, Any]] = {"grid": None}
+    ADDED: ClassVar[dict[str, Any]] = {"grid": None, "encoder": None}
 
     kind: Literal["autoencoder", "pca"] = "autoencoder"
     channels: tuple[int, ...] = Field(default=(16, 32, 64, 128), max_length=4)
@@ -56,6 +58,7 @@ class ModelConfig(Config):
     corruption: CorruptionConfig | None = None
     augment: AugmentConfig | None = AugmentConfig()
     grid: GridConfig | None = None
+    encoder: ImportedEncoder | None = None
 
     @model_serializer(mode="wrap")
     def _without_new_defaults(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
