@@ -6,6 +6,7 @@ Conventions
   with the code and settings of the catalog. The published embeddings are the originals and are searched in.
 - Other embeddings of the same tracks (`EmbeddingSpace`) are measured on the same perturbed versions: each file is
   decoded once.
+- Other excerpts of the sampled tracks are queries as well, for all embeddings (`evaluation.excerpts`).
 - The rows about the computation (batch size, stored mels, CPU against GPU) need no new audio and are measured for the
   store's model only.
 - Missing files and tracks too short to be shifted are reported in `omitted`.
@@ -26,6 +27,7 @@ from audioae.audio.perturbations import ORIGINAL, PERTURBATIONS, extract_version
 from audioae.audio.workers import imap_killable
 from audioae.catalog.paths import path_of
 from audioae.errors import AudioError, EvaluationError
+from audioae.evaluation.excerpts import EXCERPTS, Clips, measure_excerpts
 from audioae.library.generation import Generation
 from audioae.library.track_metadata import check_vectors, make_metadata
 from audioae.library.track_vectors import OWN
@@ -41,9 +43,6 @@ from audioae.spacing import evenly_spaced
 N_TRACKS = 32
 BATCH = 256
 SAME_TRACK_GROUPS = ("codec", "gain", "eq", "noise")
-
-Clips = tuple[np.ndarray, np.ndarray]
-"""Clips of a track: mel codes (n, 128, 130) uint8, and peaks (n,) in dB."""
 
 Vectorizer = Callable[[Sequence[Clips]], np.ndarray]
 """Maps the clips of m tracks to vectors (m, d)."""
@@ -70,8 +69,8 @@ class Robustness:
         return [{"embedding": name, **result.row()} for name, results in self.results.items() for result in results]
 
     @property
-    def same_track(self) -> dict[str, Metric]:
-        """Same-track retrieval of each of the embeddings over codecs, gain, EQ and noise (see `SAME_TRACK_CAVEAT`)."""
+    def same_track(self) -> dict[str, tuple[Metric, ...]]:
+        """Same-track retrieval (recall@1, MRR, recall@10) over codecs, gain, EQ and noise; see `SAME_TRACK_CAVEAT`."""
         names = {perturbation.name for perturbation in PERTURBATIONS if perturbation.group in SAME_TRACK_GROUPS}
         chosen = {name: [r for r in results if r.name in names] for name, results in self.results.items()}
         return {name: same_track(results) for name, results in chosen.items() if results}
@@ -128,15 +127,18 @@ def measure_robustness(
         for name, space in {OWN: own, **(spaces or {})}.items()
     }
     sample = _sample(library, ids, n_tracks)
-    perturbed, originals, omitted = _perturb(library, sample, spaces, workers or Workers(), on_progress)
+    perturbed, originals, starts_s, omitted = _perturb(library, sample, spaces, workers or Workers(), on_progress)
     results = {
         name: [
             measure(perturbation, vectors, space.vectors[sample.rows], space.vectors, sample.rows, sample.groups)
             for perturbation, vectors in perturbed[name].items()
             if not np.isnan(vectors).all()
         ]
+        + measure_excerpts(originals, starts_s, space.vectors, sample.rows, sample.groups, space.vectorize)
         for name, space in spaces.items()
     }
+    if originals and not any(result.name in EXCERPTS for result in results[OWN]):
+        omitted.append("other excerpts: no track has two clips that do not overlap")
     computation, missing = _measure_computation(library, sample, originals, spaces[OWN].vectors)
     results[OWN] += computation
     return Robustness(results, (*omitted, *missing))
@@ -173,14 +175,15 @@ def _perturb(
     spaces: Mapping[str, EmbeddingSpace],
     workers: Workers,
     on_progress: Advance | None,
-) -> tuple[dict[str, dict[str, np.ndarray]], dict[int, Clips], list[str]]:
-    """Vectors (n, d) by space and perturbation (NaN: no such version), clips of the originals, and omissions."""
+) -> tuple[dict[str, dict[str, np.ndarray]], dict[int, Clips], dict[int, np.ndarray], list[str]]:
+    """Vectors (n, d) by space and perturbation (NaN: none), clips of the originals and their starts, and omissions."""
     n = len(sample.rows)
     perturbed = {
         name: {p.name: np.full((n, space.vectors.shape[1]), np.nan, np.float32) for p in PERTURBATIONS}
         for name, space in spaces.items()
     }
     originals: dict[int, Clips] = {}
+    starts_s: dict[int, np.ndarray] = {}
     failures: dict[str, list[str]] = {}
     for i, versions in _versions(library, sample, workers):
         clips: dict[str, Clips] = {}
@@ -189,6 +192,8 @@ def _perturb(
                 failures.setdefault(name, []).append(f"{sample.tracks[i]['uri']}: {version}")
             else:
                 clips[name] = (version.codes, version.peak_db)
+                if name == ORIGINAL:
+                    starts_s[i] = version.starts_s
         if ORIGINAL in clips:
             originals[i] = clips.pop(ORIGINAL)
         for name, space in spaces.items() if clips else ():
@@ -197,7 +202,7 @@ def _perturb(
                 perturbed[name][perturbation][i] = vector
         if on_progress:
             on_progress(i + 1, n)
-    return perturbed, originals, [_omission(name, messages, n) for name, messages in failures.items()]
+    return perturbed, originals, starts_s, [_omission(name, messages, n) for name, messages in failures.items()]
 
 
 def _versions(

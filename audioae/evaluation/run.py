@@ -120,8 +120,8 @@ def evaluate_store(
     robustness = _measure_robustness(library, tracks, clips, robustness_tracks, workers, progress)
     if robustness:
         omitted += robustness.omitted
-        for name, metric in robustness.same_track.items():
-            metric_sets[name] += MetricSet((metric,))
+        for name, metrics in robustness.same_track.items():
+            metric_sets[name] += MetricSet(metrics)
     else:
         omitted.append("robustness: skipped on request")
     document = _document(str(library.embeddings_ref), tracks, metric_sets, [*omitted, *rebuilt.omitted])

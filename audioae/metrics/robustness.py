@@ -3,24 +3,31 @@
 Conventions
 -----------
 - The embedding of a perturbed track is compared with that of its original, and is used as a query in the whole catalog.
-  It finds its original if no other track is closer; ties count as found.
+  Its rank there, MRR and recall@k are those of `metrics.same_recording`; self-retrieval is recall@1.
 - A row of NaN marks a track without this perturbed version, which excludes the track. All perturbations of one sample
   therefore have the same rows, and `metric.difference` can compare two sets of embeddings on them.
-- If all n tracks are found, the bootstrap interval is [1, 1], but the true share may be as low as about 1 - 3/n.
-
-Source: Hanley and Lippman-Hand 1983, "If nothing goes wrong, is everything all right?" (the bound 1 - 3/n).
+- If all n tracks are found, the interval ends at 1, and begins at about 1 - 4/n (tracks of different artists).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from audioae.errors import EvaluationError
+from audioae.metrics.intervals import SHARE
 from audioae.metrics.metric import Metric, mean_metric
+from audioae.metrics.same_recording import own_ranks, rank_metrics
 
 NEAR = 0.99
+RANKED = ("mrr", "recall_10", "recall_100")
+COSINE = (-np.inf, 1.0)  # without the other limit: the interval is that of the distance to 1
+SAME_TRACK = {
+    "recall_1": "same-track retrieval",
+    "mrr": "same-track retrieval, MRR",
+    "recall_10": "same-track retrieval, recall@10",
+}
 NORM_TOLERANCE = 1e-3
 SAME_TRACK_CAVEAT = (
     "Same-track retrieval searches for the original of a re-encoded, louder, filtered or noisy copy. A model can solve "
@@ -36,32 +43,47 @@ class PerturbationResult:
     ----------
     name : str
         Name of the perturbation.
-    cosine, self_retrieval : Metric
-        Mean cosine to the original, and share of the tracks whose nearest track is their original.
+    cosine : Metric
+        Mean cosine to the original.
+    found : dict of str to Metric
+        MRR and recall@k, as `same_recording.rank_metrics` names them.
     cosine_min, share_near : float
         Lowest cosine, and share of the tracks with a cosine of at least `NEAR`.
     """
 
     name: str
     cosine: Metric
-    self_retrieval: Metric
+    found: Mapping[str, Metric]
     cosine_min: float
     share_near: float
 
+    @property
+    def self_retrieval(self) -> Metric:
+        """Share of the tracks whose nearest track is their original."""
+        return self.found["recall_1"]
+
     def row(self) -> dict[str, Any]:
-        """Return the values with the ends of their intervals, as one row of the table."""
+        """Return the values with the ends of their intervals (None: too few artists), as one row of the table."""
+        cosine, found = (metric.interval or (None, None) for metric in (self.cosine, self.self_retrieval))
         return {
             "perturbation": self.name,
             "n": self.cosine.n,
             "cosine_mean": self.cosine.value,
-            "cosine_low": self.cosine.interval[0],
-            "cosine_high": self.cosine.interval[1],
+            "cosine_low": cosine[0],
+            "cosine_high": cosine[1],
             "cosine_min": self.cosine_min,
             "share_99": self.share_near,
             "self_retrieval": self.self_retrieval.value,
-            "self_low": self.self_retrieval.interval[0],
-            "self_high": self.self_retrieval.interval[1],
+            "self_low": found[0],
+            "self_high": found[1],
+            **{key: value for name in RANKED for key, value in self._ranked(name).items()},
         }
+
+    def _ranked(self, name: str) -> dict[str, float | None]:
+        """A metric by rank with its interval; None where the catalog is too small for it."""
+        metric = self.found.get(name)
+        low, high = (metric.interval if metric else None) or (None, None)
+        return {name: metric.value if metric else None, f"{name}_low": low, f"{name}_high": high}
 
 
 def measure(
@@ -72,7 +94,7 @@ def measure(
     rows: np.ndarray,
     groups: np.ndarray,
 ) -> PerturbationResult:
-    """Measure the cosine to the original and self-retrieval@1 under one perturbation.
+    """Measure the cosine to the original and where it ranks under one perturbation.
 
     Parameters
     ----------
@@ -86,7 +108,7 @@ def measure(
     rows : np.ndarray, shape (n,), int
         Row of each original in `catalog`.
     groups : np.ndarray, shape (n,), int
-        Group of each track; the bootstrap resamples whole groups.
+        Group of each track; tracks of one group are dependent.
 
     Raises
     ------
@@ -99,22 +121,22 @@ def measure(
     """
     _check(name, perturbed, originals, catalog, rows, groups)
     present = np.flatnonzero(~np.isnan(perturbed).all(axis=1))
-    cosines, hits = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
+    cosines, ranks = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
     cosines[present] = np.einsum("ij,ij->i", perturbed[present], originals[present], dtype=np.float64).clip(-1, 1)
-    hits[present] = _finds_original(perturbed[present], catalog, rows[present])
+    ranks[present] = own_ranks(perturbed[present], catalog, rows[present])
     return PerturbationResult(
         name,
-        mean_metric(f"cosine, {name}", cosines, groups),
-        mean_metric(f"self-retrieval@1, {name}", hits, groups),
+        mean_metric(f"cosine, {name}", cosines, groups, limits=COSINE),
+        rank_metrics(name, ranks, len(catalog), groups),
         float(cosines[present].min()),
         float((cosines[present] >= NEAR).mean()),
     )
 
 
-def same_track(results: Sequence[PerturbationResult]) -> Metric:
-    """Average, over tracks, the share of a track's perturbed versions that find it.
+def same_track(results: Sequence[PerturbationResult]) -> tuple[Metric, ...]:
+    """Average, over tracks, what a track's perturbed versions reach: the share that finds it, MRR, and recall@10.
 
-    Show `SAME_TRACK_CAVEAT` together with this metric.
+    Show `SAME_TRACK_CAVEAT` together with these metrics.
 
     Raises
     ------
@@ -124,18 +146,18 @@ def same_track(results: Sequence[PerturbationResult]) -> Metric:
     if len({len(result.self_retrieval.columns) for result in results}) != 1:
         sizes = ", ".join(f"{r.name}: {len(r.self_retrieval.columns)} tracks" for r in results)
         raise EvaluationError(f"same-track retrieval: got {sizes or 'no results'}; wanted results of one sample")
-    hits, versions = np.sum([result.self_retrieval.columns for result in results], axis=0).T
-    shares = np.where(versions > 0, hits / np.maximum(versions, 1), np.nan)
-    return mean_metric("same-track retrieval", shares, results[0].self_retrieval.groups)
+    return tuple(
+        _over_versions(key, [result.found[name] for result in results])
+        for name, key in SAME_TRACK.items()
+        if name in results[0].found
+    )
 
 
-def _finds_original(vectors: np.ndarray, catalog: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """For each vector, whether no track of the catalog is closer than the one at its row."""
-    scores = vectors @ catalog.T
-    best = scores.argmax(axis=1)
-    at = np.arange(len(rows))
-    tied = scores[at, best] == scores[at, rows]
-    return tied | (catalog[best] == catalog[rows]).all(axis=1)  # equal vectors may round to different products
+def _over_versions(key: str, metrics: Sequence[Metric]) -> Metric:
+    """The mean over each track's versions, averaged over tracks."""
+    sums, versions = np.sum([metric.columns for metric in metrics], axis=0).T
+    means = np.where(versions > 0, sums / np.maximum(versions, 1), np.nan)
+    return mean_metric(key, means, metrics[0].groups, limits=SHARE)
 
 
 def _check(

@@ -77,6 +77,13 @@ DOCUMENT: dict[str, Any] = {
             "self_retrieval": 0.95,
             "self_low": 0.9,
             "self_high": 1.0,
+            "mrr": 0.9625,
+            "mrr_low": 0.91,
+            "mrr_high": 0.99,
+            "recall_10": 1.0,
+            "recall_10_low": None,
+            "recall_10_high": None,
+            "recall_100": None,
         }
     ],
 }
