@@ -27,7 +27,7 @@ ROBUSTNESS = {
     "mrr": "MRR",
 }
 TOO_FEW = "too few to tell"
-COMPARED = ("mAP by label", "kNN by label", "linear probe", "R2", "skewness", "never")
+COMPARED = ("mAP by label", "kNN by label", "linear probe", "R2", "AUROC", "skewness", "never")
 
 
 def compare_results(metric_sets: Mapping[str, MetricSet]) -> list[dict[str, Any]]:
