@@ -27,9 +27,12 @@ Conventions
 - quiet_fraction: share of the frames (1,024 samples) that are 50 dB below the mean power; tail_s [s]: those at the end
 - cutoff_hz, bandwidth_hz, edge_db, hum_db, flatness_db, flicker_db: see `audio/spectrum.py`
 - fall_db, burst_db, click_db, repeat, hum_line_db: see `audio/transients.py`
+- tuning_cents, tuning_strength, partials, octave_125_db to octave_16000_db: see `audio/tuning.py`
+- spike_db, spikes_db: see `audio/clicks.py`; loop, loop_match: see `audio/repeats.py`; plateau_db, gap_db: see
+  `audio/plateaus.py`; tops_db: see `audio/tops.py`
 
-Why sums, dot products and extremes of blocks that fit the cache: all of this must cost less than a tenth of decoding.
-Costly tests (runs, clipping) run only where a cheap one found something.
+Why sums, dot products and extremes of blocks that fit the cache: all of this must cost little beside decoding. Costly
+tests (runs, clipping, clicks, repeats) run only where a cheap one found something.
 """
 
 from functools import cache
@@ -38,7 +41,11 @@ from typing import Any
 import numpy as np
 
 from audioae.audio.spectrum import spectral_evidence
+from audioae.audio.splices import SpliceMeter
+from audioae.audio.tops import TopMeter
 from audioae.audio.transients import TransientMeter
+from audioae.audio.tuning import COLUMNS as TUNING_COLUMNS
+from audioae.audio.tuning import tuning_evidence
 
 HEALTH_COLUMNS: dict[str, type] = {
     "container": str,
@@ -77,6 +84,14 @@ HEALTH_COLUMNS: dict[str, type] = {
     "distinct_fraction": float,
     "quiet_fraction": float,
     "tail_s": float,
+    **dict.fromkeys(TUNING_COLUMNS, float),
+    "spike_db": float,
+    "spikes_db": float,
+    "loop": float,
+    "loop_match": float,
+    "plateau_db": float,
+    "gap_db": float,
+    "tops_db": float,
 }
 
 _SILENCE = 1e-12  # power of -120 dBFS
@@ -112,8 +127,9 @@ class HealthMeter:
         self._n_fft = 1 << round(np.log2(sample_rate / _RESOLUTION_HZ))
         self._window = _window(self._n_fft)
         self._frame_powers: list[np.ndarray] = []
-        self._transients = TransientMeter(sample_rate)
+        self._transients, self._splices = TransientMeter(sample_rate), SpliceMeter(sample_rate)
         self._distinct: list[float] = []
+        self._tops = TopMeter(sample_rate, channels)
         self._spectra: list[np.ndarray] = []
         self._next, self._next_look = -1, 0
 
@@ -124,7 +140,7 @@ class HealthMeter:
         ----------
         planes : np.ndarray, shape (channels, n), float32, finite
         mono : np.ndarray, shape (n,), float32
-            The mix of the channels.
+            The mix of the channels; it must not change until `columns` is called.
         position : int
             The frame at which the block begins.
         """
@@ -143,12 +159,14 @@ class HealthMeter:
         frames = mono[: n // _FRAME * _FRAME].reshape(-1, _FRAME)
         self._frame_powers.append(np.vecdot(frames, frames) / _FRAME)
         self._transients.add(mono, joined)
+        self._splices.add(mono, joined)
         if position >= self._next_look:
             self._next_look = position + int(_LOOK_S * self.sample_rate)
             self._look(planes, mono, peak)
 
     def _look(self, planes: np.ndarray, mono: np.ndarray, peak: float) -> None:
         """Measure what is too costly for every block."""
+        self._tops.add(planes)
         if peak > _AUDIBLE:
             self._n_looked += planes.size
             self._n_flat += int(np.count_nonzero(planes > 0.98 * peak) + np.count_nonzero(planes < -0.98 * peak))
@@ -192,7 +210,10 @@ class HealthMeter:
             "quiet_fraction": float(quiet.mean()) if len(quiet) else None,
             "distinct_fraction": float(np.median(self._distinct)) if self._distinct else None,
             **spectral_evidence(spectra, self._n_fft / self.sample_rate),
+            **tuning_evidence(spectra, self._n_fft / self.sample_rate),
             **self._transients.columns(),
+            **self._splices.columns(),
+            **self._tops.columns(),
         }
 
     def _correlation(self) -> float | None:

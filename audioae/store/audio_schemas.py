@@ -61,6 +61,25 @@ HEALTH = pa.schema(
         # version 3
         pa.field("resyncs", pa.int32()),
         pa.field("missing_s", pa.float32()),
+        # version 4
+        pa.field("tuning_cents", pa.float32()),
+        pa.field("tuning_strength", pa.float32()),
+        pa.field("partials", pa.float32()),
+        pa.field("octave_125_db", pa.float32()),
+        pa.field("octave_250_db", pa.float32()),
+        pa.field("octave_500_db", pa.float32()),
+        pa.field("octave_1000_db", pa.float32()),
+        pa.field("octave_2000_db", pa.float32()),
+        pa.field("octave_4000_db", pa.float32()),
+        pa.field("octave_8000_db", pa.float32()),
+        pa.field("octave_16000_db", pa.float32()),
+        pa.field("spike_db", pa.float32()),
+        pa.field("spikes_db", pa.float32()),
+        pa.field("loop", pa.float32()),
+        pa.field("loop_match", pa.float32()),
+        pa.field("plateau_db", pa.float32()),
+        pa.field("gap_db", pa.float32()),
+        pa.field("tops_db", pa.float32()),
     ]
 )
 

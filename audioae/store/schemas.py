@@ -55,7 +55,7 @@ class Dataset:
 DATASETS: dict[str, Dataset] = {
     "tracks": Dataset(3, TRACKS, added=tuple(TRACKS.names[TRACKS.names.index("duplicate_of") + 1 :])),
     "mels": Dataset(2, MELS, former_types={"mel": MEL_V1}),
-    "health": Dataset(3, HEALTH, added=tuple(HEALTH.names[HEALTH.names.index("hum_db") + 1 :])),
+    "health": Dataset(4, HEALTH, added=tuple(HEALTH.names[HEALTH.names.index("hum_db") + 1 :])),
     "rejects": Dataset(2, REJECTS, added=("attempts", "retry_at")),
     "embeddings": Dataset(1, EMBEDDINGS),
     "recommendations": Dataset(1, RECOMMENDATIONS, former_names=("coldstart",)),

@@ -29,6 +29,7 @@ from tests.golden.make_v3_lists import IDS, vectors
 V1 = Path(__file__).parent / "v1"
 V2 = Path(__file__).parent / "v2"
 V3 = Path(__file__).parent / "v3"
+V4 = Path(__file__).parent / "v4"
 
 
 def test_v1_loads():
@@ -187,6 +188,18 @@ def test_v3_of_health_loads():
         {"codec": "mp3", "tail_s": 0.5, "resyncs": 1, "missing_s": 0.25},
         {"codec": "flac", "tail_s": None, "resyncs": None, "missing_s": None},
     ]
+    added = ["tuning_cents", "octave_16000_db", "spike_db", "loop"]
+    assert store.read(ref, added).to_pylist() == [dict.fromkeys(added)] * 2
+
+
+def test_v4_of_health_loads():
+    store = Store(str(V4))
+    ref = store.require("health")
+    store.verify(ref)
+    assert store.manifest(ref).schema_version == 4
+    columns = ["missing_s", "tuning_cents", "octave_16000_db", "spike_db", "loop"]
+    values = [list(row.values()) for row in store.read(ref, columns).to_pylist()]
+    assert values == [[0.25, -12.5, None, None, 0.75], [None, None, -40.5, 18.0, None]]
 
 
 def test_a_stored_model_gives_the_embeddings_that_it_gave():
