@@ -45,7 +45,7 @@ class ConvAutoencoder(nn.Module):
         self.bottleneck = config.bottleneck.build()
         self.head = config.head.build(config.channels, self.bottleneck.head_dim)
         self.decoder = Decoder(config.channels)
-        self.embedding_norm = EmbeddingNorm()
+        self.embedding_norm = EmbeddingNorm(config.head.parts)
         self.grid = config.grid.build() if config.grid else None  # last: it changes no other part's first weights
         self.input_gradient = any("input_gradient" in term.NEEDS for term in config.terms)
 
@@ -85,7 +85,9 @@ class ConvAutoencoder(nn.Module):
             normalized.requires_grad_()
         latent = self.encode(normalized, generator)
         grid = self._train_grid(self.mel_norm(seen), latent.z) if self.grid else None
-        outputs = Outputs(normalized, self.mel_norm(clean), self.decoder(latent.z), latent, tracks, grid)
+        outputs = Outputs(
+            normalized, self.mel_norm(clean), self.decoder(latent.z), latent, tracks, grid, self.config.head.parts[0][0]
+        )
         with torch.autocast(mels.device.type, enabled=False):
             losses = {term.key: term.compute(outputs, generator) for term in self.config.terms}
         stats = {**latent.stats, **(grid.stats if grid else {})}
@@ -130,14 +132,14 @@ class ConvAutoencoder(nn.Module):
         return self.embedding_norm(latent.embedding), error
 
     def _rebuild(self, normalized: Tensor, latent: Latent) -> Tensor:
-        """Decode normalized mels from the grid and the latent if there is a grid, else from the latent alone."""
-        return self.grid(normalized, latent.z).reconstruction if self.grid else self.decoder(latent.z)
+        """Rebuild normalized mels from the latent, and from the grid of codes if there is one."""
+        coarse = self.decoder(latent.z)
+        return self.grid(normalized, coarse, latent.z).reconstruction if self.grid else coarse
 
-    def _train_grid(self, normalized: Tensor, z: Tensor) -> GridOutput:
+    def _train_grid(self, *tensors: Tensor) -> GridOutput:
         """Run the grid on the first clip of each pair; no gradient reaches the rest of the model."""
         assert self.grid is not None
-        n = (len(z) + 1) // 2
-        return self.grid(normalized[:n].detach(), z[:n].detach())
+        return self.grid(*(tensor[: (len(tensor) + 1) // 2].detach() for tensor in tensors))
 
 
 def build_model(config: ModelConfig, seed: int = 0) -> "ConvAutoencoder | PcaModel":

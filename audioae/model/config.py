@@ -73,6 +73,11 @@ class ModelConfig(Config):
             if surplus:
                 raise ValueError(f"kind pca takes no other key, got {', '.join(surplus)}")
             return self
+        if self.head.kind == "fused" and self.bottleneck.kind == "gaussian":
+            raise ValueError(
+                "head fused has fixed units, which have no variance to learn, so it does not fit bottleneck gaussian; "
+                "use head stats or flat"
+            )
         provided = self.bottleneck.provides | {"input_gradient"} | ({"pairs"} if self.augment else set())
         provided |= {"grid"} if self.grid else set()
         for term in self.terms:

@@ -9,6 +9,7 @@ import torch
 from audioae.model.autoencoder import ConvAutoencoder
 from audioae.model.blocks import mel_db
 from audioae.model.data import ClipSet, spread
+from audioae.model.head_nets import FusedHead
 from audioae.model.pca import PcaModel
 
 FIT_CLIPS = 4096
@@ -17,8 +18,11 @@ EXAMPLES = 6
 
 
 def prepare(model: ConvAutoencoder, clips: ClipSet, rows: np.ndarray, seed: int) -> None:
-    """Fit the statistics of the mels, and initialize codebooks by k-means, before the first step."""
-    model.mel_norm.fit(torch.from_numpy(clips.codes[spread(rows, FIT_CLIPS // 4)]))
+    """Fit the statistics and descriptors of the mels, and initialize codebooks by k-means, before the first step."""
+    fitted = torch.from_numpy(clips.codes[spread(rows, FIT_CLIPS // 4)])
+    model.mel_norm.fit(fitted)
+    if isinstance(model.head, FusedHead):
+        model.head.fit(model.mel_norm, mel_db(fitted))
     mels = mel_db(torch.from_numpy(clips.codes[spread(rows, START_CLIPS)]))
     if len(mels) > 1:
         with torch.no_grad():

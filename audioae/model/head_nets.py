@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from audioae.constants import N_FRAMES, N_MELS
-from audioae.model.blocks import map_shape
+from audioae.model.blocks import MelNorm, map_shape
+from audioae.model.descriptors import DescriptorUnits
 
 N_RATES = 10
 
@@ -25,17 +26,16 @@ class FlatHead(nn.Module):
         return self.linear(maps[-1].float().flatten(1))
 
 
-class StatsHead(nn.Module):
-    """Statistics over time of two depths and of the input, then batch norm and a linear layer."""
+class PooledStats(nn.Module):
+    """Statistics over time of two depths and of the input, and the input's modulation spectrum: (n, `n_features`)."""
 
-    def __init__(self, channels: Sequence[int], out_dim: int, modulation: int = 0):
+    def __init__(self, channels: Sequence[int], modulation: int = 0):
         super().__init__()
         self.depths = sorted({(len(channels) + 1) // 2, len(channels)})
         sizes = [map_shape(channels, depth) for depth in self.depths]
         self.modulation = Modulation(modulation) if modulation else None
-        n_pooled = 3 * N_MELS + sum(2 * size * bands for size, bands, _ in sizes)
-        self.norm = nn.BatchNorm1d(n_pooled + (self.modulation.n_features if self.modulation else 0))
-        self.linear = nn.Linear(self.norm.num_features, out_dim)
+        self.n_features = 3 * N_MELS + sum(2 * size * bands for size, bands, _ in sizes)
+        self.n_features += self.modulation.n_features if self.modulation else 0
 
     def forward(self, maps: list[Tensor]) -> Tensor:
         mel = maps[0][:, 0, :, :N_FRAMES].float()
@@ -44,7 +44,49 @@ class StatsHead(nn.Module):
             parts += _moments(maps[depth].permute(0, 2, 3, 1).float())
         if self.modulation:
             parts.append(self.modulation(mel))
-        return self.linear(self.norm(torch.cat(parts, dim=1)))
+        return torch.cat(parts, dim=1)
+
+
+class StatsHead(nn.Module):
+    """Pooled statistics, then batch norm and a linear layer."""
+
+    def __init__(self, channels: Sequence[int], out_dim: int, modulation: int = 0):
+        super().__init__()
+        self.pooled = PooledStats(channels, modulation)
+        self.norm = nn.BatchNorm1d(self.pooled.n_features)
+        self.linear = nn.Linear(self.pooled.n_features, out_dim)
+
+    def forward(self, maps: list[Tensor]) -> Tensor:
+        return self.linear(self.norm(self.pooled(maps)))
+
+
+class FusedHead(nn.Module):
+    """Learned units behind pooled statistics and a hidden layer, and units of spectral descriptors: (n, `out_dim`)."""
+
+    mel_mean: Tensor
+    mel_std: Tensor
+
+    def __init__(self, channels: Sequence[int], out_dim: int, learned: int, hidden: int, modulation: int = 0):
+        super().__init__()
+        self.pooled = PooledStats(channels, modulation)
+        self.norm = nn.BatchNorm1d(self.pooled.n_features)
+        self.hidden = nn.Linear(self.pooled.n_features, hidden)
+        self.hidden_norm = nn.BatchNorm1d(hidden)
+        self.linear = nn.Linear(hidden, learned)
+        self.fixed = DescriptorUnits(out_dim - learned)
+        self.register_buffer("mel_mean", torch.zeros(N_MELS, 1))
+        self.register_buffer("mel_std", torch.ones(N_MELS, 1))
+
+    def fit(self, mel_norm: MelNorm, mels: Tensor) -> None:
+        """Fit the descriptors' units to clips in dB, (n, 128, 130); `mel_norm` is how maps were normalized."""
+        self.mel_mean.copy_(mel_norm.mean)
+        self.mel_std.copy_(mel_norm.std)
+        self.fixed.fit(mels)
+
+    def forward(self, maps: list[Tensor]) -> Tensor:
+        hidden = F.relu(self.hidden_norm(self.hidden(self.norm(self.pooled(maps)))))
+        db = maps[0][:, 0, :, :N_FRAMES].float() * self.mel_std + self.mel_mean
+        return torch.cat([self.linear(hidden), self.fixed(db)], dim=1)
 
 
 class Modulation(nn.Module):

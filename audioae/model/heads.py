@@ -6,26 +6,40 @@ linear layer follow.
 
 Why `stats` is the default: pooled statistics do not depend on when in the clip something happens. A linear layer on the
 map does, and its retrieval is worse.
+
+`fused` divides the 128 units: some are learned from the same pooled statistics through one hidden layer, the others are
+a fixed projection of spectral descriptors (`descriptors.py`). docs/embeddings.md shows what each part gains.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from audioae.config import Config
-from audioae.constants import N_MELS
+from audioae.constants import EMBEDDING_DIM, N_MELS
 
 if TYPE_CHECKING:
     from torch import nn
+
+
+WHOLE = ((EMBEDDING_DIM, 1.0),)
+"""The embedding in one part: its units and its weight."""
+
+
+def _bands_divide(head: Any) -> Any:
+    if head.modulation and N_MELS % head.modulation:
+        raise ValueError(f"modulation must divide {N_MELS}, got {head.modulation}")
+    return head
 
 
 class FlatHeadConfig(Config):
     """A linear layer on the flattened deepest map."""
 
     kind: Literal["flat"]
+    parts: ClassVar[tuple[tuple[int, float], ...]] = WHOLE
 
     def build(self, channels: Sequence[int], out_dim: int) -> nn.Module:
         from audioae.model.head_nets import FlatHead
@@ -37,13 +51,10 @@ class StatsHeadConfig(Config):
     """Statistics pooled over time, and the modulation spectrum of `modulation` coarse bands (0: no such spectrum)."""
 
     kind: Literal["stats"]
+    parts: ClassVar[tuple[tuple[int, float], ...]] = WHOLE
     modulation: int = Field(default=0, ge=0, le=N_MELS)
 
-    @model_validator(mode="after")
-    def _bands_divide(self):
-        if self.modulation and N_MELS % self.modulation:
-            raise ValueError(f"modulation must divide {N_MELS}, got {self.modulation}")
-        return self
+    _bands_divide = model_validator(mode="after")(_bands_divide)
 
     def build(self, channels: Sequence[int], out_dim: int) -> nn.Module:
         from audioae.model.head_nets import StatsHead
@@ -51,4 +62,30 @@ class StatsHeadConfig(Config):
         return StatsHead(channels, out_dim, self.modulation)
 
 
-HeadConfig = Annotated[FlatHeadConfig | StatsHeadConfig, Field(discriminator="kind")]
+class FusedHeadConfig(Config):
+    """`learned` units of pooled statistics behind `hidden` units, and the rest of the 128 from spectral descriptors.
+
+    `modulation` is that of the head `stats`. `weight` is the size of the descriptors' part in an embedding, relative to
+    the learned part.
+    """
+
+    kind: Literal["fused"]
+    learned: int = Field(default=64, ge=1, lt=EMBEDDING_DIM)
+    hidden: int = Field(default=512, ge=1)
+    modulation: int = Field(default=16, ge=0, le=N_MELS)
+    weight: float = Field(default=0.75, gt=0)
+
+    _bands_divide = model_validator(mode="after")(_bands_divide)
+
+    def build(self, channels: Sequence[int], out_dim: int) -> nn.Module:
+        from audioae.model.head_nets import FusedHead
+
+        return FusedHead(channels, out_dim, self.learned, self.hidden, self.modulation)
+
+    @property
+    def parts(self) -> tuple[tuple[int, float], ...]:
+        """Units and weight of each part of the embedding, in order."""
+        return (self.learned, 1.0), (EMBEDDING_DIM - self.learned, self.weight)
+
+
+HeadConfig = Annotated[FlatHeadConfig | StatsHeadConfig | FusedHeadConfig, Field(discriminator="kind")]

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
 from pydantic import Field
 
 from audioae.config import Config
-from audioae.constants import N_BINS
+from audioae.constants import EMBEDDING_DIM, N_BINS
 from audioae.model.schedules import Constant, Schedule
 
 if TYPE_CHECKING:
@@ -43,6 +43,12 @@ class Outputs(NamedTuple):
     latent: Latent
     tracks: Tensor
     grid: GridOutput | None = None
+    n_learned: int = EMBEDDING_DIM
+
+    @property
+    def learned(self) -> Tensor:
+        """The learned units of the embedding, (n, `n_learned`): those that consistency terms compare."""
+        return self.latent.embedding[:, : self.n_learned]
 
 
 class Term(Config):
@@ -173,7 +179,7 @@ class InfoNce(Term):
     def compute(self, outputs: Outputs, generator: torch.Generator | None) -> Tensor:
         from audioae.model import losses
 
-        embedding, tracks = losses.gather_pairs(outputs.latent.embedding, outputs.tracks)
+        embedding, tracks = losses.gather_pairs(outputs.learned, outputs.tracks)
         return losses.info_nce(embedding, tracks, self.temperature)
 
 
@@ -189,7 +195,7 @@ class VicReg(Term):
     def compute(self, outputs: Outputs, generator: torch.Generator | None) -> Tensor:
         from audioae.model import losses
 
-        embedding, _ = losses.gather_pairs(outputs.latent.embedding, outputs.tracks)
+        embedding, _ = losses.gather_pairs(outputs.learned, outputs.tracks)
         first, second = embedding.chunk(2)
         invariance, variance, covariance = losses.vicreg(first, second)
         weighted = self.invariance * invariance + self.variance * variance + self.covariance * covariance

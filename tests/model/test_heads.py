@@ -1,15 +1,21 @@
-"""Heads: what the modulation spectrum responds to, and what it ignores."""
+"""Heads: what the modulation spectrum responds to, and which units of a fused head are learned."""
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
 from audioae.config import parse_config
 from audioae.errors import ConfigError
 from audioae.model.autoencoder import build_model
+from audioae.model.blocks import mel_db
 from audioae.model.config import ModelConfig
+from audioae.model.data import ClipSet
+from audioae.model.descriptors import DescriptorUnits
+from audioae.model.fitting import fit_embedding, prepare
 from audioae.model.head_nets import N_RATES, Modulation
+from audioae.model.weights import model_from_bytes, model_to_bytes
 
 FRAMES_PER_S = 22_050 / 512
 
@@ -54,3 +60,89 @@ def test_the_constants_of_the_modulation_spectrum_are_not_saved_with_the_weights
     model = build_model(config).eval()
     assert model.embed(torch.zeros(2, 128, 130, dtype=torch.uint8)).shape == (2, 128)
     assert not any("modulation" in name for name in model.state_dict())
+
+
+def fused(**head) -> ModelConfig:
+    head = {"kind": "fused", "learned": 40, "hidden": 8, **head}
+    return parse_config(ModelConfig, {"channels": [2, 4], "head": head}, where="mine.yaml")
+
+
+def prepared(config: ModelConfig, n: int = 80):
+    """An untrained model, fitted to clips, and the clips."""
+    rng = np.random.default_rng(0)
+    tilt = rng.integers(0, 120, (n, 128, 1))
+    codes = (rng.integers(40, 130, (n, 128, 130)) + tilt).clip(0, 255).astype(np.uint8)
+    clips = ClipSet(codes, np.zeros(n, np.float32), np.arange(n))
+    model = build_model(config)
+    prepare(model, clips, np.arange(n), seed=0)
+    model.eval()
+    fit_embedding(model, clips, np.arange(n))
+    return model, torch.from_numpy(codes)
+
+
+def test_the_fixed_units_of_a_fused_head_are_those_of_the_descriptors():
+    model, codes = prepared(fused())
+    db = mel_db(codes)
+    with torch.no_grad():
+        units = model.head(model.encoder(model.mel_norm(db)))
+    wanted = DescriptorUnits(88)
+    wanted.fit(db)
+    torch.testing.assert_close(units[:, 40:], wanted(db), rtol=1e-3, atol=1e-3)
+
+
+def test_fixed_units_are_not_trained():
+    model, codes = prepared(fused())
+    before = model.head.fixed.projection.clone()
+    model.train()
+    losses, _ = model(codes[:8], torch.arange(4).repeat(2), torch.Generator().manual_seed(0))
+    model.total(losses, 0).backward()
+    moved = {name for name, value in model.named_parameters() if value.grad is not None and value.grad.abs().sum() > 0}
+    assert "head.linear.weight" in moved
+    assert not any("fixed" in name for name, _ in model.named_parameters())
+    assert torch.equal(model.head.fixed.projection, before)
+
+
+@pytest.mark.parametrize("weight", [0.5, 1.0, 2.0])
+def test_the_weight_is_the_size_of_the_fixed_units(weight):
+    model, codes = prepared(fused(weight=weight))
+    with torch.no_grad():
+        values = model.embed(codes)
+    learned, fixed = values[:, :40].square().mean().sqrt(), values[:, 40:].square().mean().sqrt()
+    assert (fixed / learned).item() == pytest.approx(weight, rel=1e-4)
+    assert values.square().mean().item() == pytest.approx(1.0, rel=1e-4)
+
+
+def test_a_fused_embedding_decodes_like_the_latent_it_came_from():
+    model, codes = prepared(fused())
+    with torch.no_grad():
+        latent = model.encode(model.mel_norm(mel_db(codes[:4])))
+        decoded = model.decode(model.embed(codes[:4]))
+        wanted = model.mel_norm.invert(model.decoder(latent.embedding)).clamp(-80, 0)
+    torch.testing.assert_close(decoded, wanted, rtol=1e-4, atol=1e-3)
+
+
+def test_consistency_compares_learned_units_only():
+    """Shifting the fixed units of a batch leaves the consistency term as it is."""
+    model, codes = prepared(fused())
+    model.train()
+
+    def term() -> float:
+        losses, _ = model(codes[:8], torch.arange(4).repeat(2), torch.Generator().manual_seed(0))
+        return losses["info_nce"].item()
+
+    before = term()
+    model.head.fixed.center += torch.linspace(-5, 5, len(model.head.fixed.center))
+    assert term() == pytest.approx(before, rel=1e-5)
+
+
+def test_a_fused_head_is_saved_with_its_fit():
+    model, codes = prepared(fused())
+    again = model_from_bytes(model_to_bytes(model))
+    with torch.no_grad():
+        assert torch.equal(again.embed(codes[:4]), model.embed(codes[:4]))
+
+
+def test_a_fused_head_does_not_fit_a_bottleneck_that_learns_variances():
+    content = {"head": {"kind": "fused"}, "bottleneck": {"kind": "gaussian"}, "terms": [{"kind": "mse"}]}
+    with pytest.raises(ConfigError, match=r"head fused has fixed units.*use head stats or flat"):
+        parse_config(ModelConfig, content, where="mine.yaml")
