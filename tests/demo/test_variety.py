@@ -5,11 +5,14 @@ from functools import cache
 
 import numpy as np
 
+from audioae.config import load_config
+from audioae.config_files import FOLDER
 from audioae.demo.compose import SINGER, VOICE, Score
 from audioae.demo.config import SynthConfig
 from audioae.demo.energy import activity, energy, fullness
-from audioae.demo.make import make_score
+from audioae.demo.make import _truth, make_score
 from audioae.demo.plan import Piece, plan_catalog
+from audioae.settings import PipelineConfig
 
 CONFIG = SynthConfig(n_tracks=96, min_s=18, max_s=22, faults=False, purpose="evaluation")
 
@@ -70,3 +73,19 @@ def test_energy_rises_with_what_is_played_and_how_bright_it_is():
 def test_settings_that_are_newer_than_a_catalog_do_not_change_its_fingerprint():
     assert "purpose" not in SynthConfig().decisive
     assert SynthConfig(purpose="evaluation").decisive["purpose"] == "evaluation"
+
+
+def test_the_truth_says_whether_anyone_sings_and_the_energy_that_is_heard():
+    for piece, score in list(zip(*composed(), strict=True))[:8]:
+        row = _truth(CONFIG, piece, score)
+        assert row["instrumentalness"] == (0.0 if score.sung else 1.0)
+        assert row["energy"] == energy(score)
+        assert _truth(SynthConfig(), piece, score)["energy"] == score.energy
+
+
+def test_the_packaged_config_makes_this_catalog_and_no_findings():
+    config = load_config(PipelineConfig, FOLDER / "evaluation.yaml")
+    assert config.synth is not None
+    assert (config.synth.purpose, config.synth.faults) == ("evaluation", False)
+    assert config.synth.n_tracks >= 400
+    assert config.map is config.screen is None
