@@ -3,8 +3,8 @@
 The demo's store is that of AUDIOAE_STORE (default: data). The store of the recordings is that of AUDIOAE_RECORDINGS, or
 the one that `bench_quality` makes. In each, 8 % of the right labels are swapped, with ten seeds: for any other label,
 for the label that is most often confused with theirs, or (on the demo) for whole albums. The check is compared with
-each of its parts alone, and with neighbors plus logistic regression. Then it runs on the demo as it is, with its nine
-wrong labels.
+each of its parts alone, with neighbors plus logistic regression, and with cleanlab's rankings (`cleanlab_rankings`).
+Then it runs on the demo as it is, with its nine wrong labels.
 """
 
 import csv
@@ -40,7 +40,8 @@ from audioae.search.index import SearchIndex
 from audioae.settings import PipelineConfig
 from audioae.store.dataset import Store
 from tests.bench.bench_quality import RECORDINGS, ROOT, STEPS
-from tests.bench.harness import Row
+from tests.bench.cleanlab_rankings import CLEANLAB, datalab_ranking, probability_rankings
+from tests.bench.harness import Row, installed
 from tests.chain import run_chain
 from tests.search.made import clustered, make_table
 
@@ -103,13 +104,18 @@ def measure_swaps(name: str, library: Library, truth: dict[str, str] | None) -> 
             swapped = swap_labels(labels, kind, n, np.random.default_rng(seed), confusion, tracks.album)
             wrong, scores = swapped != labels, model.score(swapped)
             margins = {variant: of(scores) for variant, of in VARIANTS.items()}
-            margins["neighbors and logistic regression"] = scores.neighbors + _logistic(tracks, library, swapped)
+            probability = _logistic(tracks, library, swapped)
+            margins["neighbors and logistic regression"] = scores.neighbors + _margin(probability, swapped)
+            if installed("cleanlab"):
+                margins |= probability_rankings(swapped, probability)
+                margins |= datalab_ranking(swapped, library.index.embeddings(tracks.index_row))
             margins["the check"] = scores.margin
             for variant, margin in margins.items():
                 precision.setdefault(variant, []).append(float(average_precision_score(wrong, -margin)))
             overlooked = wrong & (np.argsort(np.argsort(scores.margin)) >= wrong.sum())
             np.add.at(missed, (labels[wrong], swapped[wrong]), np.stack([overlooked, wrong], axis=1)[wrong])
         ours = precision.pop("the check")
+        peers = {ranking: precision.pop(ranking) for ranking in CLEANLAB if ranking in precision}
         note = f"+- {np.std(ours):.2f} over {SEEDS} seeds; " + ", ".join(
             f"{variant} {np.mean(values):.3f}" for variant, values in precision.items()
         )
@@ -122,21 +128,32 @@ def measure_swaps(name: str, library: Library, truth: dict[str, str] | None) -> 
         rows.append(
             Row(f"{name}, swaps: {kind}, {n} of {len(labels)}: average precision", float(np.mean(ours)), bar, "", note)
         )
+        rows += [_peer(ranking, np.array(ours), np.array(values)) for ranking, values in peers.items()]
     return rows
 
 
+def _peer(name: str, ours: np.ndarray, theirs: np.ndarray) -> Row:
+    """A ranking of cleanlab on the same swaps, and how much the check is above it, seed by seed."""
+    above = ours - theirs
+    note = f"the check: {above.mean():+.3f} +- {above.std():.3f}; better with {(above > 0).sum()} of {SEEDS} seeds"
+    return Row(f"  {name}", float(theirs.mean()), None, "", note)
+
+
 def _logistic(tracks: TrackLabels, library: Library, labels: np.ndarray) -> np.ndarray:
-    """The margin of cross-validated probabilities, folds by recording."""
+    """Cross-validated probabilities, shape (n, n_labels), folds by recording."""
     vectors = library.index.embeddings(tracks.index_row)
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.03, max_iter=500))
     probability: Any = cross_val_predict(
         model, vectors, labels, groups=tracks.recording, cv=GroupKFold(5, shuffle=True, random_state=0),
         method="predict_proba",
     )  # fmt: skip
-    rows = np.arange(len(labels))
-    claimed = probability[rows, labels].copy()
-    probability[rows, labels] = -1
-    return claimed - probability.max(axis=1)
+    return probability
+
+
+def _margin(probability: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    rows, others = np.arange(len(labels)), probability.copy()
+    others[rows, labels] = -1
+    return probability[rows, labels] - others.max(axis=1)
 
 
 def measure_planted(library: Library) -> list[Row]:
