@@ -4,7 +4,8 @@ Conventions
 -----------
 - A *cell* is one estimated value; arrays have one element per cell, so that many intervals cost as much as one.
 - The standard error is the delete-one-group jackknife's. Its t quantile has the degrees of freedom that the sizes of
-  the groups leave: one less than the groups if all are equal, fewer if a few of them have most tracks.
+  the groups leave: one less than the groups if all are equal, fewer if a few of them have most tracks. Values without
+  two limits have still fewer if a few groups cause most of the error (heavy tails).
 - Between two limits (a share, an average precision) the interval is Wilson's with the effective number of tracks: that
   which gives a share the same standard error. Near a limit too few groups deviate to measure the error, so there it is
   at most the number that is left if tracks of one group correlate by `CORRELATION`.
@@ -33,11 +34,14 @@ SHARE = (0.0, 1.0)
 
 
 class Spread(NamedTuple):
-    """How the tracks of each cell are spread over groups; each of shape (n_cells,)."""
+    """What the groups of each cell say about the error of its value; each of shape (n_cells,)."""
 
-    n_groups: np.ndarray
+    error: np.ndarray
+    """Standard error."""
     quantile: np.ndarray
-    """Of Student's t for the standard error; NaN with fewer than `MIN_GROUPS` groups."""
+    """Of Student's t, by the sizes of the groups; NaN with fewer than `MIN_GROUPS` groups."""
+    tailed_quantile: np.ndarray
+    """The same with fewer degrees of freedom, if few groups cause most of the error."""
     effective: np.ndarray
     """Number of independent tracks that are worth as much, if tracks of one group correlate by `CORRELATION`."""
 
@@ -51,16 +55,20 @@ class GroupedMeans(NamedTuple):
     high: np.ndarray
 
 
-def spread(sizes: np.ndarray, cells: np.ndarray | None = None, n_cells: int = 1) -> Spread:
-    """Summarize groups by their number of tracks.
+def spread(sizes: np.ndarray, changes: np.ndarray, cells: np.ndarray | None = None, n_cells: int = 1) -> Spread:
+    """Summarize the groups of each cell.
 
     Parameters
     ----------
-    sizes, cells : np.ndarray, shape (n_groups,), int
-        The number of tracks of each group, and the cell that it is in (by default all are in the first).
+    sizes : np.ndarray, shape (n_groups,), int
+        The number of tracks of each group.
+    changes : np.ndarray, shape (n_groups,)
+        By how much the value changes without the group.
+    cells : np.ndarray, shape (n_groups,), int, optional
+        The cell of each group; by default all are in the first.
     n_cells : int
 
-    >>> equal, unequal = spread(np.full(5, 12)), spread(np.array([28, 8, 8, 8, 8]))
+    >>> equal, unequal = (spread(np.array(sizes), np.zeros(5)) for sizes in ([12] * 5, [28, 8, 8, 8, 8]))
     >>> equal.quantile.round(2).tolist(), unequal.quantile.round(2).tolist()
     ([2.78], [3.96])
     """
@@ -74,32 +82,31 @@ def spread(sizes: np.ndarray, cells: np.ndarray | None = None, n_cells: int = 1)
     with np.errstate(invalid="ignore", divide="ignore"):
         share = sizes / n[cells]
         weight = share / (1 - share)  # of a group in the jackknife
-        trace = total(weight)
         squared = total(weight**2 * (1 - 2 * share) / (1 - share) ** 2) + total(weight**2) ** 2
-        effective = n / (1 + (total(sizes**2) / n - 1) * CORRELATION)
-        quantile = stdtrit(trace**2 / squared, (1 + LEVEL) / 2)
-    return Spread(n_groups, np.where(n_groups >= MIN_GROUPS, quantile, np.nan), effective)
-
-
-def jackknife_error(value: np.ndarray | float, left_out: np.ndarray) -> float:
-    """The standard error of a value, from the values without each group, shape (n_groups,)."""
-    return float(np.sqrt((len(left_out) - 1) / len(left_out) * np.sum((left_out - value) ** 2)))
+        freedom = np.where(n_groups >= MIN_GROUPS, total(weight) ** 2 / squared, np.nan)
+        kurtosis = n_groups * total(changes**4) / total(changes**2) ** 2
+        tailed = np.where(kurtosis > 1, np.minimum(freedom, 2 * n_groups / (kurtosis - 1)), freedom)
+        return Spread(
+            np.sqrt((n_groups - 1) / n_groups * total(changes**2)),
+            stdtrit(freedom, (1 + LEVEL) / 2),
+            stdtrit(tailed, (1 + LEVEL) / 2),
+            n / (1 + (total(sizes**2) / n - 1) * CORRELATION),
+        )
 
 
 def interval(
-    value: np.ndarray | float, error: np.ndarray | float, groups: Spread, limits: tuple[float, float] = UNLIMITED
+    value: np.ndarray | float, groups: Spread, limits: tuple[float, float] = UNLIMITED
 ) -> tuple[np.ndarray, np.ndarray]:
     """The ends of the interval, each of shape (n_cells,).
 
     Parameters
     ----------
-    value, error : np.ndarray, shape (n_cells,), or float
-        The estimate and its standard error.
+    value : np.ndarray, shape (n_cells,), or float
     groups : Spread
     limits : tuple of float
         The range of the value; infinite where there is no limit.
 
-    >>> low, high = interval(1.0, 0.0, spread(np.ones(60)), SHARE)
+    >>> low, high = interval(1.0, spread(np.ones(60), np.zeros(60)), SHARE)
     >>> low.round(3).tolist(), high.tolist()
     ([0.937], [1.0])
     """
@@ -107,14 +114,15 @@ def interval(
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         if np.isfinite([lowest, highest]).all():
             length = highest - lowest
-            low, high = _wilson((value - lowest) / length, np.asarray(error) / length, groups)
+            low, high = _wilson((value - lowest) / length, groups.error / length, groups)
             return lowest + length * low, lowest + length * high
         if np.isfinite(lowest):
-            return _logarithmic(value, error, groups, lowest)
+            return _logarithmic(value, groups, lowest)
         if np.isfinite(highest):
-            low, high = _logarithmic(-np.asarray(value), error, groups, -highest)
+            low, high = _logarithmic(-np.asarray(value), groups, -highest)
             return -high, -low
-        return value - groups.quantile * error, value + groups.quantile * error
+        reach = groups.tailed_quantile * groups.error
+        return value - reach, value + reach
 
 
 def group_means(
@@ -145,10 +153,8 @@ def group_means(
     sizes, n = np.bincount(group, minlength=len(cell_of)), np.bincount(cells, minlength=n_cells)
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.bincount(cells, values, n_cells) / n
-        change = np.bincount(group, values - mean[cells], len(cell_of)) / (n[cell_of] - sizes)  # without the group
-        n_groups = np.bincount(cell_of, minlength=n_cells)
-        error = np.sqrt((n_groups - 1) / n_groups * np.bincount(cell_of, change**2, n_cells))
-    return GroupedMeans(n, mean, *interval(mean, error, spread(sizes, cell_of, n_cells), limits))
+        changes = np.bincount(group, mean[cells] - values, len(cell_of)) / (n[cell_of] - sizes)
+    return GroupedMeans(n, mean, *interval(mean, spread(sizes, changes, cell_of, n_cells), limits))
 
 
 def _pairs(cells: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -166,9 +172,7 @@ def _wilson(share: np.ndarray | float, error: np.ndarray, groups: Spread) -> tup
     return np.clip(middle - reach, 0.0, p), np.clip(middle + reach, p, 1.0)
 
 
-def _logarithmic(
-    value: np.ndarray | float, error: np.ndarray | float, groups: Spread, lowest: float
-) -> tuple[np.ndarray, np.ndarray]:
+def _logarithmic(value: np.ndarray | float, groups: Spread, lowest: float) -> tuple[np.ndarray, np.ndarray]:
     distance = np.asarray(value) - lowest
-    factor = np.exp(groups.quantile * np.where(np.asarray(error) == 0, 0.0, error / distance))
+    factor = np.exp(groups.tailed_quantile * np.where(groups.error == 0, 0.0, groups.error / distance))
     return lowest + distance / factor, lowest + distance * factor

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from audioae.errors import EvaluationError
-from audioae.metrics.intervals import MIN_GROUPS, UNLIMITED, interval, jackknife_error, spread
+from audioae.metrics.intervals import MIN_GROUPS, UNLIMITED, interval, spread
 
 R2_LIMITS = (-np.inf, 1.0)
 
@@ -213,5 +213,5 @@ def _interval(
 ) -> tuple[float, float] | None:
     if len(units.sizes) < MIN_GROUPS:
         return None
-    low, high = interval(value, jackknife_error(value, left_out), spread(units.sizes), limits)
+    low, high = interval(value, spread(units.sizes, left_out - value), limits)
     return (float(low[0]), float(high[0])) if np.isfinite([low, high]).all() else None

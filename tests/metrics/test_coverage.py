@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from audioae.metrics.intervals import SHARE, group_means
-from audioae.metrics.metric import Metric, difference, explained, mean_metric
+from audioae.metrics.metric import Metric, difference, explained, mean_metric, skewness
 
 RUNS = 2000
 N_TRACKS = 60
@@ -162,6 +162,20 @@ def test_r2_has_its_coverage(sizes):
         assert ends is not None
         held.append(ends[0] <= 1 - 0.36 <= ends[1])
     assert np.mean(held) >= 0.92
+
+
+def test_equally_skewed_values_are_rarely_told_apart():
+    """Counts of lists that a track is in, by two equal models; their skewness is about 1."""
+    rng, groups = np.random.default_rng(10), np.repeat(np.arange(12), 5)
+    told = 0
+    for _ in range(300):
+        shared = rng.gamma(1, 5, 60)
+        counts = [rng.poisson(shared + rng.gamma(1, 5, 60)).astype(float) for _ in "ab"]
+        one, other = (
+            Metric("skewness", np.stack([row**power for power in range(4)], axis=1), skewness, groups) for row in counts
+        )
+        told += difference(one, other).real
+    assert told / 300 <= FALSE_VERDICTS
 
 
 def test_metrics_have_the_intervals_that_are_simulated():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from audioae.metrics.intervals import SHARE, group_means, interval, jackknife_error, spread
+from audioae.metrics.intervals import SHARE, group_means, interval, spread
 from audioae.metrics.metric import mean_metric
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -17,26 +17,33 @@ def test_degrees_of_freedom_are_those_of_bell_and_mccaffrey():
     residuals = (np.eye(5) - np.outer(sizes / n, np.ones(5))) / (n - sizes)[:, None]  # of group sums, in the jackknife
     covariance = residuals @ np.diag(sizes) @ residuals.T
     freedom = np.trace(covariance) ** 2 / np.trace(covariance @ covariance)
-    assert spread(sizes).quantile == pytest.approx(stats.t.ppf(0.975, freedom))
-    assert spread(np.full(9, 4)).quantile == pytest.approx(stats.t.ppf(0.975, 8))
+    assert spread(sizes, np.zeros(5)).quantile == pytest.approx(stats.t.ppf(0.975, freedom))
+    assert spread(np.full(9, 4), np.zeros(9)).quantile == pytest.approx(stats.t.ppf(0.975, 8))
+
+
+def test_few_groups_that_cause_the_error_leave_fewer_degrees_of_freedom():
+    """The variance of an estimated variance grows with the kurtosis of what it is estimated from."""
+    for changes, freedom in ((np.r_[np.ones(2), np.zeros(18)], 2 * 20 / (10 - 1)), ((-1.0) ** np.arange(20), 19)):
+        found = spread(np.ones(20), changes)
+        assert found.quantile == pytest.approx(stats.t.ppf(0.975, 19))
+        assert found.tailed_quantile == pytest.approx(stats.t.ppf(0.975, freedom))
 
 
 def test_many_tracks_of_one_artist_count_as_few():
-    assert spread(np.full(60, 1)).effective.tolist() == [60]
-    assert spread(np.full(5, 1000)).effective == pytest.approx(5 * 1000 / (1 + 999 / 10))
+    assert spread(np.full(60, 1), np.zeros(60)).effective.tolist() == [60]
+    assert spread(np.full(5, 1000), np.zeros(5)).effective == pytest.approx(5 * 1000 / (1 + 999 / 10))
 
 
-def test_jackknife_error_of_a_mean_is_its_standard_error():
+def test_error_of_a_mean_is_its_standard_error():
     values = np.random.default_rng(0).standard_normal(30)
     left_out = (values.sum() - values) / 29
-    assert jackknife_error(values.mean(), left_out) == pytest.approx(stats.sem(values))
+    assert spread(np.ones(30), left_out - values.mean()).error == pytest.approx(stats.sem(values))
 
 
 def test_interval_of_independent_hits_is_wilsons():
     """With the quantile of t, and an effective number of 59: the error is estimated with n - 1."""
     hits = (np.arange(60) < 45).astype(float)
-    error = hits.std(ddof=1) / np.sqrt(60)
-    low, high = interval(0.75, error, spread(np.ones(60)), SHARE)
+    low, high = interval(0.75, spread(np.ones(60), (0.75 - hits) / 59), SHARE)
     t = stats.t.ppf(0.975, 59)
     for end in (low[0], high[0]):
         assert (end - 0.75) ** 2 == pytest.approx(t**2 * end * (1 - end) / 59)

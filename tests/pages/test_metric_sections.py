@@ -19,6 +19,22 @@ def test_table_has_the_hardest_baseline_first_and_verdicts_in_words():
     assert "compare audioae with the baseline of the column" in text_of(body)
 
 
+def test_with_too_few_artists_the_note_stands_for_interval_and_verdict():
+    note = "too few artists to tell: 3, an interval and a verdict need at least 5"
+    none = {"low": None, "high": None}
+    other = entry(0.3, **none) | {"verdict": None, "difference": entry(0.4, **none)}
+    results = {"ours": entry(0.7, **none), "MFCC": other}
+    document = {"metrics": [METRICS[0] | {"note": note, "results": results}], "n_tracks": 9}
+    body = metric_sections.metric_table(document).body
+    table = body.split("<figcaption>")[0]
+    assert text_of(body).count(note) == 1
+    assert "+0.400" in table
+    assert not any(part in table for part in ("[", 'class="verdict', "None", "95 %"))
+    head = metric_sections.headline(document, 9)
+    assert text_of(head).count(note) == 1
+    assert "None" not in head
+
+
 def test_table_without_baselines_explains_no_verdicts():
     alone = [metric | {"results": {"audioae": entry(0.4)}} for metric in METRICS]
     assert "▲" not in metric_sections.metric_table({"metrics": alone}).body
