@@ -30,6 +30,7 @@ EXTRA_OF = {
     "uvicorn": "pipeline",
     "dask": "dask",
     "prefect_dask": "dask",
+    "onnxruntime": "onnx",
     "boto3": "s3",
     "botocore": "s3",
     "fastapi": "serve",

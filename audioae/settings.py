@@ -15,6 +15,7 @@ from audioae.config import Config
 from audioae.demo.config import BEGUN, PLANTED, SynthConfig
 from audioae.maps.config import MapConfig
 from audioae.model.config import ModelConfig
+from audioae.model.extra_config import EmbeddingConfig
 from audioae.pipeline.config import MelsConfig, Retry, TrainStageConfig, Workers
 from audioae.playlists.config import PlaylistRequest
 from audioae.recommend.config import RecommendConfig
@@ -100,6 +101,7 @@ class PipelineConfig(Config):
     mels: MelsConfig = MelsConfig()
     model: ModelConfig = ModelConfig()
     train: TrainStageConfig = TrainStageConfig()
+    embedding: EmbeddingConfig = EmbeddingConfig()
     index: IndexConfig = IndexConfig()
     map: MapConfig | None = MapConfig()
     screen: ScreenConfig | None = ScreenConfig()

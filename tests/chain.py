@@ -17,7 +17,7 @@ def run_chain(config: PipelineConfig, model: DatasetRef | None = None) -> Datase
     tracks = update_tracks(store, config.catalog)
     compute_mels(store, config.mels, tracks, pending_mels(store, config.mels, tracks), workers)
     mels = commit_mels(store, config.mels, tracks, max_reject_rate=config.max_reject_rate)
-    model = model or train_model(store, config.model, config.train, mels)
+    model = model or train_model(store, config.model, config.train, mels, extra=config.embedding.extra)
     pending = pending_embeddings(store, config.mels, tracks, model)
     compute_embeddings(store, config.mels, tracks, model, pending, workers)
     embeddings = commit_embeddings(store, config.mels, tracks, model, max_reject_rate=config.max_reject_rate)

@@ -27,6 +27,7 @@ def train(config_path: str, overrides: list[str] | None = None, mels: str | None
         config.model,
         config.train,
         mels_ref,
+        extra=config.embedding.extra,
         log_dir=config.log_dir,
         on_progress=log_progress("steps"),
         say=get_run_logger().info,

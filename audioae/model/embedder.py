@@ -19,6 +19,7 @@ from audioae.constants import EMBEDDING_DIM, N_FRAMES, N_MELS
 from audioae.errors import ModelError
 from audioae.model.autoencoder import ConvAutoencoder
 from audioae.model.blocks import Stage
+from audioae.model.extra import Extra
 from audioae.model.gpu_forward import GpuForward
 from audioae.model.pca import PcaModel
 from audioae.model.threads import cpu_threads
@@ -40,6 +41,8 @@ class Embedder:
         CPU threads of one call of `embed`; default: all cores but one.
     half : bool
         Whether `embed` computes in bfloat16.
+    extra : Extra, optional
+        A network whose vectors join the embeddings; `embed` runs it on the CPU.
     """
 
     def __init__(
@@ -49,12 +52,16 @@ class Embedder:
         *,
         threads: int | None = None,
         half: bool = False,
+        extra: Extra | None = None,
     ):
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         self.device, self.threads, self.half = torch.device(device), threads, half
         self.block = GPU_BLOCK if self.device.type == "cuda" else BLOCK
-        self.model = fold(model).to(self.device)
+        self.extra, folded = extra, fold(model)
+        if extra:
+            extra.attach(folded)
+        self.model = folded.to(self.device)
         self.gpu = GpuForward(self._embed_block, self.device) if self.device.type == "cuda" else None
 
     @property
@@ -80,7 +87,8 @@ class Embedder:
         with cpu_threads(self.threads):
             blocks = [self._forward(self._whole(codes[i : i + self.block])) for i in range(0, len(codes), self.block)]
             embeddings, errors = (torch.cat(parts)[: len(codes)].float().cpu() for parts in zip(*blocks, strict=True))
-        return embeddings.numpy(), errors.numpy()
+            added = self.extra.part(codes) if self.extra else 0
+        return embeddings.numpy() + added, errors.numpy()
 
     def _whole(self, codes: np.ndarray) -> torch.Tensor:
         """A whole block, filled up with clips of nothing."""

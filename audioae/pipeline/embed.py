@@ -26,6 +26,7 @@ from audioae.pipeline.clips import ShardClips, iter_results, mel_codes
 from audioae.pipeline.config import MelsConfig, Retry, Workers
 from audioae.pipeline.encoding import Encoder
 from audioae.pipeline.evidence import in_order
+from audioae.pipeline.extra import read_extra
 from audioae.pipeline.shard_plan import MELS_PART
 from audioae.pipeline.shard_states import find_extractions, to_try_again
 from audioae.pipeline.shards import part_fingerprint, shard_of
@@ -46,7 +47,8 @@ CODE = 1  # raise it when the same clips and model would give different embeddin
 
 def load_embedder(store: Store, model: DatasetRef, device: str = "auto", *, threads: int | None = None) -> Embedder:
     """Load the embedder of a published model; `device` and `threads` as for `Embedder`."""
-    return Embedder(model_from_bytes(read_artifact(store, model, "model.safetensors")), device, threads=threads)
+    weights = model_from_bytes(read_artifact(store, model, "model.safetensors"))
+    return Embedder(weights, device, threads=threads, extra=read_extra(store, model))
 
 
 def pending_embeddings(

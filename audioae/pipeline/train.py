@@ -25,6 +25,7 @@ from audioae.errors import StoreError
 from audioae.model.config import ModelConfig
 from audioae.model.data import ClipSet, ClipStream
 from audioae.model.devices import node_rank
+from audioae.model.extra_config import ExtraConfig
 from audioae.model.figures import reconstruction_figure, training_figure
 from audioae.model.train_config import FEWEST_STEPS, MOST_STEPS, PASSES, n_steps
 from audioae.model.training import TrainResult, fit
@@ -32,6 +33,7 @@ from audioae.model.weights import model_to_bytes
 from audioae.pipeline.clip_stream import MelWindows
 from audioae.pipeline.config import TrainStageConfig
 from audioae.pipeline.drift import last_drift
+from audioae.pipeline.extra import add_extra, trained_model
 from audioae.pipeline.extraction import same_clips
 from audioae.pipeline.training_clips import Kind, kind_of_clips, load_clips
 from audioae.store.artifacts import CheckpointFile, commit_artifact
@@ -51,11 +53,12 @@ def train_model(
     config: TrainStageConfig,
     mels: DatasetRef,
     *,
+    extra: ExtraConfig | None = None,
     log_dir: Path | None = None,
     on_progress: OnSteps | None = None,
     say: Callable[[str], None] | None = None,
 ) -> DatasetRef:
-    """Train on `mels` and publish `model`, or return a version that is still good.
+    """Train on `mels` and publish `model`, or return a version that is still good; add the network `extra` to it.
 
     A version is still good if the same recipe made it, or if the catalog has hardly grown since (see the module).
     `say` gets a sentence on the number of steps before training begins, and one on the time after the first of them.
@@ -65,8 +68,21 @@ def train_model(
     StoreError
         If there are no mels to train on.
     ModelError
-        If training fails (NaN, a collapsed codebook).
+        If training fails (NaN, a collapsed codebook), or `extra` is no network as wanted.
     """
+    ref = _train(store, model, config, mels, log_dir, on_progress, say)
+    return add_extra(store, ref, extra, mels) if extra else ref
+
+
+def _train(
+    store: Store,
+    model: ModelConfig,
+    config: TrainStageConfig,
+    mels: DatasetRef,
+    log_dir: Path | None,
+    on_progress: OnSteps | None,
+    say: Callable[[str], None] | None,
+) -> DatasetRef:
     settings = {"model": model.model_dump(mode="json"), "train": config.model_dump(mode="json")}
     kind = kind_of_clips(store, mels, config.max_clips)
     how = {} if kind == "all" else {"clips": kind}  # older models and their checkpoints do not say how
@@ -146,7 +162,7 @@ def _still_good(store: Store, settings: dict, mels: DatasetRef, config: TrainSta
     growth = _n_tracks(store, mels) / max(manifest.config["n_tracks"], 1) - 1
     drift = last_drift(store, latest) if config.retrain == "drift" else None
     wanted = config.retrain != "never" and (growth >= config.retrain_growth or (drift is not None and drift.retrain))
-    return None if wanted else latest
+    return None if wanted else trained_model(store, latest)
 
 
 def _same_settings(trained: dict, settings: dict) -> bool:

@@ -186,9 +186,9 @@ def test_versions_are_extracted_like_tracks_of_the_catalog(tmp_path):
 
 
 def test_a_version_that_cannot_be_used_says_why_and_the_others_stand(tmp_path):
-    versions = extract_versions(write(tmp_path / "a.wav", music(1.5)), tmp_path, CLIPS, DECODE)
+    versions = extract_versions(write(tmp_path / "a.wav", music(1.23)), tmp_path, CLIPS, DECODE)
     errors = {name: str(found) for name, found in versions.items() if isinstance(found, AudioError)}
-    assert errors == {"shift 1,200 ms": "too_short: 0.30 s, wanted at least 0.5 s"}
+    assert errors == {"shift 1,200 ms": "too_short: 0.03 s, wanted at least 0.05 s"}
 
 
 def test_stereo_channels_that_cancel_are_silent_in_mono(tmp_path):

@@ -1,0 +1,206 @@
+"""A user's pretrained network, and how its vectors join the embedding of a model.
+
+Conventions
+-----------
+- The network gives one vector per clip from the mel (`extra_config.ExtraConfig` has its contract). It runs on the CPU,
+  in blocks of `BLOCK` clips, the last one padded: a vector does not depend on its batch.
+- Vectors are centered and scaled to `weight` times the spread of the embedding, concatenated with it, and projected on
+  the first 128 principal components of training clips. The projection is linear, so the mean over a track's clips is
+  the projection of the track's vectors; it stays as it was fitted for all tracks that come later.
+- Decoding an embedding goes back through the same components. What the network added is lost there.
+- A TorchScript file is a program: use only files that you would run.
+"""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from audioae.audio.mel import decode_mel
+from audioae.constants import EMBEDDING_DIM, N_FRAMES, N_MELS
+from audioae.errors import ModelError
+
+BLOCK = 16
+MOST_UNITS = 16_384
+
+Kind = Literal["onnx", "torchscript"]
+
+
+class ExtraNetwork:
+    """A network from mels to vectors.
+
+    Parameters
+    ----------
+    kind : "onnx" or "torchscript"
+    content : bytes
+        Of the file.
+    name : str
+        For messages.
+
+    Raises
+    ------
+    ModelError
+        If the content is no such network.
+    ModuleNotFoundError
+        If `kind` is "onnx", and onnxruntime is not installed.
+    """
+
+    def __init__(self, kind: Kind, content: bytes, name: str):
+        self.name = name
+        self._run = _onnx(content, name) if kind == "onnx" else _torchscript(content, name)
+
+    def vectors(self, codes: np.ndarray) -> np.ndarray:
+        """Compute the vectors (n, d), float32, of clips, given as codes (n, 128, 130) uint8.
+
+        Raises
+        ------
+        ModelError
+            If the network fails, or gives anything but one finite row per clip.
+        """
+        found = [block[:n] for block, n in self.blocks(codes)]
+        return np.concatenate(found) if found else np.empty((0, 0), np.float32)
+
+    def blocks(self, codes: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
+        """Yield the vectors of whole blocks, (`BLOCK`, d), each with the number of its rows that count."""
+        for start in range(0, len(codes), BLOCK):
+            block = codes[start : start + BLOCK]
+            yield self._block(block), len(block)
+
+    def _block(self, codes: np.ndarray) -> np.ndarray:
+        mels = np.zeros((BLOCK, N_MELS, N_FRAMES), np.float32)
+        mels[: len(codes)] = decode_mel(codes)
+        try:
+            found = np.asarray(self._run(mels), np.float32)
+        except Exception as error:
+            message = (str(error).strip().splitlines() or [type(error).__name__])[-1][:200]
+            raise ModelError(f"extra {self.name}: mels {mels.shape} float32 give an error: {message}") from error
+        if found.ndim != 2 or len(found) != BLOCK or not 1 <= found.shape[1] <= MOST_UNITS:
+            wanted = f"wanted ({BLOCK}, d) with d up to {MOST_UNITS:,}"
+            raise ModelError(f"extra {self.name}: got {found.shape} for {BLOCK} clips, {wanted}")
+        if n := int((~np.isfinite(found[: len(codes)])).sum()):
+            raise ModelError(f"extra {self.name}: {n} numbers of {len(codes)} clips are NaN or infinite")
+        return found
+
+
+def _onnx(content: bytes, name: str) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1  # sums in one order, whatever the machine
+    try:
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise ModelError(f"extra {name}: not an ONNX model ({str(error).splitlines()[0][:200]})") from error
+    first = session.get_inputs()[0].name
+    return lambda mels: session.run(None, {first: mels})[0]
+
+
+def _torchscript(content: bytes, name: str) -> Any:
+    try:
+        module = torch.jit.load(io.BytesIO(content), map_location="cpu").eval()
+    except Exception as error:
+        message = str(error).strip().splitlines()[0][:200]
+        raise ModelError(f"extra {name}: not a TorchScript module, or damaged ({message}); export it again") from error
+
+    def run(mels: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            return module(torch.from_numpy(mels)).float().cpu().numpy()
+
+    return run
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """The projection of an embedding and a network's vectors on their first 128 principal components.
+
+    Attributes
+    ----------
+    own : Tensor, shape (128, 128)
+        From the embedding to the components.
+    extra : Tensor, shape (d, 128)
+        From a centered vector of the network to the components, its scale included.
+    mean : Tensor, shape (d,)
+        Of the network's vectors.
+    """
+
+    own: Tensor
+    extra: Tensor
+    mean: Tensor
+
+    @classmethod
+    def fit(cls, embeddings: np.ndarray, vectors: np.ndarray, weight: float) -> "Fusion":
+        """Fit the projection to embeddings (n, 128) and vectors (n, d) of the same clips.
+
+        Raises
+        ------
+        ModelError
+            If the network gives the same vector for every clip.
+        """
+        own, mean = embeddings.astype(np.float64), vectors.mean(axis=0, dtype=np.float64)
+        extra = vectors.astype(np.float64) - mean
+        spread = float(np.square(extra).sum())
+        if spread < 1e-12 * max(float(np.square(mean).sum()), 1e-12) * len(extra):
+            raise ModelError(f"extra: all {len(vectors)} clips have the same vector; does the network read its input?")
+        centered = own - own.mean(axis=0)
+        scale = weight * (float(np.square(centered).sum()) / spread) ** 0.5
+        both = np.concatenate([centered, scale * extra], axis=1)
+        components = np.linalg.eigh(both.T @ both)[1][:, ::-1][:, :EMBEDDING_DIM]
+        largest = components[np.abs(components).argmax(axis=0), np.arange(EMBEDDING_DIM)]
+        components = components * np.where(largest < 0, -1, 1)  # the signs are free: the same on every machine
+        parts = components[:EMBEDDING_DIM], scale * components[EMBEDDING_DIM:], mean
+        return cls(*(torch.from_numpy(np.ascontiguousarray(part, np.float32)) for part in parts))
+
+    def to_bytes(self) -> bytes:
+        return safetensors.torch.save({"own": self.own, "extra": self.extra, "mean": self.mean})
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> "Fusion":
+        """Raises `ModelError` if the content is no projection."""
+        try:
+            return cls(**safetensors.torch.load(content))
+        except Exception as error:
+            raise ModelError(f"extra: got {len(content)} bytes that are no projection; run the stage train") from error
+
+
+class FusedNorm(nn.Module):
+    """In place of a model's `embedding_norm`: from the latent to the components, and back to a latent."""
+
+    own: Tensor
+
+    def __init__(self, norm: Any, own: Tensor):
+        super().__init__()
+        self.norm = norm
+        self.register_buffer("own", own)
+
+    def forward(self, latent: Tensor) -> Tensor:
+        return self.norm(latent) @ self.own
+
+    def invert(self, embeddings: Tensor) -> Tensor:
+        return self.norm.invert(embeddings @ self.own.T)
+
+
+class Extra:
+    """A network with its projection: what `Embedder` adds to the embeddings of clips."""
+
+    def __init__(self, network: ExtraNetwork, fusion: Fusion):
+        self.network, self.fusion = network, fusion
+
+    def attach(self, model: Any) -> None:
+        """Let the model's own part of an embedding be projected, in place."""
+        model.embedding_norm = FusedNorm(model.embedding_norm, self.fusion.own)
+
+    def part(self, codes: np.ndarray) -> np.ndarray:
+        """What is added to the embeddings of clips: (n, 128) float32."""
+        mean, extra = self.fusion.mean.numpy(), self.fusion.extra.numpy()
+        parts = [np.empty((0, EMBEDDING_DIM), np.float32)]
+        for vectors, n in self.network.blocks(codes):
+            if vectors.shape[1] != len(mean):
+                got = f"got {vectors.shape[1]} numbers per clip, wanted {len(mean)}"
+                raise ModelError(f"extra {self.network.name}: {got}")
+            parts.append(((vectors - mean) @ extra)[:n])  # of the whole block: sums depend on its size
+        return np.concatenate(parts)
