@@ -41,6 +41,23 @@ def test_a_sweep_a_way_and_a_book(store: Store, tmp_path: Path):
     assert [label.partition(": ")[2] for label in book["labels"]] == [f"{n / 80:.1%}" for n in used if n]
 
 
+def test_samples_and_their_distances(store: Store, tmp_path: Path):
+    found, picture = draw(store, tmp_path, "--sample", "5")
+    assert (found["mels"], found["labels"], found["n"]) == (5, [], 40)
+    assert list(found["distances"]) == ["drawn", "real", "rebuilt", "noise"]
+    assert found["notes"] == ["40 clips per set: distances are too large by a part that all of them share"]
+    assert picture.shape[1] == 600
+    again, _ = draw(store, tmp_path, "--sample", "5")
+    other, _ = draw(store, tmp_path, "--sample", "5", "--seed", "1")
+    assert again["distances"] == found["distances"] != other["distances"]
+
+
+def test_a_model_without_a_prior_says_so(tmp_path: Path):
+    store = latent_store(tmp_path, "linear")[0]
+    done = CliRunner().invoke(app, ["latent", str(tmp_path / "a.png"), "--sample", "4", "--store", store.root])
+    assert "the bottleneck linear has nothing to draw from" in str(done.exception)
+
+
 def test_the_grid_of_a_plane(tmp_path: Path):
     found, picture = draw(latent_store(tmp_path, "vae_2d")[0], tmp_path, "--grid")
     assert (found["mels"], found["labels"]) == (225, [])
@@ -50,7 +67,7 @@ def test_the_grid_of_a_plane(tmp_path: Path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "got 0 tracks, wanted 1 to sweep or 2 to go between; or --grid; or --book N"),
+        ([], "got 0 tracks, wanted 1 to sweep or 2 to go between; or --grid; or --book N; or --sample N"),
         (["t01", "--grid"], "got 1 tracks"),
         (["--grid"], "no latent space of two dimensions"),
         (["--book", "4"], "got book 4, code 0"),
