@@ -8,8 +8,9 @@ Conventions
   computed over persons, and the wider one is reported; with fewer they hold for these persons only.
 - "Too few answers to tell": there is no interval, or it contains chance and `CLEAR`, an agreement that would matter.
 
-Why agreement between persons is reported beside: two persons who agree in 70 % of the trials leave no vectors a fair
-way to reach 90 %.
+Why agreement between persons is reported too: it bounds what vectors can reach. If a person chooses the majority's
+candidate with probability p, two agree in p^2 + (1 - p)^2 of the trials, and the best vectors agree in p of them; if
+trials differ in p, in fewer.
 """
 
 from collections.abc import Mapping, Sequence
@@ -161,7 +162,10 @@ def _interval(key: str, values: np.ndarray, groups: np.ndarray) -> Interval:
 
 
 def between_listeners(heard: FirstAnswers) -> Interval | None:
-    """How often two persons choose the same track in the same triplet; None if no two answered the same one."""
+    """How often two persons choose the same track in the same triplet; None if no two answered the same one.
+
+    `ceiling` is the highest agreement with a person that vectors can have then.
+    """
     shares = {}
     for triplet in np.unique(heard.triplet).tolist():
         chosen = [heard.tracks[i][1] for i in np.flatnonzero(heard.triplet == triplet).tolist()]
@@ -169,7 +173,8 @@ def between_listeners(heard: FirstAnswers) -> Interval | None:
             shares[triplet] = np.mean([one == other for one, other in combinations(chosen, 2)])
     if not shares:
         return None
-    return _interval("agreement between listeners", np.array([*shares.values()]), np.arange(len(shares)))
+    found = _interval("agreement between listeners", np.array([*shares.values()]), np.arange(len(shares)))
+    return {**found, "ceiling": (1 + max(2 * found["value"] - 1, 0.0) ** 0.5) / 2}
 
 
 def consistency(files: Sequence[Answers]) -> Interval | None:

@@ -127,6 +127,10 @@ def _sentences(document: dict[str, Any]) -> list[str]:
             sentences.append(f"{row['listener']} failed {failed} catch trials; consider leaving this file out")
     if not document["consistency"]:
         sentences.append("self-consistency: no repeated trial was answered both times")
-    if not document["between_listeners"]:
+    if between := document["between_listeners"]:
+        sentences.append(
+            f"no vectors can agree with such listeners in more than {between['ceiling']:.2f} of the trials"
+        )
+    else:
         sentences.append("agreement between listeners: no two answered the same trial")
     return sentences

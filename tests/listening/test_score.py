@@ -75,12 +75,12 @@ def test_agreement_between_listeners_is_over_pairs_of_them():
     files = parsed(*(answers(TRIALS[:2], choices, session=choices) for choices in ("aa", "ab", "ba")))
     found = score.between_listeners(score.first_answers(files))
     assert found is not None
-    assert (found["value"], found["n"]) == (pytest.approx(1 / 3), 2)
+    assert (found["value"], found["n"], found["ceiling"]) == (pytest.approx(1 / 3), 2, 0.5)
     exchanged = trial("t0", "t2", "t1")  # the same triplet, with A and B exchanged
     files = parsed(answers(TRIALS[:1], "a"), answers([exchanged], "b", session="two"))
     found = score.between_listeners(score.first_answers(files))
     assert found is not None
-    assert found["value"] == 1.0
+    assert found["value"] == found["ceiling"] == 1.0
     assert score.between_listeners(score.first_answers(files[:1])) is None
 
 
