@@ -84,10 +84,10 @@ class ConvAutoencoder(nn.Module):
         if self.input_gradient:
             normalized.requires_grad_()
         latent = self.encode(normalized, generator)
-        grid = self._train_grid(self.mel_norm(seen), latent.z) if self.grid else None
-        outputs = Outputs(
-            normalized, self.mel_norm(clean), self.decoder(latent.z), latent, tracks, grid, self.config.head.parts[0][0]
-        )
+        coarse = self.decoder(latent.z)
+        grid = self._train_grid(self.mel_norm(seen), coarse, latent.z) if self.grid else None
+        learned = self.config.head.parts[0][0]
+        outputs = Outputs(normalized, self.mel_norm(clean), coarse, latent, tracks, grid, learned)
         with torch.autocast(mels.device.type, enabled=False):
             losses = {term.key: term.compute(outputs, generator) for term in self.config.terms}
         stats = {**latent.stats, **(grid.stats if grid else {})}
@@ -97,6 +97,12 @@ class ConvAutoencoder(nn.Module):
         """Sum the terms with their weights at optimizer step `step`; a term of weight 0 is only logged."""
         weighted = [term.weight_at(step) * losses[term.key] for term in self.config.terms if term.weight > 0]
         return torch.stack(weighted).sum()
+
+    def independent_parameters(self) -> list[list[nn.Parameter]]:
+        """The parameters of the embedding's path and, if there is one, of the grid; their gradients are independent."""
+        grid = list(self.grid.parameters()) if self.grid else []
+        in_grid = set(grid)
+        return [[p for p in self.parameters() if p not in in_grid], *([grid] if grid else [])]
 
     def encode(self, normalized: Tensor, generator: torch.Generator | None = None) -> Latent:
         """Encode normalized mels; head and bottleneck always run in float32."""

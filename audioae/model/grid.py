@@ -8,6 +8,8 @@ Conventions
 -----------
 - The embedding does not depend on the grid, neither in training nor later: the grid gets the latent, but no gradient
   flows back from it. `decode` of an embedding alone is what it is without a grid.
+- PCA-128, whose reconstruction it is compared with, has 128 numbers: 4,096 bits as float32. The default grid has 4,032
+  bits (and the latent of the default model 128).
 - The 130 frames are padded to 144, as in the encoder: patches of 8 x 8 bins form a grid of 16 x 18.
 
 Source: van den Oord et al. 2017, "Neural Discrete Representation Learning".
@@ -39,8 +41,8 @@ class GridConfig(Config):
     bands: int = Field(default=8, ge=1)
     frames: int = Field(default=8, ge=1)
     dim: int = Field(default=8, ge=1)
-    groups: int = Field(default=1, ge=1)
-    codebook_size: int = Field(default=512, ge=2)
+    groups: int = Field(default=2, ge=1)
+    codebook_size: int = Field(default=128, ge=2)
     levels: int = Field(default=1, ge=1)
     decay: float = Field(default=0.98, gt=0, lt=1)
     width: int = Field(default=64, ge=1)
@@ -72,7 +74,7 @@ class GridConfig(Config):
         """Bits of one clip, without those of its latent.
 
         >>> GridConfig().n_codes, GridConfig().n_bits
-        (288, 2592.0)
+        (576, 4032.0)
         """
         return self.n_codes * math.log2(self.codebook_size)
 

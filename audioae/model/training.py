@@ -177,7 +177,7 @@ def _train(
         loss = model.total(losses, step)
         optimizer.zero_grad()
         fabric.backward(loss)
-        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
+        norm, *_ = (torch.nn.utils.clip_grad_norm_(part, config.clip_norm) for part in model.independent_parameters())
         optimizer.step()
         step += 1
         pace.after(step, loss.detach())
