@@ -13,7 +13,7 @@ from audioae.model.bottlenecks import BottleneckConfig, VqConfig
 from audioae.model.corruption import CorruptionConfig
 from audioae.model.encoders import ImportedEncoder
 from audioae.model.grid import GridConfig
-from audioae.model.heads import HeadConfig, StatsHeadConfig
+from audioae.model.heads import FusedHeadConfig, HeadConfig
 from audioae.model.terms import Commitment, InfoNce, Mse, TermConfig
 
 
@@ -24,10 +24,10 @@ class AugmentConfig(Config):
     lightly; a track with a single clip gives a pair of two identical clips.
     """
 
-    crop_share: float = Field(default=0.75, ge=0, le=1)
+    crop_share: float = Field(default=1.0, ge=0, le=1)
     crop_frames: int = Field(default=43, ge=1, le=N_FRAMES)
     light_share: float = Field(default=0.5, ge=0, le=1)
-    roll_mels: int = Field(default=3, ge=0, lt=N_MELS)
+    roll_mels: int = Field(default=4, ge=0, lt=N_MELS)
     eq_db: float = Field(default=3.0, ge=0)
     background_share: float = Field(default=0.5, ge=0, le=1)
     background_db: tuple[float, float] = (-20.0, -8.0)
@@ -48,12 +48,12 @@ class ModelConfig(Config):
 
     kind: Literal["autoencoder", "pca"] = "autoencoder"
     channels: tuple[int, ...] = Field(default=(16, 32, 64, 128), max_length=4)
-    head: HeadConfig = StatsHeadConfig(kind="stats", modulation=16)
+    head: HeadConfig = FusedHeadConfig(kind="fused")
     bottleneck: BottleneckConfig = VqConfig(kind="vq")
     terms: tuple[TermConfig, ...] = (
         Mse(kind="mse"),
         Commitment(kind="commitment", weight=0.25),
-        InfoNce(kind="info_nce"),
+        InfoNce(kind="info_nce", temperature=0.2),
     )
     corruption: CorruptionConfig | None = None
     augment: AugmentConfig | None = AugmentConfig()
@@ -64,6 +64,17 @@ class ModelConfig(Config):
     def _without_new_defaults(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         values = dump(self).items()
         return {name: value for name, value in values if name not in self.ADDED or value != self.ADDED[name]}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_head(cls, content: Any) -> Any:
+        """Units of a Gaussian have a variance to learn, which fixed units have not: its default head is `stats`."""
+        if isinstance(content, dict) and "head" not in content:
+            bottleneck = content.get("bottleneck")
+            kind = bottleneck.get("kind") if isinstance(bottleneck, dict) else getattr(bottleneck, "kind", None)
+            if kind == "gaussian":
+                return {**content, "head": {"kind": "stats", "modulation": 16}}
+        return content
 
     @model_validator(mode="after")
     def _fits(self):

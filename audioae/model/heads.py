@@ -4,10 +4,10 @@
 middle map and of the deepest map, and mean, deviation and mean absolute difference of the input mel. Batch norm and a
 linear layer follow.
 
-Why `stats` is the default: pooled statistics do not depend on when in the clip something happens. A linear layer on the
-map does, and its retrieval is worse.
+Why `stats` is better than `flat`: pooled statistics do not depend on when in the clip something happens. A linear layer
+on the map does, and its retrieval is worse.
 
-`fused` divides the 128 units: some are learned from the same pooled statistics through one hidden layer, the others are
+`fused`, the default, divides the 128 units: some are learned from the same pooled statistics through one hidden layer, the others are
 a fixed projection of spectral descriptors (`descriptors.py`). docs/embeddings.md shows what each part gains.
 """
 
@@ -73,7 +73,7 @@ class FusedHeadConfig(Config):
     learned: int = Field(default=64, ge=1, lt=EMBEDDING_DIM)
     hidden: int = Field(default=512, ge=1)
     modulation: int = Field(default=16, ge=0, le=N_MELS)
-    weight: float = Field(default=0.75, gt=0)
+    weight: float = Field(default=1.0, gt=0)
 
     _bands_divide = model_validator(mode="after")(_bands_divide)
 
