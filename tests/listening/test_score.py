@@ -96,6 +96,17 @@ def test_the_comparison_with_other_vectors_is_paired():
     assert (same["value"], same["agrees"]) == (0.0, "too few answers to tell")
 
 
+def test_the_ceiling_is_what_the_best_vectors_reach_with_such_listeners():
+    rng, p = np.random.default_rng(0), 0.8
+    trials = [trial(f"x{i}", f"a{i}", f"b{i}") for i in range(200)]
+    choices = rng.choice(["a", "b"], (6, 200), p=[p, 1 - p])
+    files = parsed(*(answers(trials, "".join(row), session=str(i)) for i, row in enumerate(choices)))
+    found = score.between_listeners(score.first_answers(files))
+    assert found is not None
+    assert found["value"] == pytest.approx(p**2 + (1 - p) ** 2, abs=0.03)
+    assert found["ceiling"] == pytest.approx((choices == "a").mean(), abs=0.03)
+
+
 @pytest.mark.parametrize(
     ("p", "verdicts"), [(0.5, {"near chance", "too few answers to tell"}), (0.8, {"above chance"})]
 )
