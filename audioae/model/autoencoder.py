@@ -121,8 +121,11 @@ class ConvAutoencoder(nn.Module):
 
     def decode(self, embeddings: Tensor) -> Tensor:
         """Decode embeddings, as returned by `embed` or pooled from them, to mels in dB (n, 128, 130)."""
-        z = self.embedding_norm.invert(embeddings)
-        return self.mel_norm.invert(self.decoder(z)).clamp(FLOOR_DB, 0.0)
+        return self.decode_latents(self.embedding_norm.invert(embeddings))
+
+    def decode_latents(self, latents: Tensor) -> Tensor:
+        """Decode what the decoder takes, (n, 128), to mels in dB (n, 128, 130)."""
+        return self.mel_norm.invert(self.decoder(latents)).clamp(FLOOR_DB, 0.0)
 
     def reconstruct(self, mels: Tensor) -> Tensor:
         """Encode and decode mels, through the bottleneck; returns dB (n, 128, 130)."""

@@ -178,7 +178,8 @@ class FusedNorm(nn.Module):
         self.register_buffer("own", own)
 
     def forward(self, latent: Tensor) -> Tensor:
-        return self.norm(latent) @ self.own
+        with torch.autocast(latent.device.type, enabled=False):
+            return self.norm(latent.float()) @ self.own
 
     def invert(self, embeddings: Tensor) -> Tensor:
         return self.norm.invert(embeddings @ self.own.T)

@@ -38,10 +38,11 @@ def decode_embeddings(embedder: Embedder, embeddings: np.ndarray) -> np.ndarray:
 
 
 @torch.inference_mode()
+@cpu_threads()
 def decode_latents(embedder: Embedder, latents: np.ndarray) -> np.ndarray:
     """Decode latents (n, 128), float32, to mel codes (n, 128, 130), uint8."""
     places = torch.from_numpy(np.ascontiguousarray(latents, np.float32)).to(embedder.device)
-    return decode_embeddings(embedder, embedder.model.embedding_norm(places).cpu().numpy())
+    return np.concatenate([_codes(embedder.model.decode_latents(block)) for block in places.split(BLOCK)])
 
 
 @torch.inference_mode()

@@ -72,7 +72,11 @@ class PcaModel(nn.Module):
 
     def decode(self, embeddings: Tensor) -> Tensor:
         """Decode embeddings to mels in dB (n, 128, 130)."""
-        return self.mel_norm.invert(self._expand(embeddings)).clamp(FLOOR_DB, 0.0)
+        return self.decode_latents(self.embedding_norm.invert(embeddings))
+
+    def decode_latents(self, latents: Tensor) -> Tensor:
+        """Decode scores of the components (n, 128) to mels in dB (n, 128, 130)."""
+        return self.mel_norm.invert(self._expand(latents)).clamp(FLOOR_DB, 0.0)
 
     def reconstruct(self, mels: Tensor) -> Tensor:
         """Project mels on the components; returns dB (n, 128, 130)."""
@@ -81,9 +85,9 @@ class PcaModel(nn.Module):
     def embed_and_score(self, mels: Tensor) -> tuple[Tensor, Tensor]:
         """Compute embeddings (n, 128) and mean squared reconstruction errors per bin (n,), in normalized units."""
         embeddings = self.embed(mels)
-        error = (self._expand(embeddings) - self.mel_norm(mel_db(mels))).square().mean(dim=(1, 2))
+        scores = self.embedding_norm.invert(embeddings)
+        error = (self._expand(scores) - self.mel_norm(mel_db(mels))).square().mean(dim=(1, 2))
         return embeddings, error
 
-    def _expand(self, embeddings: Tensor) -> Tensor:
-        scores = self.embedding_norm.invert(embeddings)
+    def _expand(self, scores: Tensor) -> Tensor:
         return (scores @ self.components + self.center).unflatten(1, (N_MELS, N_FRAMES))
