@@ -7,8 +7,9 @@ linear layer follow.
 Why `stats` is better than `flat`: pooled statistics do not depend on when in the clip something happens. A linear layer
 on the map does, and its retrieval is worse.
 
-`fused`, the default, divides the 128 units: some are learned from the same pooled statistics through one hidden layer, the others are
-a fixed projection of spectral descriptors (`descriptors.py`). docs/embeddings.md shows what each part gains.
+`fused`, the default, divides the 128 units: some are learned from the same pooled statistics through one hidden layer,
+the others are a fixed projection of spectral descriptors (`descriptors.py`). docs/embeddings.md shows what each part
+gains.
 """
 
 from __future__ import annotations
