@@ -100,7 +100,7 @@ def test_intervals_hold_the_truth(sizes, case):
 
 
 @pytest.mark.parametrize("case", [name for name in CASES if "97 %" in name])
-@pytest.mark.parametrize("n_groups", [5, 12])
+@pytest.mark.parametrize("n_groups", [5, 12, 30])
 def test_many_tracks_of_few_artists_do_not_make_a_share_certain(n_groups, case):
     """Most artists have no miss, so that the data cannot tell whether misses come in clusters."""
     sizes = equal(n_groups, 600)

@@ -31,7 +31,7 @@ def test_few_groups_that_cause_the_error_leave_fewer_degrees_of_freedom():
 
 def test_many_tracks_of_one_artist_count_as_few():
     assert spread(np.full(60, 1), np.zeros(60)).effective.tolist() == [60]
-    assert spread(np.full(5, 1000), np.zeros(5)).effective == pytest.approx(5 * 1000 / (1 + 999 / 10))
+    assert spread(np.full(5, 1000), np.zeros(5)).effective == pytest.approx(5 * 1000 / (1 + 999 / 5))
 
 
 def test_error_of_a_mean_is_its_standard_error():
