@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 MAX_STEPS = 225
 MAX_CODES = 64
+COLORS = "red adds, blue takes away, up to 10 dB"
 WHAT = {
     "drawn": "samples",
     "real": "real clips of other artists",
@@ -37,6 +38,7 @@ def latent(
     ] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Another seed draws other samples.")] = 0,
     book: Annotated[int | None, typer.Option(min=0, help="The codes of this book, the most used first.")] = None,
+    events: Annotated[int | None, typer.Option(min=0, help="The same of a grid of codes (model: vqvae_grid).")] = None,
     store: StoreOption = "data",
     as_json: JsonOption = False,
 ) -> None:
@@ -57,14 +59,18 @@ def latent(
     from audioae.explore.latent_picture import latent_picture
 
     tracks = tracks or []
-    if (len(tracks) in (1, 2)) + grid + (book is not None) + bool(sample) != 1 or len(tracks) > 2:
-        wanted = "wanted 1 to sweep or 2 to go between; or --grid; or --book N; or --sample N"
+    chosen = (len(tracks) in (1, 2), grid, book is not None, events is not None, sample > 0)
+    if sum(chosen) != 1 or len(tracks) > 2:
+        wanted = "wanted 1 to sweep or 2 to go between; or --grid; or --book N; or --events N; or --sample N"
         raise SearchError(f"got {len(tracks)} tracks, {wanted}")
     library = Library(open_store(store))
     distances: dict[str, Any] = {}
     if book is not None:
         mels, labels, columns = _codes(library, book)
-        heading = f"Codes of book {book}: red adds, blue takes away, up to 10 dB"
+        heading = f"Codes of book {book}: {COLORS}"
+    elif events is not None:
+        mels, labels, columns = _grid_codes(library, events)
+        heading = f"Codes of book {events} of the grid, in every place: {COLORS}"
     elif sample:
         mels, distances = _samples(library, sample, seed)
         labels, columns, heading = [], math.ceil(math.sqrt(sample)), f"{sample} samples of {library.model_ref}"
@@ -131,3 +137,12 @@ def _codes(library: "Library", book: int):
     shares = counts[book] / counts[book].sum()
     labels = [f"{code}: {shares[code]:.1%}" for code in order.tolist()]
     return np.stack([with_code - means for with_code, means in mels]), labels, 8
+
+
+def _grid_codes(library: "Library", book: int):
+    """The same for a book of the grid; the shares are those at the end of the training."""
+    from audioae.explore.decoding import decode_grid_codes
+
+    codes, shares, mels = decode_grid_codes(library, book, MAX_CODES)
+    labels = [f"{code}: {share:.1%}" for code, share in zip(codes.tolist(), shares.tolist(), strict=True)]
+    return mels[:, 0].astype("int16") - mels[:, 1], labels, 8

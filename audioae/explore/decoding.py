@@ -44,6 +44,17 @@ def decode_one_code(library: Generation, counts: np.ndarray, book: int, code: in
     return _call(library, _decode_code, np.asarray(counts), book, code)
 
 
+def decode_grid_codes(library: Generation, book: int, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The up to `n` most used codes of a book of the model's grid: codes, shares, and mels as `decode_one_code` gives.
+
+    Raises
+    ------
+    ModelError
+        As above, or if the model has no grid, or not so many books.
+    """
+    return _call(library, _decode_grid_codes, book, n)
+
+
 def make_audible(mel: np.ndarray) -> bytes:
     """A mel (128, 130), uint8, as 3 s of MP3.
 
@@ -58,7 +69,7 @@ def make_audible(mel: np.ndarray) -> bytes:
         raise ModelError(f"a mel could not be made audible: {error}") from None
 
 
-def _call(library: Generation, function: Callable[..., np.ndarray], *arguments: Any) -> np.ndarray:
+def _call(library: Generation, function: Callable[..., Any], *arguments: Any) -> Any:
     where = library.store.root, library.model_ref
     try:
         return call_killable(function, *where, *arguments, timeout_s=TIMEOUT_S, prepare=_load)
@@ -78,8 +89,19 @@ def _decode_code(root: str, model: DatasetRef, counts: np.ndarray, book: int, co
     return decode_code(worker_embedder(root, model), counts, book, code)
 
 
+def _decode_grid_codes(root: str, model: DatasetRef, book: int, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    from audioae.model.grid_space import decode_grid_code, grid_usage
+
+    embedder = worker_embedder(root, model)
+    shares = grid_usage(embedder)
+    if book >= len(shares):
+        raise ModelError(f"got book {book}, but the grid of {model} has {len(shares)}; count from 0")
+    codes = np.argsort(-shares[book], kind="stable")[:n]
+    return codes, shares[book][codes], np.stack([decode_grid_code(embedder, book, int(code)) for code in codes])
+
+
 def _load(root: str, model: DatasetRef, *_: object) -> None:
-    import audioae.model.latent_space  # noqa: F401
+    import audioae.model.grid_space  # noqa: F401
 
     worker_embedder(root, model)
 

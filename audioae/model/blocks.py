@@ -19,9 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from audioae.constants import EMBEDDING_DIM, FLOOR_DB, N_FRAMES, N_MELS
-
-PADDED_FRAMES = 144
+from audioae.constants import EMBEDDING_DIM, FLOOR_DB, N_FRAMES, N_MELS, PADDED_FRAMES
 
 
 def mel_db(mels: Tensor) -> Tensor:

@@ -23,12 +23,10 @@ from typing import TYPE_CHECKING
 from pydantic import Field, model_validator
 
 from audioae.config import Config
-from audioae.constants import N_MELS
+from audioae.constants import N_MELS, PADDED_FRAMES
 
 if TYPE_CHECKING:
     from audioae.model.grid_nets import CodeGrid
-
-PADDED_FRAMES = 144
 
 
 class GridConfig(Config):

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from audioae.constants import EMBEDDING_DIM, N_FRAMES
+from audioae.constants import EMBEDDING_DIM, N_FRAMES, PADDED_FRAMES
 from audioae.model.blocks import Stage
-from audioae.model.grid import PADDED_FRAMES, GridConfig
+from audioae.model.grid import GridConfig
 from audioae.model.vq import Quantized, Quantizer
 
 LEARN_FROM = 4096  # vectors of a step that the codebooks learn from

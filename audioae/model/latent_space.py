@@ -34,7 +34,7 @@ ASSIGNED = 2_048  # places whose distances to all codes are in memory: 32 MiB wi
 def decode_embeddings(embedder: Embedder, embeddings: np.ndarray) -> np.ndarray:
     """Decode embeddings (n, 128), float32, to mel codes (n, 128, 130), uint8."""
     places = torch.from_numpy(np.ascontiguousarray(embeddings, np.float32)).to(embedder.device)
-    return np.concatenate([_codes(embedder.model.decode(block)) for block in places.split(BLOCK)])
+    return np.concatenate([quantized_mels(embedder.model.decode(block)) for block in places.split(BLOCK)])
 
 
 @torch.inference_mode()
@@ -42,7 +42,7 @@ def decode_embeddings(embedder: Embedder, embeddings: np.ndarray) -> np.ndarray:
 def decode_latents(embedder: Embedder, latents: np.ndarray) -> np.ndarray:
     """Decode latents (n, 128), float32, to mel codes (n, 128, 130), uint8."""
     places = torch.from_numpy(np.ascontiguousarray(latents, np.float32)).to(embedder.device)
-    return np.concatenate([_codes(embedder.model.decode_latents(block)) for block in places.split(BLOCK)])
+    return np.concatenate([quantized_mels(embedder.model.decode_latents(block)) for block in places.split(BLOCK)])
 
 
 @torch.inference_mode()
@@ -100,6 +100,6 @@ def _quantizer(embedder: Embedder) -> Quantizer:
     return model.bottleneck.quantizer
 
 
-def _codes(mels_db: Tensor) -> np.ndarray:
+def quantized_mels(mels_db: Tensor) -> np.ndarray:
     """Mels in dB in [-80, 0] as uint8 codes."""
     return ((mels_db.float() - FLOOR_DB) * (255 / -FLOOR_DB)).round().to(torch.uint8).cpu().numpy()

@@ -41,6 +41,15 @@ def test_a_sweep_a_way_and_a_book(store: Store, tmp_path: Path):
     assert [label.partition(": ")[2] for label in book["labels"]] == [f"{n / 80:.1%}" for n in used if n]
 
 
+def test_codes_of_a_grid(tmp_path: Path, store: Store):
+    found, picture = draw(latent_store(tmp_path / "grid", "grid")[0], tmp_path, "--events", "1")
+    assert (found["mels"], found["labels"]) == (8, [f"{code}: 12.5%" for code in range(8)])
+    assert np.unique(picture.reshape(-1, picture.shape[2]), axis=0).shape[0] > 50
+    for of, message in ((store, "has no grid of codes"), (Store(str(tmp_path / "grid" / "store")), "got book 2, but")):
+        arguments = ["latent", str(tmp_path / "a.png"), "--events", "2", "--store", of.root]
+        assert message in str(CliRunner().invoke(app, arguments).exception)
+
+
 def test_samples_and_their_distances(store: Store, tmp_path: Path):
     found, picture = draw(store, tmp_path, "--sample", "5")
     assert (found["mels"], found["labels"], found["n"]) == (5, [], 40)

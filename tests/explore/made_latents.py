@@ -26,6 +26,11 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "product": {"bottleneck": {"kind": "vq", "groups": 4, "codebook_size": 8}},
     "vae_2d": {"bottleneck": {"kind": "gaussian", "dim": 2}},
     "linear": {"bottleneck": {"kind": "linear"}},
+    "grid": {
+        "bottleneck": {"kind": "linear"},
+        "grid": {"codebook_size": 8, "width": 4},
+        "terms": [{"kind": "mse"}, {"kind": "grid"}],
+    },
 }
 
 
@@ -59,6 +64,8 @@ def _fit(model: Any, table: pa.Table) -> None:
     model.eval()
     raw = model.embedding_norm.invert(model.embed(torch.from_numpy(codes.copy())))
     model.embedding_norm.fit(raw)
+    if model.grid:
+        model.grid.quantizer.codebooks.normal_(generator=torch.Generator().manual_seed(0))
     if hasattr(model.bottleneck, "quantizer"):
         quantizer = model.bottleneck.quantizer
         _, books, size, dim = quantizer.codebooks.shape

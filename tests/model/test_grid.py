@@ -7,11 +7,14 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from audioae.audio.mel import decode_mel
+from audioae.errors import ModelError
 from audioae.model.autoencoder import ConvAutoencoder, build_model
 from audioae.model.config import ModelConfig
 from audioae.model.data import ClipSet
 from audioae.model.embedder import Embedder
 from audioae.model.grid import GridConfig
+from audioae.model.grid_space import assign_grid_codes, decode_grid, decode_grid_code, grid_usage
 from audioae.model.train_config import TrainConfig
 from audioae.model.training import TrainResult, fit
 from audioae.model.vq import Quantizer
@@ -133,3 +136,32 @@ def test_codebooks_learn_from_a_sample_that_moves_on():
     assert second.tolist() == [2, 10, 18, 26, 34]
     assert vq._sample(vectors[None, :5]).shape == (1, 5, 2)
     assert vq.train()(vectors).codes.shape == (1, 1, 20)
+
+
+@pytest.mark.parametrize("levels", [1, 2])
+def test_embedding_and_codes_are_enough_to_rebuild_a_clip(levels: int, clips: ClipSet):
+    model: Any = build_model(with_grid(ModelConfig(channels=(2, 4, 4, 8)), levels=levels))
+    generator = torch.Generator().manual_seed(0)
+    for quantizer in (model.grid.quantizer, model.bottleneck.quantizer):
+        quantizer.codebooks.copy_(torch.randn(quantizer.codebooks.shape, generator=generator))
+    embedder = Embedder(model, "cpu")
+    codes = assign_grid_codes(embedder, clips.codes[:5])
+    assert (codes.shape, codes.dtype) == ((5, 2 * levels, 16, 18), np.uint16)
+    rebuilt = decode_grid(embedder, embedder.embed(clips.codes[:5])[0], codes)
+    assert np.abs(decode_mel(rebuilt) - embedder.reconstruct(clips.codes[:5])).max() <= 0.6 * 80 / 255
+    other = decode_grid(embedder, embedder.embed(clips.codes[:5])[0], codes[::-1])
+    assert not np.array_equal(other[0], rebuilt[0])
+
+
+def test_a_code_of_the_grid_differs_from_the_mean(results: tuple[TrainResult, TrainResult]):
+    embedder = Embedder(results[1].model, "cpu")
+    shares = grid_usage(embedder)
+    assert shares.shape == (2, 16)
+    assert shares.sum(axis=1) == pytest.approx([1, 1], abs=1e-5)
+    first, second = (decode_grid_code(embedder, 1, code) for code in np.argsort(-shares[1])[:2])
+    assert np.array_equal(first[1], second[1])
+    assert not np.array_equal(first[0], first[1])
+    with pytest.raises(ModelError, match="got book 2, code 0, but the grid has 2 books of 16"):
+        decode_grid_code(embedder, 2, 0)
+    with pytest.raises(ModelError, match=r"no grid of codes; train one that has \(model: vqvae_grid\)"):
+        grid_usage(Embedder(results[0].model, "cpu"))
