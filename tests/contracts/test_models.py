@@ -55,7 +55,8 @@ def mels(clips: ClipSet, n: int = 16) -> torch.Tensor:
 def test_all_documented_variants_exist():
     assert {path.stem for path in VARIANTS} >= {
         "undercomplete", "sparse_l1", "sparse_kl", "denoising", "denoising_salt_pepper", "masked", "contractive", "vae",
-        "beta_vae", "vqvae", "vqvae_product", "vqvae_residual", "vqvae_consistency", "vqvae_vicreg", "vqvae_grid", "pca",
+        "beta_vae", "vqvae", "vqvae_product", "vqvae_residual", "vqvae_consistency", "vqvae_stats", "vqvae_vicreg",
+        "vqvae_grid", "pca",
     }  # fmt: skip
 
 
