@@ -93,7 +93,7 @@ def evaluate(
         tables.append(robustness_table(document["robustness"]))
     if document["carriers"]:
         rows = [carrier_row(carrier) for carrier in document["carriers"]]
-        tables.append(rows_table(rows, tuple(rows[0]), "what carries it"))
+        tables.append(rows_table(rows, tuple(rows[0]), "what carries each number"))
     hubs = [{**hub, f"in top {document['k']} of": hub["k_occurrence"]} for hub in document["hubs"]]
     columns = (f"in top {document['k']} of", "track_id", "title", "artist", "label")
     tables.append(rows_table(hubs, columns, "biggest hubs"))

@@ -113,7 +113,7 @@ def carrier_row(carrier: Entry) -> dict[str, str]:
         "dimensions for 90 % of it": "nothing is known" if needed is None else f"{needed} of {carrier['n_dimensions']}",
         "heaviest (correlation)": ", ".join(heavy) if needed is not None else "",
         "code: share in low and high": ""
-        if code is None
+        if code is None or needed is None
         else f"{code['book']}/{code['code']}: {code['low']:.0%} to {code['high']:.0%}".replace("%", " %"),
     }
 

@@ -89,7 +89,7 @@ def test_carriers_name_dimensions_and_codes():
     heavy = [{"dimension": 9, "weight": 0.4, "correlation": 0.55}]
     code = {"book": 3, "code": 17, "low": 0.02, "high": 0.31}
     known = {"target": EVIL, "r2": 0.7, "n_dimensions": 128, "needed": 16, "dimensions": heavy, "code": code}
-    unknown = known | {"target": "tempo", "r2": 0.01, "needed": None, "code": None}
+    unknown = known | {"target": "tempo", "r2": 0.01, "needed": None}
     section = metric_sections.carriers({"carriers": [known, unknown]})
     assert section is not None
     cells = re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", section.body)[5:]
