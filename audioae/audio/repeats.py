@@ -4,8 +4,8 @@ Conventions
 -----------
 - The similarity of two stretches of 116 ms (80 fine frames) is 2 x.y / (x.x + y.y) of their bends (see
   `audio/fine_frames.py`): 1 where they are equal, up to 0.9 where music repeats itself, near 0 in noise.
-- Only the stretches where the levels of the fine frames repeat best are compared sample by sample: one per 2.5 s,
-  at least 4 and at most 12.
+- Only the stretches where the levels of the fine frames repeat best are compared sample by sample: one per 3 s,
+  at least 4 and at most 8.
 - Values are `None` where no run is longer than 0.22 s, and 0 in silence.
 
 Columns of `health.HEALTH_COLUMNS` that are measured here:
@@ -30,14 +30,14 @@ _STRETCH, _CELL = 80, 20  # fine frames; stretches begin at every cell
 _SMALLEST_FRAME = 8  # samples; below 4 kHz a frame is too short
 _LOWEST = 1e-9  # a power of -90 dBFS
 _SHORTER = 0.93
-_BLOCK = 1024  # stretches that are compared at once
+_BLOCK = 128  # stretches that are compared at once
 
 
 def repeat_evidence(
     runs: Sequence[np.ndarray], frames: Sequence[FineFrames], sample_rate: int
 ) -> dict[str, float | None]:
     """Compute the columns of this module from runs, shape (n,), and their fine frames."""
-    n = int(np.clip(sum(map(len, runs)) / sample_rate / 2.5, 4, 12))
+    n = int(np.clip(sum(map(len, runs)) / sample_rate / 3, 4, 8))
     long_enough = [i for i, frame in enumerate(frames) if frame.size >= _SMALLEST_FRAME and _n_cells(frame) >= 4]
     if not long_enough:
         return {"loop": None, "loop_match": None}
@@ -59,15 +59,17 @@ def _candidates(frame: FineFrames, n: int) -> list[tuple[float, int]]:
     levels = levels[:-1] + levels[1:]  # a buffer need not be a whole number of frames
     lags, n_cells = _LAGS[1], _n_cells(frame)
     now = levels[lags : lags + n_cells * _CELL]
-    mean, square = _over_stretch(now) / _STRETCH, _over_stretch(now * now) / _STRETCH
+    cells = now.reshape(-1, _CELL)
+    mean, square = (_over_stretch(sums) / _STRETCH for sums in (cells.sum(axis=1), np.vecdot(cells, cells)))
     variance = np.maximum(square - mean**2, 0)
     earlier = np.lib.stride_tricks.sliding_window_view(levels[: len(now) + lags - _LAGS[0]], len(now))[1:]
     score = np.empty(len(mean), np.float32)
     for first in range(0, len(mean), _BLOCK):
         last = min(first + _BLOCK, len(mean))
         span = slice(first * _CELL, (last + _STRETCH // _CELL - 1) * _CELL)
-        changes = _over_stretch(np.square(now[span] - earlier[:, span])).min(axis=0)
-        score[first:last] = variance[first:last] - changes / (2 * _STRETCH)
+        changes = (now[span] - earlier[:, span]).reshape(len(earlier), -1, _CELL)
+        least = _over_stretch(np.vecdot(changes, changes)).min(axis=0)
+        score[first:last] = variance[first:last] - least / (2 * _STRETCH)
     score /= variance + (0.02 * mean) ** 2 + 1e-20
     score[square < 4 * _LOWEST] = -np.inf
     chosen: list[int] = []
@@ -77,11 +79,10 @@ def _candidates(frame: FineFrames, n: int) -> list[tuple[float, int]]:
     return [(float(score[cell]), lags + cell * _CELL) for cell in chosen[:n]]
 
 
-def _over_stretch(values: np.ndarray) -> np.ndarray:
-    """Sums over stretches, one per cell, of the last axis."""
-    cells = values.reshape(*values.shape[:-1], -1, _CELL).sum(axis=-1)
-    cells = cells[..., :-1] + cells[..., 1:]
-    return cells[..., :-2] + cells[..., 2:]
+def _over_stretch(cells: np.ndarray) -> np.ndarray:
+    """Sums over stretches, one per cell, from those over cells."""
+    pairs = cells[..., :-1] + cells[..., 1:]
+    return pairs[..., :-2] + pairs[..., 2:]
 
 
 def _bends_at(run: np.ndarray, size: int, at: int) -> np.ndarray:

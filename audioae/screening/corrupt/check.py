@@ -52,7 +52,7 @@ def self_test(measured: Mapping[str, Any]) -> list[str]:
 CHECK = Check(
     name="corrupt",
     title="Corrupt: the audio has a fault",
-    code=3,
+    code=4,
     looks_at="embeddings",
     config=CorruptConfig,
     run=run,

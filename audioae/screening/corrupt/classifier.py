@@ -23,6 +23,7 @@ import numpy as np
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.metrics import roc_auc_score
 
+OCTAVES = tuple(f"octave_{hz}_db" for hz in (125, 250, 500, 1000, 2000, 4000, 8000, 16_000))
 FEATURES = (
     "flat_fraction",
     "clipped_fraction",
@@ -51,6 +52,18 @@ FEATURES = (
     "click_db",
     "repeat",
     "distinct_fraction",
+    "spike_db",
+    "spikes_db",
+    "loop",
+    "loop_match",
+    "plateau_db",
+    "gap_db",
+    "tops_db",
+    "tuning_cos",
+    "tuning_sin",
+    "tuning_strength",
+    "partials",
+    *OCTAVES,
     "reconstruction_error",
     "spread",
 )

@@ -154,7 +154,8 @@ def make_versions(
 ) -> Versions:
     """Add `n_faults` faults, one at a time, to each track in `sample`; encode and decode the versions like the catalog.
 
-    Columns that the catalog does not have are unknown for the versions as well. A track is a step.
+    What is unknown of a track, because an older version decoded it, is unknown of its versions as well: a classifier
+    could tell them by it. A track is a step.
     """
     rows, track, kinds, failures = [], [], [], []
     read = _read_versions(library, evidence, sample, n_faults, workers, steps or Steps())
@@ -174,11 +175,19 @@ def make_versions(
             f"the audio of {len(failures)} of {len(sample)} sampled tracks could not be read again, {effect}; "
             f"the first: {failures[0]}",
         )
-    kinds, columns = np.array(kinds, object), _columns(rows) if rows else {}
+    tracks, kinds, columns = np.array(track, int), np.array(kinds, object), _columns(rows) if rows else {}
+    return Versions(tracks, kinds, _known_alike(columns, evidence.columns, tracks, kinds), omitted)
+
+
+def _known_alike(
+    columns: dict[str, np.ndarray], catalog: Mapping[str, np.ndarray], tracks: np.ndarray, kinds: np.ndarray
+) -> dict[str, np.ndarray]:
+    """The columns of versions, NaN where the catalog does not know of the track what is known of its intact version."""
+    alike = {}
     for name, values in columns.items():
-        if np.isnan(evidence.columns[name]).all() and not np.isnan(values[kinds == CLEAN]).all():
-            columns[name] = np.full(len(values), np.nan)
-    return Versions(np.array(track, int), kinds, columns, omitted)
+        unmeasured = (kinds == CLEAN) & ~np.isnan(values) & np.isnan(catalog[name][tracks])
+        alike[name] = np.where(np.isin(tracks, tracks[unmeasured]), np.nan, values)
+    return alike
 
 
 def _read_versions(

@@ -66,6 +66,10 @@ RULES: tuple[Rule, ...] = (
     Rule("clicks", "click_db", "dB", 36, 200, 4, "a click is {value:.0f} dB above its surroundings"),
     Rule("bursts", "burst_db", "dB", 55, 200, 5, "a burst of sound drops by {value:.0f} dB within 12 ms"),
     Rule("stutter", "repeat", "", 0.78, 1.0, 0.1, "16 to 81 ms of audio repeat with a similarity of {value:.2f}"),
+    Rule("repeated buffer", "loop", "", 0.8, 1.0, 0.05, "10 to 93 ms of audio are played twice, by {value:.2f}"),
+    Rule("wrong samples", "spikes_db", "dB", 40, 200, 5, "five or more samples are wrong by {value:.0f} dB"),
+    Rule("burst of noise", "plateau_db", "dB", 25, 200, 5, "up to 0.1 s are {value:.0f} dB above what is around them"),
+    Rule("gap", "gap_db", "dB", 30, 200, 5, "up to 2 s are {value:.0f} dB below what is around them"),
     Rule("few levels", "distinct_fraction", "", 0.1, 0.02, 0.03, "{value:.1%} of the samples are distinct", low=True),
 )
 
@@ -84,6 +88,7 @@ def derive(evidence: Mapping[str, np.ndarray], lossless: np.ndarray) -> dict[str
         carried = _carried_hz(e["bit_rate"] / np.maximum(e["channels"], 1), lossless)
         carried = np.minimum(carried, 0.45 * e["sample_rate"])
         lost = np.where(e["edge_db"] > _STEEP_DB, carried - e["cutoff_hz"], np.where(np.isnan(e["edge_db"]), np.nan, 0))
+        turn = 2 * np.pi * np.nan_to_num(e["tuning_cents"]) / 100
         hiss = np.where(e["flatness_db"] < _WHITE_DB, e["noise_floor_dbfs"] - e["rms_dbfs"], np.nan)
     return e | {
         "flat_percent": 100 * e["flat_fraction"],
@@ -94,6 +99,8 @@ def derive(evidence: Mapping[str, np.ndarray], lossless: np.ndarray) -> dict[str
         "pause_db": e["noise_floor_dbfs"] - e["rms_dbfs"],
         "crest_db": 20 * np.log10(np.maximum(e["peak"], 1e-6)) - e["rms_dbfs"],
         "treble_hz": e["cutoff_hz"] - e["bandwidth_hz"],
+        "tuning_cos": e["tuning_strength"] * np.cos(turn),
+        "tuning_sin": e["tuning_strength"] * np.sin(turn),
     }
 
 

@@ -38,6 +38,10 @@ def test_a_clean_catalog_breaks_no_rule():
         ("clicks", "click_db", 45),
         ("bursts", "burst_db", 70),
         ("stutter", "repeat", 0.9),
+        ("repeated buffer", "loop", 0.95),
+        ("wrong samples", "spikes_db", 50),
+        ("burst of noise", "plateau_db", 40),
+        ("gap", "gap_db", 45),
         ("few levels", "distinct_fraction", 0.03),
     ],
 )
@@ -92,3 +96,14 @@ def test_a_large_label_has_its_own_limits():
         made["hum_line_db"][:n_noisy] = np.random.default_rng(1).normal(20, 1, n_noisy)
         _, limits, _ = apply_rules(made, ["field"] * n_noisy + [""] * (2000 - n_noisy))
         assert (limits["hum"][0] < limits["hum"][-1]) == (n_noisy == MIN_LABEL)  # its own spread is small
+
+
+def test_tuning_is_a_point_in_a_circle_and_unknown_where_nothing_was_measured():
+    """50 cents sharp is 50 cents flat. Noise, without a tuning, is in the middle."""
+    made = evidence(4)
+    made["tuning_cents"], made["tuning_strength"] = np.array([0, 50, -25, np.nan]), np.array([0.5, 0.4, 0.3, 0])
+    columns = derive(made, np.zeros(4, bool))
+    assert columns["tuning_cos"] == pytest.approx([0.5, -0.4, 0, 0], abs=1e-9)
+    assert columns["tuning_sin"] == pytest.approx([0, 0, -0.3, 0], abs=1e-9)
+    made["tuning_strength"][:] = np.nan
+    assert np.isnan(derive(made, np.zeros(4, bool))["tuning_cos"]).all()

@@ -18,7 +18,7 @@ from audioae.screening.corrupt import features
 from audioae.screening.corrupt.config import CorruptConfig
 from audioae.screening.corrupt.faults import FAULTS, INTACT
 from audioae.screening.corrupt.features import Evidence, iter_evidence, oddest_clips, read_evidence, sample_evidence
-from audioae.screening.corrupt.screen import screen_corrupt
+from audioae.screening.corrupt.screen import _missing_columns, screen_corrupt
 from audioae.store.dataset import Store
 from tests.audio.made import write
 from tests.chain import run_chain
@@ -152,6 +152,15 @@ def test_health_of_an_older_version_and_missing_labels_are_no_problem(damaged):
         row for row, t in enumerate(screened.track_ids.to_pylist()) if done.get(library.find(t)["uri"]) == "offset"
     )
     assert screened.is_issue[offset]
+
+
+def test_says_of_how_many_tracks_an_older_version_measured_less():
+    columns = {"fall_db": np.ones(4), "spike_db": np.array([np.nan, 20, np.nan, np.nan]), "examined_s": np.full(4, 9.0)}
+    columns["examined_s"][3] = 0.05
+    ids = pa.table({"track_id": ["a", "b", "c", "d"]})
+    (sentence,) = _missing_columns(Evidence(ids, columns))
+    assert sentence.endswith("known less well of 2 of 4 tracks, which an older version decoded")
+    assert _missing_columns(Evidence(ids, columns | {"spike_db": np.ones(4)})) == []
 
 
 def test_a_large_catalog_is_scored_by_what_a_sample_says_is_normal(damaged, screened, monkeypatch):
