@@ -1,10 +1,11 @@
-"""A user's neural codec or vocoder, given as a TorchScript file that resynthesizes waveforms.
+"""A user's neural codec or vocoder, given as a TorchScript file that returns waveforms.
 
 Conventions
 -----------
-- The module contains an encoder and its decoder: it takes a waveform of shape (1, 1, n), float32 in [-1, 1], and
-  returns one of about the same length at the same sample rate. Its integer attribute `sample_rate` is the rate that it
-  expects; without that attribute it gets the recording's rate.
+- A codec contains an encoder and its decoder: it takes a waveform of shape (1, 1, n), float32 in [-1, 1], and returns
+  one of about the same length at the same sample rate. Its integer attribute `sample_rate` is the rate that it expects;
+  without that attribute it gets the recording's rate.
+- A vocoder takes mels of shape (1, n_mels, n_frames), float32, and returns the waveform of about n_frames hops.
 - A TorchScript file is a program: load only files that you would run.
 """
 
@@ -18,7 +19,7 @@ from audioae.model.threads import cpu_threads
 
 
 class WaveformDecoder:
-    """A TorchScript module from waveform to waveform.
+    """A TorchScript module from waveform, or from mels, to waveform.
 
     Raises
     ------
@@ -29,7 +30,7 @@ class WaveformDecoder:
     def __init__(self, path: str | Path):
         self.path = Path(path)
         if not self.path.is_file():
-            raise ModelError(f"{path}: no such file; wanted a TorchScript module that maps a waveform to a waveform")
+            raise ModelError(f"{path}: no such file; wanted a TorchScript module that returns a waveform")
         try:
             self.module = torch.jit.load(str(path), map_location="cpu").eval()
         except (RuntimeError, ValueError) as error:
@@ -39,21 +40,24 @@ class WaveformDecoder:
 
     @torch.inference_mode()
     @cpu_threads()
-    def resynthesize(self, waveform: np.ndarray) -> np.ndarray:
-        """Encode and decode a waveform (n,) float32; the result has the same length.
+    def decode(self, inputs: np.ndarray, n: int) -> np.ndarray:
+        """Decode a waveform (n,) or mels (n_mels, n_frames), float32, to a waveform of `n` samples.
 
         Raises
         ------
         ModelError
             If the module fails, or does not return a waveform of about this length.
         """
+        batch = torch.from_numpy(inputs.astype(np.float32))[None]
+        batch = batch[None] if inputs.ndim == 1 else batch
+        what = f"{'a waveform' if inputs.ndim == 1 else 'mels'} of shape {tuple(batch.shape)}"
         try:
-            output = self.module(torch.from_numpy(waveform.astype(np.float32))[None, None])
+            output = self.module(batch)
         except RuntimeError as error:
             message = str(error).strip().splitlines()[-1][:200]
-            raise ModelError(f"{self.path}: failed on a waveform of shape (1, 1, {len(waveform)}): {message}") from None
+            raise ModelError(f"{self.path}: failed on {what}: {message}") from None
         shape = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
         flat = output.reshape(-1).float().cpu().numpy() if isinstance(output, torch.Tensor) else np.empty(0, np.float32)
-        if not 0.9 * len(waveform) <= len(flat) <= 1.1 * len(waveform) or not np.isfinite(flat).all():
-            raise ModelError(f"{self.path}: returned {shape}, wanted about (1, 1, {len(waveform)}) of finite samples")
-        return np.resize(np.pad(flat, (0, max(len(waveform) - len(flat), 0))), len(waveform))
+        if not 0.9 * n <= len(flat) <= 1.1 * n or not np.isfinite(flat).all():
+            raise ModelError(f"{self.path}: returned {shape}, wanted about (1, 1, {n}) of finite samples for {what}")
+        return np.resize(np.pad(flat, (0, max(n - len(flat), 0))), n)

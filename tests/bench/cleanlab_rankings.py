@@ -22,7 +22,7 @@ CLEANLAB = (*(f"cleanlab, {method.replace('_', ' ')}" for method in _METHODS), D
 
 
 def probability_rankings(labels: np.ndarray, probability: np.ndarray) -> dict[str, np.ndarray]:
-    """The rankings of n tracks with labels (n,) by probabilities (n, n_labels) of a model that was not trained on them."""
+    """The rankings of n tracks with labels (n,) by cross-validated probabilities (n, n_labels)."""
     from cleanlab.rank import get_label_quality_scores
 
     scores: dict[str, Any] = {

@@ -31,6 +31,13 @@ class Stereo(torch.nn.Module):
         return left + right
 
 
+class Vocoder(torch.nn.Module):
+    """A hop of four samples per frame: the mean of its bands."""
+
+    def forward(self, mels: torch.Tensor) -> torch.Tensor:
+        return mels.mean(dim=1, keepdim=True).repeat_interleave(4, dim=2)
+
+
 def saved(module: torch.nn.Module, path: Path) -> Path:
     torch.jit.save(torch.jit.script(module), str(path))
     return path
@@ -39,10 +46,20 @@ def saved(module: torch.nn.Module, path: Path) -> Path:
 def test_a_module_resynthesizes_a_waveform_of_the_same_length(tmp_path: Path):
     decoder = WaveformDecoder(saved(Halved(), tmp_path / "halved.pt"))
     waveform = np.linspace(-1, 1, 100, dtype=np.float32)
-    output = decoder.resynthesize(waveform)
+    output = decoder.decode(waveform, 100)
     assert decoder.sample_rate == 32_000
     assert output[:97] == pytest.approx(waveform[:97] / 2)
     assert output[97:].tolist() == [0, 0, 0]
+
+
+def test_a_vocoder_gets_mels(tmp_path: Path):
+    decoder = WaveformDecoder(saved(Vocoder(), tmp_path / "vocoder.pt"))
+    mels = np.tile(np.arange(25, dtype=np.float32), (80, 1))
+    assert decoder.decode(mels, 98) == pytest.approx(np.arange(25).repeat(4)[:98])
+    with pytest.raises(
+        ModelError, match=r"returned \(1, 1, 100\), wanted about \(1, 1, 200\) .* mels of shape \(1, 80, 25\)"
+    ):
+        decoder.decode(mels, 200)
 
 
 def test_missing_and_damaged_files_are_refused(tmp_path: Path):
@@ -59,6 +76,6 @@ def test_missing_and_damaged_files_are_refused(tmp_path: Path):
 
 def test_modules_with_another_input_or_output_are_refused(tmp_path: Path):
     with pytest.raises(ModelError, match=r"returned \(1, 1\), wanted about \(1, 1, 100\)"):
-        WaveformDecoder(saved(Text(), tmp_path / "text.pt")).resynthesize(np.zeros(100, np.float32))
+        WaveformDecoder(saved(Text(), tmp_path / "text.pt")).decode(np.zeros(100, np.float32), 100)
     with pytest.raises(ModelError, match=r"failed on a waveform of shape \(1, 1, 100\)"):
-        WaveformDecoder(saved(Stereo(), tmp_path / "stereo.pt")).resynthesize(np.zeros(100, np.float32))
+        WaveformDecoder(saved(Stereo(), tmp_path / "stereo.pt")).decode(np.zeros(100, np.float32), 100)

@@ -1,4 +1,4 @@
-"""The detector of decoded waveforms: trained on resynthesized excerpts, and measured on held-out ones.
+"""The detector of decoded waveforms, trained on resynthesized excerpts.
 
 Conventions
 -----------
@@ -12,13 +12,11 @@ Why both: trees recognize the families that they were trained on better, and the
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import scipy.stats
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
 
 from audioae.screening.generated.resynthesis import REAL
 
@@ -115,57 +113,3 @@ def upper_limit(values: np.ndarray, share: float) -> float:
         return float("inf")
     middle, upper = np.quantile(values, [0.5, float(scipy.stats.norm.cdf(1))])
     return float(middle + float(scipy.stats.norm.isf(share)) * (upper - middle))
-
-
-def measure(examples: Examples, held_out: np.ndarray, fold: np.ndarray, rate: float, seed: int) -> dict[str, Any]:
-    """How well held-out copies are separated from held-out originals.
-
-    Parameters
-    ----------
-    examples : Examples
-    held_out : np.ndarray, shape (n,)
-        Log odds of the examples, by detectors that were not trained on their group.
-    fold : np.ndarray, shape (n,), int
-    rate : float
-        False-positive rate for "caught".
-    seed : int
-
-    Returns
-    -------
-    measured : dict
-        "known", the AUROC of all families. "families": for each, the AUROC when it is "known" and when it is "left_out"
-        of the training, and the shares "caught" and "caught_left_out" above the limit that the real examples set for
-        `rate`. "versions": the AUROC after each kind of processing.
-    """
-    is_copy = examples.family != REAL
-    families = {}
-    for family in sorted(set(examples.family[is_copy].tolist())):
-        rows = examples.family == family
-        left_out = np.full(len(is_copy), np.nan)
-        for f in range(N_FOLDS):
-            test = fold == f
-            if test.any() and len(set(examples.family.tolist())) > 2:
-                detector = VocoderDetector(examples[~test & ~rows], seed)
-                left_out[test] = detector.log_odds(examples.features[test])
-        families[family] = {
-            "known": _auroc(held_out[rows], held_out[~is_copy]),
-            "left_out": _auroc(left_out[rows], left_out[~is_copy]),
-            "caught": _caught(held_out[rows], held_out[~is_copy], rate),
-            "caught_left_out": _caught(left_out[rows], left_out[~is_copy], rate),
-        }
-    versions = {}
-    for version in sorted(set(examples.version.tolist())):
-        rows = examples.version == version
-        versions[version] = _auroc(held_out[is_copy & rows], held_out[~is_copy & rows])
-    return {"known": _auroc(held_out[is_copy], held_out[~is_copy]), "families": families, "versions": versions}
-
-
-def _auroc(copies: np.ndarray, real: np.ndarray) -> float | None:
-    values = np.concatenate([copies, real])
-    if not len(copies) or not len(real) or np.isnan(values).any():
-        return None
-    return float(roc_auc_score(np.arange(len(values)) < len(copies), values))
-
-
-def _caught(copies: np.ndarray, real: np.ndarray, rate: float) -> float | None:
-    return None if np.isnan(copies).any() else float(np.mean(copies > upper_limit(real, rate)))

@@ -9,13 +9,13 @@ from audioae.audio.workers import imap_killable
 from audioae.catalog.paths import displayed
 from audioae.errors import AudioError
 from audioae.library.generation import Generation
-from audioae.model.torchscript_decoder import WaveformDecoder
 from audioae.pipeline.config import Workers
 from audioae.progress import Progress
 from audioae.screening.generated.artifacts import EXTENT
 from audioae.screening.generated.config import GeneratedConfig
 from audioae.screening.generated.detector import Examples
-from audioae.screening.generated.resynthesis import SourceAudio, at_rate, read_source, resynthesized_artifacts
+from audioae.screening.generated.given_decoders import GivenDecoder
+from audioae.screening.generated.resynthesis import SourceAudio, read_source, resynthesized_artifacts
 from audioae.screening.generated.section_artifacts import FEATURE_NAMES
 from audioae.screening.generated.vocoders import FAMILIES
 from audioae.screening.steps import Steps
@@ -26,7 +26,7 @@ _PATIENCE = 5  # resynthesizing a track takes much longer than decoding it
 def resynthesize(
     library: Generation,
     sample: Sequence[tuple[str, str]],
-    decoders: Mapping[str, WaveformDecoder],
+    decoders: Mapping[str, GivenDecoder],
     versions: Sequence[Sequence[str]],
     config: GeneratedConfig,
     workers: Workers,
@@ -41,12 +41,12 @@ def resynthesize(
         Its model is one of the decoders.
     sample : sequence of (path, group)
         The tracks. An example refers to its track by the position in this sequence.
-    decoders : mapping of family to WaveformDecoder
+    decoders : mapping of family to GivenDecoder
         The user's decoders.
     versions : sequence of sequence of str
         Names of `resynthesis.VERSIONS` or `ORIGINAL`. Each track gets one of the sequences, in turn.
     config : GeneratedConfig
-        Of which excerpt_s and seed are used.
+        Of which excerpt_s, vocoders and seed are used.
     workers : Workers
     progress : Progress
     steps : Steps, optional
@@ -57,8 +57,7 @@ def resynthesize(
     made = {track: finished for track, key in enumerate(keys) if (finished := steps.load(key))}
     excerpts, failed = _read_excerpts([path for path, _ in sample], made, config, workers)
     items = (
-        (track, _arguments(library, decoders, excerpt, keys[track][1:], config.seed))
-        for track, excerpt in excerpts.items()
+        (track, _arguments(library, decoders, excerpt, keys[track][1:], config)) for track, excerpt in excerpts.items()
     )
     results = imap_killable(resynthesized_artifacts, items, workers=workers.n, timeout_s=_PATIENCE * workers.timeout_s)
     for done, (track, (_, result)) in enumerate(zip(excerpts, results, strict=True)):
@@ -110,16 +109,12 @@ def _examples(sample: Sequence[tuple[str, str]], made: Mapping[int, Mapping[str,
 
 def _arguments(
     library: Generation,
-    decoders: Mapping[str, WaveformDecoder],
+    decoders: Mapping[str, GivenDecoder],
     excerpt: SourceAudio,
     versions: tuple[str, ...],
-    seed: int,
+    config: GeneratedConfig,
 ) -> tuple[Any, ...]:
     """Arguments of `resynthesized_artifacts`: copies by neural nets are made here, the others by workers."""
-    waveform, rate = excerpt.waveform, excerpt.sample_rate
-    copies = {}
-    for family, decoder in decoders.items():
-        decoder_rate = decoder.sample_rate or rate
-        copy = decoder.resynthesize(at_rate(waveform, rate, decoder_rate))
-        copies[family] = at_rate(copy, decoder_rate, rate, len(waveform))
-    return excerpt, tuple(FAMILIES), library.embedder.reconstruct(excerpt.codes), copies, versions, seed
+    copies = {family: decoder.rewrite(excerpt.waveform, excerpt.sample_rate) for family, decoder in decoders.items()}
+    families = (*FAMILIES, *config.vocoders)
+    return excerpt, families, library.embedder.reconstruct(excerpt.codes), copies, versions, config.seed

@@ -25,8 +25,10 @@ from audioae.constants import CLIP_SAMPLES, SAMPLE_RATE
 from audioae.errors import AudioError
 from audioae.screening.generated.artifacts import SECTION_S, read_sections, waveform_artifacts
 from audioae.screening.generated.vocoders import FAMILIES
+from audioae.screening.generated.world import world
 
 REAL = "real"
+_VOCODERS = {**FAMILIES, "world": world}
 
 
 def _resampled_and_back(planes: np.ndarray, rate: int, other: int) -> tuple[np.ndarray, int]:
@@ -96,7 +98,7 @@ def resynthesized_artifacts(
     ----------
     excerpt : SourceAudio
     families : sequence of str
-        Names of `vocoders.FAMILIES`.
+        Names of `vocoders.FAMILIES`, or "world".
     mels : np.ndarray, shape (n_clips, 128, 130), optional
         The model's reconstruction of the codes, in dB; becomes family "own_decoder".
     given : mapping of family to np.ndarray, shape (n,)
@@ -114,7 +116,7 @@ def resynthesized_artifacts(
     seeds = [seed, zlib.crc32(waveform.tobytes())]
     copies = {REAL: waveform, **given}
     for family in families:
-        copies[family] = FAMILIES[family](waveform, rate, np.random.default_rng(seeds))
+        copies[family] = _VOCODERS[family](waveform, rate, np.random.default_rng(seeds))
     if mels is not None:
         decoded = np.concatenate([mel_waveform(mel) for mel in mels])
         copies["own_decoder"] = at_rate(decoded, SAMPLE_RATE, rate, len(waveform))

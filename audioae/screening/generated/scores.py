@@ -27,14 +27,17 @@ from typing import Any
 import numpy as np
 
 from audioae.screening.generated.artifacts import EXTENT
-from audioae.screening.generated.detector import N_FOLDS, Examples, VocoderDetector, folds_of, measure, upper_limit
+from audioae.screening.generated.detector import N_FOLDS, Examples, VocoderDetector, folds_of, upper_limit
 from audioae.screening.generated.resynthesis import REAL
 from audioae.screening.generated.section_artifacts import FEATURE_NAMES
+from audioae.screening.generated.self_test import RealTracks, measure
+from audioae.spacing import evenly_spaced
 
 THRESHOLD = 0.5
 MIN_TRACKS = 8  # resynthesized tracks that training needs, of at least N_FOLDS artists
 MIN_BANDWIDTH_HZ = 6_500
 MISSED = 0.05
+MAX_REAL = 10_000  # tracks of the catalog that say what is caught at a false-positive rate
 BLOCK = 1 << 16  # tracks that are scored at a time
 OUTSIDE = 0.005  # share of the catalog that may be farther from the training examples than the distance limit
 
@@ -151,7 +154,10 @@ def score_tracks(
     distance_limit = upper_limit(distance[usable], OUTSIDE)
     extent = artifacts[:, : len(EXTENT)]
     cannot_tell = Reasons(extent, log_odds, distance, limit, real_limit, distance_limit)
-    measured = measure(examples, held_out, example_fold, false_positive_rate, seed) | {
+    chosen = np.flatnonzero(usable)
+    chosen = chosen[evenly_spaced(len(chosen), MAX_REAL)] if len(chosen) else chosen
+    real = RealTracks(features[chosen], track_fold[chosen], log_odds[chosen])
+    measured = measure(examples, held_out, example_fold, real, seed) | {
         "false_positive_rate": float(np.mean(log_odds[usable] > limit)) if usable.any() else None,
         "abstained": float(np.mean(cannot_tell.mask)),
         "limits": {"generated_above": limit, "real_below": real_limit, "distance_below": distance_limit},

@@ -15,7 +15,6 @@ Limits: see `scores`, and the figures that every run measures about itself.
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,6 @@ import pyarrow.compute as pc  # its functions are made at import
 from audioae.audio.perturbations import ORIGINAL
 from audioae.catalog.paths import path_of
 from audioae.library.generation import Generation
-from audioae.model.torchscript_decoder import WaveformDecoder
 from audioae.pipeline.config import Workers
 from audioae.progress import Progress
 from audioae.screening.generated.artifacts import EXTENT, SECTION_S
@@ -33,6 +31,7 @@ from audioae.screening.generated.catalog_artifacts import measure_artifacts
 from audioae.screening.generated.config import GeneratedConfig
 from audioae.screening.generated.detector import N_FOLDS
 from audioae.screening.generated.examples import resynthesize
+from audioae.screening.generated.given_decoders import load_decoders
 from audioae.screening.generated.scores import (
     MIN_BANDWIDTH_HZ,
     MIN_TRACKS,
@@ -44,6 +43,7 @@ from audioae.screening.generated.scores import (
     score_tracks,
     top_features,
 )
+from audioae.screening.generated.world import require_world
 from audioae.screening.result import EvidenceOf, Screened
 from audioae.screening.steps import Steps
 from audioae.screening.text import count, percent
@@ -61,9 +61,11 @@ def screen_generated(
     Raises
     ------
     ModelError
-        If one of `config.decoders` cannot be loaded (before anything is decoded), or fails on a waveform.
+        If one of `config.decoders` cannot be loaded (before anything is decoded), or fails on a track.
     """
-    decoders = load_decoders(config.decoders)
+    decoders = load_decoders(config.files)
+    if config.vocoders:
+        require_world()
     ids, paths, group = eligible(library)
     artifacts, omitted = measure_artifacts(library, ids, config.max_sections, workers, progress)
     sample = [(paths[row], str(group[row])) for row in choose_sample(artifacts, group, config)]
@@ -75,13 +77,6 @@ def screen_generated(
         return _no_answers(ids, sample, omitted)
     scores = score_tracks(examples, artifacts, group, config.false_positive_rate, config.seed)
     return _screened(ids, artifacts, scores, config, omitted)
-
-
-def load_decoders(paths: Sequence[str]) -> dict[str, WaveformDecoder]:
-    """The user's decoders by family: the name of the file, or its path if several files have that name."""
-    stems = [Path(path).stem for path in paths]
-    names = [stem if stems.count(stem) == 1 else path for path, stem in zip(paths, stems, strict=True)]
-    return {f"given: {name}": WaveformDecoder(path) for path, name in zip(paths, names, strict=True)}
 
 
 class Paths(Sequence[str]):

@@ -105,7 +105,7 @@ def linear_prediction(waveform: np.ndarray, sample_rate: int, rng: np.random.Gen
     for s, a in zip(starts, taps, strict=True):
         gain = np.std(residual[s : s + n] - base[s : s + n]) / (np.std(high[s : s + n]) + 1e-9)
         copy[s : s + n] += window * scipy.signal.lfilter([1.0], a, base[s : s + n] + gain * high[s : s + n])
-    return _match_level(copy[n : n + len(waveform)], waveform)
+    return match_level(copy[n : n + len(waveform)], waveform)
 
 
 def strided(waveform: np.ndarray, sample_rate: int, rng: np.random.Generator) -> np.ndarray:
@@ -122,7 +122,7 @@ def strided(waveform: np.ndarray, sample_rate: int, rng: np.random.Generator) ->
     copy = np.zeros(len(frames) * stride + n)
     for half in (0, 1):
         copy[half * stride : half * stride + len(frames) * stride] += frames[:, half * stride :][:, :stride].reshape(-1)
-    return _match_level(np.asarray(scipy.signal.lfilter([1.0], [1, -0.95], copy))[n : n + len(waveform)], waveform)
+    return match_level(np.asarray(scipy.signal.lfilter([1.0], [1, -0.95], copy))[n : n + len(waveform)], waveform)
 
 
 def upsampler(waveform: np.ndarray, sample_rate: int, rng: np.random.Generator) -> np.ndarray:
@@ -135,7 +135,7 @@ def upsampler(waveform: np.ndarray, sample_rate: int, rng: np.random.Generator) 
         copy = np.convolve(stuffed, 2 * kernel / kernel.sum(), "same")
         copy = np.where(copy > 0, copy, 0.8 * copy)
     copy -= copy.mean()
-    return _match_level(np.resize(np.pad(copy, (0, 8)), len(waveform)), waveform)
+    return match_level(np.resize(np.pad(copy, (0, 8)), len(waveform)), waveform)
 
 
 FAMILIES: dict[str, Family] = {
@@ -169,5 +169,6 @@ def _prediction(frame: np.ndarray, order: int) -> np.ndarray:
     return np.r_[1, -scipy.linalg.solve_toeplitz(correlation[:order], correlation[1:])]
 
 
-def _match_level(copy: np.ndarray, waveform: np.ndarray) -> np.ndarray:
+def match_level(copy: np.ndarray, waveform: np.ndarray) -> np.ndarray:
+    """The copy, float32, at the waveform's level."""
     return (copy * (np.std(waveform) / (np.std(copy) + 1e-12))).astype(np.float32)

@@ -13,8 +13,9 @@ from audioae.library.catalog_columns import CatalogColumns
 from audioae.pipeline.config import Workers
 from audioae.screening.generated.artifacts import ARTIFACT_NAMES
 from audioae.screening.generated.catalog_artifacts import measure_artifacts
+from audioae.screening.generated.check import self_test
 from audioae.screening.generated.config import GeneratedConfig
-from audioae.screening.generated.screen import choose_sample, eligible, load_decoders, screen_generated
+from audioae.screening.generated.screen import choose_sample, eligible, screen_generated
 from audioae.screening.generated.vocoders import FAMILIES
 from audioae.screening.result import Screened
 from audioae.store.audio_schemas import RESIDUE_DIM
@@ -45,8 +46,8 @@ def library(chain, tmp_path_factory: pytest.TempPathFactory) -> Library:
 def screened(library: Library, tmp_path_factory: pytest.TempPathFactory) -> Screened:
     path = tmp_path_factory.mktemp("decoder") / "coarse.pt"
     torch.jit.save(torch.jit.script(Coarse()), str(path))
-    config = GeneratedConfig(max_sections=1, sample_s=24.0, excerpt_s=3.0, decoders=(str(path),))
-    return screen_generated(library, config, WORKERS, quiet)
+    settings = {"max_sections": 1, "sample_s": 24.0, "excerpt_s": 3.0, "decoders": [str(path)]}
+    return screen_generated(library, GeneratedConfig.model_validate(settings), WORKERS, quiet)
 
 
 def test_every_track_gets_one_of_three_answers(library: Library, screened: Screened):
@@ -81,6 +82,10 @@ def test_the_sample_takes_artists_in_turn_until_it_is_long_enough():
 def test_measures_itself(screened: Screened):
     assert set(screened.measured["families"]) == {*FAMILIES, "own_decoder", "given: coarse"}
     assert all(0 <= of[key] <= 1 for of in screened.measured["families"].values() for key in ("known", "left_out"))
+    n_real = screened.measured["n_real"]
+    assert 8 <= n_real < 100
+    assert screened.measured["tpr"] == {"0.01": None, "0.001": None}
+    assert f"too few tracks to tell ({n_real}; wanted at least 100)" in self_test(screened.measured)[1]
     assert screened.measured["known"] > 0.7  # eight tracks of 3 s are enough to see that it works
     assert 0 <= screened.measured["false_positive_rate"] <= 1
     assert screened.measured["abstained"] == pytest.approx(np.isnan(screened.score).mean())
@@ -128,19 +133,15 @@ def test_cannot_tell_for_three_tracks(library: Library):
     assert few_screened.omitted[-1].startswith("the check cannot tell for any track: 3 tracks of")
 
 
-def test_decoders_with_the_same_file_name_are_two_families(tmp_path: Path):
-    paths = [tmp_path / "a" / "net.pt", tmp_path / "b" / "net.pt", tmp_path / "other.pt"]
-    for path in paths:
-        path.parent.mkdir(exist_ok=True)
-        torch.jit.save(torch.jit.script(Coarse()), str(path))
-    assert list(load_decoders([str(path) for path in paths])) == [
-        f"given: {paths[0]}",
-        f"given: {paths[1]}",
-        "given: other",
-    ]
-
-
 def test_a_damaged_decoder_is_one_error(library: Library, tmp_path: Path):
     (tmp_path / "net.pt").write_bytes(b"damaged")
+    config = GeneratedConfig.model_validate({"decoders": [str(tmp_path / "net.pt")]})
     with pytest.raises(ModelError, match=r"net.pt: not a TorchScript module, or damaged"):
-        screen_generated(library, GeneratedConfig(decoders=(str(tmp_path / "net.pt"),)), WORKERS, quiet)
+        screen_generated(library, config, WORKERS, quiet)
+
+
+def test_a_missing_pyworld_is_one_error(library: Library, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    config = GeneratedConfig.model_validate({"decoders": [{"kind": "world"}]})
+    with pytest.raises(ModelError, match=r"pyworld is not installed; install it .* or remove {kind: world}"):
+        screen_generated(library, config, WORKERS, quiet)
