@@ -1,9 +1,11 @@
-"""Whether an encoder of your own keeps the contract of `encoders.py`: for your tests.
+"""Whether an encoder of your own keeps the contract of `encoders.py`.
 
-from audioae.model.contract import check_encoder
+In your tests:
 
-def test_my_encoder():
-    check_encoder(MyEncoder, channels=(16, 32, 64, 128))
+    from audioae.model.contract import check_encoder
+
+    def test_my_encoder():
+        check_encoder(MyEncoder, channels=(16, 32, 64, 128))
 """
 
 import copy
@@ -12,15 +14,10 @@ from typing import Any
 
 import safetensors.torch
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
 
-from audioae.constants import N_FRAMES, N_MELS
 from audioae.errors import ModelError
-from audioae.model.blocks import PADDED_FRAMES, map_shape
-from audioae.model.encoders import build_encoder
-
-N_CLIPS = 3
+from audioae.model.encoder_maps import build_encoder, check_maps, example_mels
 
 
 def check_encoder(network: type[nn.Module], channels: Sequence[int] = (16, 32, 64, 128), **options: Any) -> None:
@@ -49,38 +46,10 @@ def check_encoder(network: type[nn.Module], channels: Sequence[int] = (16, 32, 6
     _check_gradients(encoder, name)
 
 
-@torch.no_grad()
-def check_maps(encoder: nn.Module, channels: Sequence[int], name: str) -> None:
-    """Check number, shapes, type and values of the maps of a few clips, in eval mode; `name` is for the message."""
-    mels, was_training = _mels(), encoder.training
-    try:
-        maps: Any = encoder.eval()(mels)
-    except Exception as error:
-        raise ModelError(f"encoder {name}: mels {tuple(mels.shape)} give {error!r}") from error
-    finally:
-        encoder.train(was_training)
-    if not isinstance(maps, list | tuple) or not all(isinstance(each, Tensor) for each in maps):
-        raise ModelError(f"encoder {name}: got a {type(maps).__name__}, wanted a list of tensors")
-    wanted = [(N_CLIPS, *map_shape(channels, depth)) for depth in range(len(channels) + 1)]
-    if (got := [tuple(each.shape) for each in maps]) != wanted:
-        raise ModelError(f"encoder {name}: got maps of shapes {got}, wanted {wanted} for channels {tuple(channels)}")
-    if not torch.equal(maps[0][:, 0], F.pad(mels, (0, PADDED_FRAMES - N_FRAMES))):
-        raise ModelError(f"encoder {name}: map 0 is not the input, wanted it with zeros up to {PADDED_FRAMES} frames")
-    for depth, each in enumerate(maps):
-        if each.dtype != torch.float32:
-            raise ModelError(f"encoder {name}: map {depth} is {each.dtype}, wanted torch.float32")
-        if n := int((~each.isfinite()).sum()):
-            raise ModelError(f"encoder {name}: {n} values of map {depth} are NaN or infinite")
-
-
 def _build(network: type[nn.Module], channels: Sequence[int], options: dict[str, Any], name: str) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return build_encoder(network, channels, options, name)
-
-
-def _mels() -> Tensor:
-    return torch.randn(N_CLIPS, N_MELS, N_FRAMES, generator=torch.Generator().manual_seed(0))
 
 
 def _check_same_weights(encoder: nn.Module, again: nn.Module, name: str) -> None:
@@ -92,7 +61,7 @@ def _check_same_weights(encoder: nn.Module, again: nn.Module, name: str) -> None
 
 @torch.no_grad()
 def _check_same_maps(encoder: nn.Module, name: str) -> None:
-    mels = _mels()
+    mels = example_mels()
     encoder.eval()
     first, second, alone = encoder(mels), encoder(mels), encoder(mels[:1])
     for depth, (one, other, single) in enumerate(zip(first, second, alone, strict=True)):
@@ -113,7 +82,7 @@ def _check_file(encoder: nn.Module, name: str) -> None:
 
 
 def _check_gradients(encoder: nn.Module, name: str) -> None:
-    mels = _mels().requires_grad_()  # so that an encoder whose weights are all frozen has a gradient too
+    mels = example_mels().requires_grad_()  # so that an encoder whose weights are all frozen has a gradient too
     torch.stack([each.float().square().mean() for each in encoder.train()(mels)]).sum().backward()
     for key, parameter in encoder.named_parameters():
         if parameter.requires_grad and (parameter.grad is None or not parameter.grad.isfinite().all()):

@@ -63,7 +63,7 @@ class ImportedEncoder(Config):
         ModelError
             If there is no such class, it is no network, cannot be built, or gives other maps than wanted.
         """
-        from audioae.model.contract import check_maps
+        from audioae.model.encoder_maps import build_encoder, check_maps
 
         encoder = build_encoder(self._load(), channels, self.options, self.path)
         check_maps(encoder, channels, self.path)
@@ -77,16 +77,3 @@ class ImportedEncoder(Config):
             raise ModelError(f"encoder {self.path}: {error}; {INSTALL}") from error
         except AttributeError:
             raise ModelError(f"encoder {self.path}: module {module} has no {name}") from None
-
-
-def build_encoder(network: Any, channels: Sequence[int], options: dict[str, Any], name: str) -> "nn.Module":
-    """Call the class of an encoder. Raises `ModelError` if it is no subclass of `nn.Module`, or cannot be built."""
-    from torch import nn
-
-    if not (isinstance(network, type) and issubclass(network, nn.Module)):
-        raise ModelError(f"encoder {name}: got {network!r}, wanted a subclass of torch.nn.Module")
-    try:
-        return network(tuple(channels), **options)
-    except Exception as error:
-        given = "".join(f", {key}={value!r}" for key, value in options.items())
-        raise ModelError(f"encoder {name}: {name}({tuple(channels)}{given}) fails: {error!r}") from error
