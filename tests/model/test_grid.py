@@ -8,6 +8,8 @@ import torch
 from pydantic import ValidationError
 
 from audioae.audio.mel import decode_mel
+from audioae.config import load_config
+from audioae.config_files import find_config
 from audioae.errors import ModelError
 from audioae.model.autoencoder import ConvAutoencoder, build_model
 from audioae.model.config import ModelConfig
@@ -165,3 +167,11 @@ def test_a_code_of_the_grid_differs_from_the_mean(results: tuple[TrainResult, Tr
         decode_grid_code(embedder, 2, 0)
     with pytest.raises(ModelError, match=r"no grid of codes; train one that has \(model: vqvae_grid\)"):
         grid_usage(Embedder(results[0].model, "cpu"))
+
+
+def test_the_variant_is_the_default_with_a_grid():
+    variant = load_config(ModelConfig, find_config("vqvae_grid", "model"))
+    grid, terms = variant.model_dump()["grid"], variant.model_dump()["terms"]
+    assert grid == GridConfig().model_dump()
+    assert [*ModelConfig().model_dump()["terms"], terms[-1]] == list(terms)
+    assert variant.model_copy(update={"grid": None, "terms": ModelConfig().terms}) == ModelConfig()
