@@ -76,7 +76,7 @@ def test_the_grid_of_a_plane(tmp_path: Path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "got 0 tracks, wanted 1 to sweep or 2 to go between; or --grid; or --book N; or --sample N"),
+        ([], "got 0 tracks, wanted 1 to sweep or 2 to go between; or --grid; or --book N"),
         (["t01", "--grid"], "got 1 tracks"),
         (["--grid"], "no latent space of two dimensions"),
         (["--book", "4"], "got book 4, code 0"),
