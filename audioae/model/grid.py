@@ -28,6 +28,8 @@ from audioae.constants import N_MELS, PADDED_FRAMES
 if TYPE_CHECKING:
     from audioae.model.grid_nets import CodeGrid
 
+LEARN_FROM = 4096  # vectors of a step that the codebooks learn from
+
 
 class GridConfig(Config):
     """A grid of codes for patches of `bands` mel bands x `frames` frames.
@@ -78,5 +80,8 @@ class GridConfig(Config):
 
     def build(self) -> CodeGrid:
         from audioae.model.grid_nets import CodeGrid
+        from audioae.model.vq import Quantizer
 
-        return CodeGrid(self)
+        books = (self.dim, self.groups, self.codebook_size, self.levels)
+        quantizer = Quantizer(*books, shared=False, decay=self.decay, learn_from=LEARN_FROM)
+        return CodeGrid(quantizer, self.dim, (self.bands, self.frames), self.width, self.blocks)

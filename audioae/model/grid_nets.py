@@ -13,12 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from audioae.constants import EMBEDDING_DIM, N_FRAMES, PADDED_FRAMES
+from audioae.constants import EMBEDDING_DIM, N_FRAMES, N_MELS, PADDED_FRAMES
 from audioae.model.blocks import Stage
-from audioae.model.grid import GridConfig
 from audioae.model.vq import Quantized, Quantizer
-
-LEARN_FROM = 4096  # vectors of a step that the codebooks learn from
 
 
 class GridOutput(NamedTuple):
@@ -33,22 +30,19 @@ class GridOutput(NamedTuple):
 class CodeGrid(nn.Module):
     """A vector-quantized autoencoder of patches; the latent sets one bias per row of the grid and channel."""
 
-    def __init__(self, config: GridConfig):
+    def __init__(self, quantizer: Quantizer, dim: int, patch: tuple[int, int], width: int, blocks: int):
         super().__init__()
-        self.config = config
-        patch = (config.bands, config.frames)
+        self.shape = N_MELS // patch[0], PADDED_FRAMES // patch[1]
         self.encoder = nn.Sequential(
-            Stage(nn.Conv2d(1, config.width, patch, stride=patch), relu=False),
-            Stage(nn.Conv2d(config.width, config.dim, 3, padding=1), nn.BatchNorm2d(config.dim), relu=False),
+            Stage(nn.Conv2d(1, width, patch, stride=patch), relu=False),
+            Stage(nn.Conv2d(width, dim, 3, padding=1), nn.BatchNorm2d(dim), relu=False),
         )
-        self.quantizer = Quantizer(
-            config.dim, config.groups, config.codebook_size, config.levels, False, config.decay, LEARN_FROM
-        )
-        self.expand = nn.Conv2d(config.dim, config.width, 3, padding=1)
-        self.bias = nn.Linear(EMBEDDING_DIM, config.width * config.shape[0])
+        self.quantizer = quantizer
+        self.expand = nn.Conv2d(dim, width, 3, padding=1)
+        self.bias = nn.Linear(EMBEDDING_DIM, width * self.shape[0])
         self.decoder = nn.Sequential(
-            *(Stage(nn.Conv2d(config.width, config.width, 3, padding=1)) for _ in range(config.blocks)),
-            nn.ConvTranspose2d(config.width, 1, patch, stride=patch),
+            *(Stage(nn.Conv2d(width, width, 3, padding=1)) for _ in range(blocks)),
+            nn.ConvTranspose2d(width, 1, patch, stride=patch),
         )
 
     def forward(self, mels: Tensor, coarse: Tensor, z: Tensor) -> GridOutput:
@@ -66,7 +60,7 @@ class CodeGrid(nn.Module):
 
     def decode(self, vectors: Tensor, z: Tensor) -> Tensor:
         """Decode quantized vectors (n * rows * columns, dim), beside latents (n, 128), to (n, 128, 130)."""
-        rows, columns = self.config.shape
+        rows, columns = self.shape
         maps = vectors.view(len(z), rows, columns, -1).permute(0, 3, 1, 2)
         bias = self.bias(z).view(len(z), -1, rows, 1)
         return self.decoder(F.relu(self.expand(maps) + bias))[:, 0, :, :N_FRAMES].float()

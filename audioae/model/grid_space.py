@@ -37,7 +37,7 @@ def assign_grid_codes(embedder: Embedder, mels: np.ndarray) -> np.ndarray:
         normalized = model.mel_norm(mel_db(block.to(embedder.device)))
         rest = normalized - model.decoder(model.encode(normalized).z)
         codes = grid.quantize(rest).codes.flatten(0, 1)
-        found.append(codes.view(len(codes), len(block), *grid.config.shape).transpose(0, 1).cpu())
+        found.append(codes.view(len(codes), len(block), *grid.shape).transpose(0, 1).cpu())
     return torch.cat(found).numpy().astype(np.uint16)
 
 
@@ -70,7 +70,7 @@ def decode_grid_code(embedder: Embedder, book: int, code: int) -> np.ndarray:
         If the model has no grid, or no such code.
     """
     _, grid = _with_grid(embedder)
-    shares, rows_columns = grid_usage(embedder), grid.config.shape
+    shares, rows_columns = grid_usage(embedder), grid.shape
     if not (0 <= book < shares.shape[0] and 0 <= code < shares.shape[1]):
         raise ModelError(f"got book {book}, code {code}, but the grid has {shares.shape[0]} books of {shares.shape[1]}")
     vectors = grid.quantizer.books().flatten(0, 1)
