@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +15,7 @@ class Pooling(nn.Module):
     def __init__(self, channels: Sequence[int], gain: float = 1.0):
         super().__init__()
         self.gain = gain
-        self.mixes = nn.ModuleList(nn.Conv2d(wide, deep, 1) for wide, deep in pairwise((1, *channels)))
+        self.mixes: Any = nn.ModuleList(nn.Conv2d(wide, deep, 1) for wide, deep in pairwise((1, *channels)))
 
     def forward(self, mels: Tensor) -> list[Tensor]:
         maps = [F.pad(mels, (0, 14)).unsqueeze(1)]
