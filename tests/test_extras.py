@@ -13,7 +13,7 @@ from audioae.extras import EXTRA_OF, explain_missing
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-OPTIONAL = {"pandas", "pyworld"}  # to_pandas(), and the vocoder WORLD, for those who have them
+OPTIONAL = {"pandas"}  # to_pandas() converts for those who have it
 
 
 def distributions(requirements: list[str]) -> set[str]:

@@ -43,4 +43,4 @@ def main(n_tracks: int = 12, *chosen: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:2]), *sys.argv[2:])
+    main(int(sys.argv[1]) if sys.argv[1:] else 12, *sys.argv[2:])
