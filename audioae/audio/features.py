@@ -12,9 +12,9 @@ Source: librosa 0.11, `librosa.feature` and `librosa.onset` with their defaults.
 
 import warnings
 
-import librosa
 import numpy as np
 
+from audioae.audio.librosa_modules import librosa
 from audioae.audio.mel import mel_bank
 from audioae.constants import CLIP_SAMPLES, HOP_LENGTH, N_FFT, SAMPLE_RATE
 

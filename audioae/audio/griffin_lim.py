@@ -5,9 +5,9 @@ Conventions: a mel is (128, n_frames) in dB; a waveform is mono float32 at 22,05
 Source: Griffin and Lim 1984 with the momentum of Perraudin et al. 2013, as implemented by librosa 0.11.
 """
 
-import librosa
 import numpy as np
 
+from audioae.audio.librosa_modules import librosa
 from audioae.audio.mel import mel_bank
 from audioae.constants import HOP_LENGTH, N_FFT, N_MELS
 

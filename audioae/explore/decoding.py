@@ -116,9 +116,8 @@ def _sound(mel: np.ndarray) -> bytes:
 
 
 def _prepare_sound(_mel: np.ndarray) -> None:
-    import librosa
-
     import audioae.audio.griffin_lim
     import audioae.audio.preview  # noqa: F401
+    from audioae.audio.librosa_modules import librosa
 
     _ = librosa.griffinlim  # librosa imports its parts when they are first used

@@ -13,9 +13,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-import librosa
 import numpy as np
 
+from audioae.audio.librosa_modules import librosa
 from audioae.errors import ModelError
 from audioae.model.torchscript_decoder import WaveformDecoder
 from audioae.screening.generated.config import MelInput, TorchscriptDecoder

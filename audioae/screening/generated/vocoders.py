@@ -21,12 +21,13 @@ and noise); Makhoul and Berouti 1979 (high frequencies by rectification); Odena 
 
 from collections.abc import Callable
 
-import librosa
 import numpy as np
 import scipy.fft
 import scipy.linalg
 import scipy.signal
 import soxr
+
+from audioae.audio.librosa_modules import librosa
 
 Family = Callable[[np.ndarray, int, np.random.Generator], np.ndarray]
 
