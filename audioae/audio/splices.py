@@ -4,9 +4,10 @@ Conventions
 -----------
 - The columns are those of `audio/clicks.py`, `audio/repeats.py` and `audio/plateaus.py`.
 - No measurement spans two runs: stretches that were read without a gap.
+- Of a track, the first `MOST_S` seconds that were decoded are examined: memory does not grow with its length.
 
 Why the waveform is kept until the end: only a few places are examined sample by sample, the most suspicious ones of the
-whole track. `decode` has it in memory anyway.
+whole track.
 """
 
 import numpy as np
@@ -15,6 +16,9 @@ from audioae.audio.clicks import click_evidence
 from audioae.audio.fine_frames import fine_frames
 from audioae.audio.plateaus import plateau_evidence
 from audioae.audio.repeats import repeat_evidence
+
+
+MOST_S = 90
 
 
 class SpliceMeter:
@@ -29,9 +33,13 @@ class SpliceMeter:
     def __init__(self, sample_rate: int):
         self._sample_rate = sample_rate
         self._runs: list[list[np.ndarray]] = []
+        self._left = MOST_S * sample_rate
 
     def add(self, mono: np.ndarray, joined: bool) -> None:
         """Keep a block, shape (n,), float32, which must not change; `joined` if it follows the last one directly."""
+        if self._left <= 0:
+            return
+        self._left -= len(mono)
         if joined and self._runs:
             self._runs[-1].append(mono)
         else:

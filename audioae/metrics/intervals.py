@@ -25,7 +25,6 @@ Wilson 1927; Korn and Graubard 1998 (shares near 0 and 1 in clustered samples).
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import stdtrit
 
 LEVEL = 0.95
 MIN_GROUPS = 5
@@ -74,6 +73,8 @@ def spread(sizes: np.ndarray, changes: np.ndarray, cells: np.ndarray | None = No
     >>> equal.quantile.round(2).tolist(), unequal.quantile.round(2).tolist()
     ([2.78], [3.96])
     """
+    from scipy.special import stdtrit  # here: who only shows intervals, such as a server, loads no scipy
+
     cells = np.zeros(len(sizes), np.int64) if cells is None else cells
 
     def total(values: np.ndarray) -> np.ndarray:

@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 
 from audioae.audio.mel import decode_mel
 from audioae.constants import EMBEDDING_DIM, N_FRAMES, N_MELS
 from audioae.errors import ModelError
+from audioae.model.torchscript_decoder import load_module
 
 BLOCK = 16
 MOST_UNITS = 16_384
@@ -102,7 +102,7 @@ def _onnx(content: bytes, name: str) -> Any:
 
 def _torchscript(content: bytes, name: str) -> Any:
     try:
-        module = torch.jit.load(io.BytesIO(content), map_location="cpu").eval()
+        module = load_module(io.BytesIO(content))
     except Exception as error:
         message = str(error).strip().splitlines()[0][:200]
         raise ModelError(f"extra {name}: not a TorchScript module, or damaged ({message}); export it again") from error
@@ -156,11 +156,15 @@ class Fusion:
         return cls(*(torch.from_numpy(np.ascontiguousarray(part, np.float32)) for part in parts))
 
     def to_bytes(self) -> bytes:
+        import safetensors.torch  # here: training and embedding need it only with a network of the user
+
         return safetensors.torch.save({"own": self.own, "extra": self.extra, "mean": self.mean})
 
     @classmethod
     def from_bytes(cls, content: bytes) -> "Fusion":
         """Raises `ModelError` if the content is no projection."""
+        import safetensors.torch
+
         try:
             return cls(**safetensors.torch.load(content))
         except Exception as error:

@@ -9,6 +9,7 @@ Conventions
 - A TorchScript file is a program: load only files that you would run.
 """
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,11 @@ import torch
 
 from audioae.errors import ModelError
 from audioae.model.threads import cpu_threads
+
+
+def load_module(source: str | BytesIO) -> torch.jit.ScriptModule:
+    """Load a TorchScript module, in eval mode on the CPU. It is a program: nothing but what a user names comes here."""
+    return torch.jit.load(source, map_location="cpu").eval()
 
 
 class WaveformDecoder:
@@ -32,7 +38,7 @@ class WaveformDecoder:
         if not self.path.is_file():
             raise ModelError(f"{path}: no such file; wanted a TorchScript module that returns a waveform")
         try:
-            self.module = torch.jit.load(str(path), map_location="cpu").eval()
+            self.module = load_module(str(path))
         except (RuntimeError, ValueError) as error:
             message = str(error).strip().splitlines()[0][:200]
             raise ModelError(f"{path}: not a TorchScript module, or damaged ({message}); export it again") from None

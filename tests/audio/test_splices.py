@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audioae.audio.splices import SpliceMeter
+from audioae.audio.splices import MOST_S, SpliceMeter
 from tests.audio.decoding import RATE, health_of, noisy_music
 
 COLUMNS = ("spike_db", "spikes_db", "loop", "loop_match", "plateau_db", "gap_db")
@@ -39,3 +39,10 @@ def test_health_contains_clicks_and_repeats_of_a_file(tmp_path: Path, suffix: st
     before, after = (health_of(tmp_path / f"a.{suffix}", samples, subtype) for samples in (clean, faulty))
     assert before["loop"] < 0.4 < 0.6 < after["loop"]
     assert after["spike_db"] > before["spike_db"] + 12
+
+
+def test_what_comes_after_the_longest_time_is_not_kept():
+    meter = SpliceMeter(1000)
+    for _ in range(MOST_S + 5):
+        meter.add(np.zeros(1000, np.float32), True)
+    assert sum(len(block) for run in meter._runs for block in run) == MOST_S * 1000
