@@ -33,7 +33,7 @@ from audioae.audio.config import ClipConfig, DecodeConfig
 from audioae.constants import FRAME_S
 from audioae.spacing import evenly_spaced
 
-MIN_COSINE = 0.8
+MIN_COSINE = 0.6
 MAX_SECONDS = 0.25
 SAME = 0.6
 SAME_SHORT = 0.85  # fewer than `FEW_CLIPS` clips are little evidence that two renditions differ

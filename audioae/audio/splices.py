@@ -17,7 +17,6 @@ from audioae.audio.fine_frames import fine_frames
 from audioae.audio.plateaus import plateau_evidence
 from audioae.audio.repeats import repeat_evidence
 
-
 MOST_S = 90
 
 

@@ -1,5 +1,7 @@
 """Spikes are wrong samples: as high as they were made, at every rate, and not the onsets of sounds."""
 
+# pyright: reportOptionalOperand=false, reportOperatorIssue=false
+
 import numpy as np
 import pytest
 

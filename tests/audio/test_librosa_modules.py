@@ -6,7 +6,7 @@ import sys
 
 from audioae.audio import librosa_modules
 
-IMPORT = "import audioae.audio.librosa_modules as door; print(door.librosa.__version__)"
+IMPORT = "import audioae.audio.librosa_modules as door; print(door.librosa.__name__)"
 
 
 def test_an_import_waits_for_that_of_another_process():
@@ -19,10 +19,10 @@ def test_an_import_waits_for_that_of_another_process():
         except subprocess.TimeoutExpired:
             assert process.poll() is None
     output, _ = process.communicate(timeout=60)
-    assert output.strip() == librosa_modules.librosa.__version__
+    assert output.strip() == "librosa"
 
 
 def test_without_a_place_for_the_lock_librosa_is_imported_all_the_same(tmp_path):
     code = f"import tempfile; tempfile.tempdir = {str(tmp_path / 'absent')!r}; {IMPORT}"
     output = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
-    assert output.strip() == librosa_modules.librosa.__version__
+    assert output.strip() == "librosa"

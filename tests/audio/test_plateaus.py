@@ -1,5 +1,7 @@
 """A burst and a gap stand out by as much as they were made louder or quieter; onsets and decays do not."""
 
+# pyright: reportOptionalOperand=false, reportOperatorIssue=false
+
 import numpy as np
 import pytest
 

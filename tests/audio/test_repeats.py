@@ -1,5 +1,7 @@
 """A buffer that was played twice is found at its lag; tones, chords and noise do not count as one."""
 
+# pyright: reportOptionalOperand=false, reportOperatorIssue=false
+
 import numpy as np
 import pytest
 

@@ -1,5 +1,7 @@
 """Clipped maxima are equally high in whatever channel, and also after an attenuation; those of noise are not."""
 
+# pyright: reportOptionalOperand=false, reportOperatorIssue=false
+
 import numpy as np
 import pytest
 

@@ -1,5 +1,7 @@
 """Tuning in cents and octaves in dB, of spectra and of files whose speed is known."""
 
+# pyright: reportReturnType=false
+
 import numpy as np
 import pytest
 

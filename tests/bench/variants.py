@@ -143,7 +143,7 @@ def train_all(paths: list[str], out: str, processes: int, limit_s: float) -> Non
     """Train every variant on every catalog; what is not done after `limit_s` seconds is left out, and said."""
     jobs = [(path, name, variant, STEPS) for name, variant in VARIANTS.items() for path in paths]
     jobs += [(path, name, BASE, steps) for name, steps in LENGTHS.items() for path in paths]
-    results: dict[str, np.ndarray] = {}
+    results: dict[str, Any] = {}
     pool = ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"))
     try:
         for future in as_completed([pool.submit(run, *job) for job in jobs], timeout=limit_s):
@@ -152,7 +152,7 @@ def train_all(paths: list[str], out: str, processes: int, limit_s: float) -> Non
             print(f"{key}: {seconds:.0f} s", flush=True)
     except TimeoutError:
         print(f"stopped after {limit_s:g} s: {len(results) // 2} of {len(jobs)} trainings are done")
-    np.savez_compressed(out, **results)  # pyright: ignore[reportArgumentType]
+    np.savez_compressed(out, **results)
     pool.shutdown(wait=False, cancel_futures=True)
 
 
@@ -191,7 +191,7 @@ def measure(out: str, paths: list[str], machine: str) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.variants", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.variants", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("what", choices=("clips", "train", "measure"))
     parser.add_argument("paths", nargs="+")
     parser.add_argument("--processes", type=int, default=PROCESSES)

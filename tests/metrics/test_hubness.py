@@ -1,5 +1,7 @@
 """Hubness against counts by hand, and on a planted hub."""
 
+# pyright: reportOptionalSubscript=false, reportOptionalIterable=false
+
 import numpy as np
 import pytest
 from scipy import stats

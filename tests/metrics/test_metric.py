@@ -1,5 +1,7 @@
 """Metrics and their intervals against scipy and sklearn; `test_coverage` simulates whether the intervals hold."""
 
+# pyright: reportGeneralTypeIssues=false, reportOptionalIterable=false, reportCallIssue=false, reportArgumentType=false
+
 import numpy as np
 import pytest
 from scipy import stats

@@ -1,5 +1,7 @@
 """Descriptors: what they say of mels whose answer is known, and what the fitted units promise."""
 
+# pyright: reportCallIssue=false, reportArgumentType=false
+
 import numpy as np
 import pytest
 import torch

@@ -1,5 +1,7 @@
 """Heads: what the modulation spectrum responds to, and which units of a fused head are learned."""
 
+# pyright: reportCallIssue=false, reportArgumentType=false, reportAttributeAccessIssue=false, reportOperatorIssue=false
+
 import math
 
 import numpy as np
