@@ -1,6 +1,6 @@
 """Spikes are wrong samples: as high as they were made, at every rate, and not the onsets of sounds."""
 
-# pyright: reportOptionalOperand=false, reportOperatorIssue=false
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from audioae.audio.fine_frames import fine_frames
 RATE = 44_100
 
 
-def spikes(*runs: np.ndarray, rate: int = RATE) -> tuple[float | None, float | None]:
+def spikes(*runs: np.ndarray, rate: int = RATE) -> tuple[Any, Any]:
     frames = [fine_frames(run, rate) for run in runs]
     evidence = click_evidence(runs, frames, rate)
     return evidence["spike_db"], evidence["spikes_db"]

@@ -1,6 +1,6 @@
 """A buffer that was played twice is found at its lag; tones, chords and noise do not count as one."""
 
-# pyright: reportOptionalOperand=false, reportOperatorIssue=false
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from tests.audio.made import music
 RATE = 44_100
 
 
-def loops(*runs: np.ndarray, rate: int = RATE) -> tuple[float | None, float | None]:
+def loops(*runs: np.ndarray, rate: int = RATE) -> tuple[Any, Any]:
     evidence = repeat_evidence(runs, [fine_frames(run, rate) for run in runs], rate)
     return evidence["loop"], evidence["loop_match"]
 

@@ -1,7 +1,5 @@
 """Hubness against counts by hand, and on a planted hub."""
 
-# pyright: reportOptionalSubscript=false, reportOptionalIterable=false
-
 import numpy as np
 import pytest
 from scipy import stats
@@ -55,6 +53,7 @@ def test_metrics_follow_from_the_counts(vectors):
     for metric in (skew, never):
         assert metric.higher_is_better is False
         assert metric.n == 50
+        assert metric.interval is not None
         assert metric.interval[0] < metric.value < metric.interval[1]
 
 
@@ -87,6 +86,8 @@ def test_equal_exposure_has_no_skew():
 
 def test_collapsed_vectors_give_finite_metrics():
     skew, never = measure(np.full((30, 4), 0.5, np.float32), metadata_of(30, artists=["x"] * 30), k=3).metrics
+    assert skew.interval is not None
+    assert never.interval is not None
     assert np.isfinite([skew.value, *skew.interval, never.value, *never.interval]).all()
     assert never.value > 0.5
 

@@ -1,7 +1,5 @@
 """Metrics and their intervals against scipy and sklearn; `test_coverage` simulates whether the intervals hold."""
 
-# pyright: reportGeneralTypeIssues=false, reportOptionalIterable=false, reportCallIssue=false, reportArgumentType=false
-
 import numpy as np
 import pytest
 from scipy import stats
@@ -72,6 +70,7 @@ def test_intervals_of_r2_and_skewness_contain_their_values():
     noisy = values + 0.5 * np.random.default_rng(5).standard_normal(150)
     for columns, reduce in ((squares(values, noisy), explained), (powers(values), skewness)):
         metric = Metric("x", columns, reduce, np.arange(150))
+        assert metric.interval is not None
         low, high = metric.interval
         assert low < metric.value < high
 
@@ -189,6 +188,7 @@ def test_difference_is_paired():
     assert gap.interval == pytest.approx((0.1, 0.1))
     assert gap.real
     assert difference(worse, better).real
+    assert worse.interval is not None
     assert np.ptp(worse.interval) > 3
 
 

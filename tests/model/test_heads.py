@@ -1,8 +1,7 @@
 """Heads: what the modulation spectrum responds to, and which units of a fused head are learned."""
 
-# pyright: reportCallIssue=false, reportArgumentType=false, reportAttributeAccessIssue=false, reportOperatorIssue=false
-
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +9,7 @@ import torch
 
 from audioae.config import parse_config
 from audioae.errors import ConfigError
-from audioae.model.autoencoder import build_model
+from audioae.model.autoencoder import ConvAutoencoder, build_model
 from audioae.model.blocks import mel_db
 from audioae.model.config import ModelConfig
 from audioae.model.data import ClipSet
@@ -69,13 +68,14 @@ def fused(**head) -> ModelConfig:
     return parse_config(ModelConfig, {"channels": [2, 4], "head": head}, where="mine.yaml")
 
 
-def prepared(config: ModelConfig, n: int = 80):
+def prepared(config: ModelConfig, n: int = 80) -> tuple[Any, torch.Tensor]:
     """An untrained model, fitted to clips, and the clips."""
     rng = np.random.default_rng(0)
     tilt = rng.integers(0, 120, (n, 128, 1))
     codes = (rng.integers(40, 130, (n, 128, 130)) + tilt).clip(0, 255).astype(np.uint8)
     clips = ClipSet(codes, np.zeros(n, np.float32), np.arange(n))
     model = build_model(config)
+    assert isinstance(model, ConvAutoencoder)
     prepare(model, clips, np.arange(n), seed=0)
     model.eval()
     fit_embedding(model, clips, np.arange(n))
