@@ -35,7 +35,7 @@ def check_encoder(network: type[nn.Module], channels: Sequence[int] = (16, 32, 6
     Raises
     ------
     ModelError
-        With what was found and what is wanted, at the first promise that is broken.
+        If the encoder breaks the contract; the message says what it returned and what is wanted.
     """
     name = getattr(network, "__name__", repr(network))
     encoder = _build(network, channels, options, name)

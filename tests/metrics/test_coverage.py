@@ -1,4 +1,4 @@
-"""Do 95 % intervals hold the truth in 95 % of samples, and are two equal models told apart in no more than 5 %?
+"""Do 95 % intervals contain the true value in 95 % of samples, and are two equal models told apart in no more than 5 %?
 
 Simulated: each artist has a mean of its own, drawn from a beta distribution around the true mean; tracks of one artist
 correlate by `correlation`. A value is a hit (0 or 1) or an average precision (between 0 and 1).
