@@ -3,13 +3,13 @@
 import warnings
 from pathlib import Path
 
-import librosa
 import numpy as np
 import pytest
 
 from audioae.audio.config import ClipConfig, DecodeConfig
 from audioae.audio.decode import decode_track
 from audioae.audio.features import FRAME_DESCRIPTORS, N_FEATURES, clip_features, estimate_targets
+from audioae.audio.librosa_modules import librosa
 from audioae.constants import CLIP_SAMPLES, SAMPLE_RATE
 
 SECONDS = np.arange(CLIP_SAMPLES) / SAMPLE_RATE

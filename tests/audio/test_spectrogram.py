@@ -22,7 +22,7 @@ def picture(path: str, start_s: float, seconds: float, width: int = 200, height:
 
 @pytest.mark.parametrize("seconds", [0.1, 2.9, 3.0, 7.3])
 def test_the_mel_of_any_length_is_one_stft_without_seams(seconds: float):
-    import librosa
+    from audioae.audio.librosa_modules import librosa
 
     waveform = np.random.default_rng(1).uniform(-1, 1, round(seconds * SAMPLE_RATE)).astype(np.float32)
     settings = {"n_fft": N_FFT, "hop_length": HOP_LENGTH, "n_mels": N_MELS, "pad_mode": "constant"}

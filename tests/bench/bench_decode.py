@@ -11,7 +11,6 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import librosa
 import numpy as np
 import soundfile as sf
 import soxr
@@ -21,6 +20,7 @@ from audioae.audio.decode import decode_track
 from audioae.audio.extract import extract
 from audioae.audio.health import HealthMeter
 from audioae.audio.integrity import inspect
+from audioae.audio.librosa_modules import librosa
 from audioae.constants import HOP_LENGTH, N_FFT, N_MELS, SAMPLE_RATE
 from tests.audio.made import music, write
 from tests.bench.harness import Row, interleave

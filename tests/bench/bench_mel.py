@@ -1,10 +1,10 @@
 """Log-mel of 64 clips on one core: librosa clip by clip against `log_mel`; torchaudio for comparison."""
 
-import librosa
 import numpy as np
 import torch
 import torchaudio
 
+from audioae.audio.librosa_modules import librosa
 from audioae.audio.mel import log_mel
 from audioae.constants import CLIP_SAMPLES
 from tests.bench.harness import Row, interleave

@@ -6,7 +6,6 @@ The obvious implementation uses librosa.load, librosa's mel clip by clip, and th
 import tempfile
 from pathlib import Path
 
-import librosa
 import numpy as np
 import pyarrow as pa
 import torch
@@ -15,6 +14,7 @@ from audioae.audio.clips import plan_clips
 from audioae.audio.config import ClipConfig, DecodeConfig
 from audioae.audio.decode import decode_track
 from audioae.audio.extract import extract
+from audioae.audio.librosa_modules import librosa
 from audioae.audio.mel import encode_mel, log_mel
 from audioae.config import load_config
 from audioae.constants import CLIP_SAMPLES, EMBEDDING_DIM, SAMPLE_RATE

@@ -8,9 +8,9 @@ import tempfile
 import time
 from pathlib import Path
 
-import librosa
 import numpy as np
 
+from audioae.audio.librosa_modules import librosa
 from audioae.demo.config import SynthConfig
 from audioae.demo.make import make_piece, make_score
 from audioae.demo.plan import Piece, plan_catalog

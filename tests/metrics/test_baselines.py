@@ -2,10 +2,10 @@
 
 import tracemalloc
 
-import librosa
 import numpy as np
 import pytest
 
+from audioae.audio.librosa_modules import librosa
 from audioae.audio.mel import encode_mel, log_mel
 from audioae.constants import CLIP_SAMPLES, SAMPLE_RATE
 from audioae.errors import EvaluationError

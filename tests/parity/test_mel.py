@@ -3,10 +3,10 @@
 import csv
 from pathlib import Path
 
-import librosa
 import numpy as np
 import pytest
 
+from audioae.audio.librosa_modules import librosa
 from audioae.audio.mel import log_mel, mel_bank
 from audioae.constants import CLIP_SAMPLES, SAMPLE_RATE
 
