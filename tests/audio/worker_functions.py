@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from audioae.audio.worker_pool import idle, lease, release
 from audioae.audio.workers import imap_killable
 from audioae.errors import AudioError
 
@@ -116,10 +117,12 @@ def numbered(things: Iterable) -> Iterator[tuple[int, tuple]]:
 
 def start_and_hang(ready: str) -> None:
     """Make two workers hang and leave two idle, then write a file. It runs in a process that the test kills."""
-    dict(imap_killable(environment, numbered(["X"]), workers=1, timeout_s=60))
-    calls = imap_killable(act, numbered(["none", "hang without the interpreter", "hang"]), workers=3, timeout_s=600)
+    for worker in [lease() for _ in range(4)]:
+        release(worker)
+    calls = imap_killable(act, numbered(["none", "hang without the interpreter", "hang"]), workers=2, timeout_s=600)
     next(calls)
-    time.sleep(1)
+    while len(idle) > 2:  # until both calls that hang have begun
+        time.sleep(0.05)
     with open(ready, "w") as file:
         file.write("ready")
     next(calls)
