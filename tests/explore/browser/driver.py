@@ -108,13 +108,22 @@ class Explorer:
         """The map's coordinates of all rows, shape (n, 2): a grid of 8 columns (`made_map`), whose rows are mixed."""
         return np.array(self.js("[...app.map.points]")).reshape(-1, 2)
 
+    def settled(self, row: int) -> tuple[float, float]:
+        """Where a row is once the map has the size that it keeps: a panel that opens changes it a frame later."""
+        place, before = self.at(row), None
+        while place != before:
+            self.js("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+            place, before = self.at(row), place
+        return place
+
     def click(self, row: int, **options: Any) -> None:
         """Click a row's point on the map."""
-        self.page.mouse.move(*self.at(row))
+        place = self.settled(row)
+        self.page.mouse.move(*place)
         modifiers = options.pop("modifiers", ())
         for key in modifiers:
             self.page.keyboard.down(key)
-        self.page.mouse.click(*self.at(row), **options)
+        self.page.mouse.click(*place, **options)
         for key in modifiers:
             self.page.keyboard.up(key)
 
