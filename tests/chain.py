@@ -4,6 +4,7 @@ from audioae.config import load_config
 from audioae.pipeline.embed import commit_embeddings, compute_embeddings, pending_embeddings
 from audioae.pipeline.index import build_index
 from audioae.pipeline.mels import commit_mels, compute_mels, pending_mels
+from audioae.pipeline.network import publish_network
 from audioae.pipeline.tracks import update_tracks
 from audioae.pipeline.train import train_model
 from audioae.settings import PipelineConfig
@@ -15,8 +16,10 @@ def run_chain(config: PipelineConfig, model: DatasetRef | None = None) -> Datase
     """Run catalog -> mels -> train -> embed -> index and return the index; a given `model` replaces training."""
     store, workers = Store(config.store), config.run.decode_workers
     tracks = update_tracks(store, config.catalog)
-    compute_mels(store, config.mels, tracks, pending_mels(store, config.mels, tracks), workers)
-    mels = commit_mels(store, config.mels, tracks, max_reject_rate=config.max_reject_rate)
+    network = publish_network(store, config.embedding.extra)
+    pending = pending_mels(store, config.mels, tracks, network=network)
+    compute_mels(store, config.mels, tracks, pending, workers, network=network)
+    mels = commit_mels(store, config.mels, tracks, max_reject_rate=config.max_reject_rate, network=network)
     model = model or train_model(store, config.model, config.train, mels, extra=config.embedding.extra)
     pending = pending_embeddings(store, config.mels, tracks, model)
     compute_embeddings(store, config.mels, tracks, model, pending, workers)

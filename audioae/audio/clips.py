@@ -51,25 +51,27 @@ def plan_clips(duration_s: float, config: ClipConfig) -> np.ndarray:
     return starts / SAMPLE_RATE
 
 
-def fill_clip(waveform: np.ndarray) -> np.ndarray:
+def fill_clip(waveform: np.ndarray, n_samples: int = CLIP_SAMPLES, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
     """Repeat a sound until it fills a clip: end to end, or once a second with pauses if it is below `SHORT_S`.
 
     Parameters
     ----------
-    waveform : np.ndarray, shape (n_samples,), float32, at 22,050 Hz
+    waveform : np.ndarray, shape (n,), float32
         Not empty. Samples beyond a clip are cut off.
+    n_samples, sample_rate : int
+        Length of a clip, and the rate of both.
 
     Returns
     -------
-    clip : np.ndarray, shape (66150,), float32
+    clip : np.ndarray, shape (n_samples,), float32
 
     >>> clip = fill_clip(np.ones(2_205, np.float32))
     >>> [int(clip[second * 22_050 :][:22_050].sum()) for second in range(3)]
     [2205, 2205, 2205]
     """
-    if len(waveform) < SHORT_S * SAMPLE_RATE:
-        waveform = np.pad(waveform, (0, SAMPLE_RATE - len(waveform)))
-    return np.resize(waveform, CLIP_SAMPLES)
+    if len(waveform) < SHORT_S * sample_rate:
+        waveform = np.pad(waveform, (0, sample_rate - len(waveform)))
+    return np.resize(waveform, n_samples)
 
 
 def longest_run(clips: np.ndarray, starts_s: np.ndarray) -> np.ndarray:

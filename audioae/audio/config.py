@@ -53,4 +53,15 @@ class DecodeLimits(Config):
     max_channels: int | None = Field(default=None, ge=1)
 
 
+class WindowConfig(Config):
+    """What a pretrained network takes: mono waveforms of `seconds` at `sample_rate` Hz (see `windows.py`)."""
+
+    sample_rate: int = Field(ge=4_000, le=192_000)
+    seconds: float = Field(default=CLIP_S, ge=0.05, le=60)
+
+    @property
+    def n_samples(self) -> int:
+        return round(self.seconds * self.sample_rate)
+
+
 NO_LIMITS = DecodeLimits()

@@ -25,12 +25,13 @@ import numpy as np
 import soxr
 
 from audioae.audio.clips import fill_clip, plan_clips
-from audioae.audio.config import NO_LIMITS, ClipConfig, DecodeConfig, DecodeLimits
+from audioae.audio.config import NO_LIMITS, ClipConfig, DecodeConfig, DecodeLimits, WindowConfig
 from audioae.audio.health import HEALTH_COLUMNS, HealthMeter
 from audioae.audio.integrity import Container
 from audioae.audio.reader import SLACK_S, Reader
 from audioae.audio.readers import read_file
 from audioae.audio.remote import local_file
+from audioae.audio.windows import cut_windows, plan_windows, span_of
 from audioae.constants import CLIP_S, CLIP_SAMPLES, SAMPLE_RATE
 from audioae.errors import AudioError
 
@@ -69,12 +70,15 @@ class Decoded:
         Whether the track is shorter than a clip and was repeated to fill it.
     health : dict
         Evidence by the names of `health.HEALTH_COLUMNS`.
+    windows : np.ndarray, shape (n, n_samples), float32, or AudioError, or None
+        For a network, if they were wanted; or why they cannot be decoded, although the clips can.
     """
 
     clips: np.ndarray
     starts_s: np.ndarray
     padded: bool
     health: dict[str, Any]
+    windows: np.ndarray | AudioError | None = None
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,11 @@ class _Span:
 
 
 def decode_track(
-    path: str | Path, clip_config: ClipConfig, decode_config: DecodeConfig, limits: DecodeLimits = NO_LIMITS
+    path: str | Path,
+    clip_config: ClipConfig,
+    decode_config: DecodeConfig,
+    limits: DecodeLimits = NO_LIMITS,
+    window: WindowConfig | None = None,
 ) -> Decoded:
     """Decode the clips of a track.
 
@@ -102,6 +110,8 @@ def decode_track(
         Which tracks are rejected, and how much of a track is decoded.
     limits : DecodeLimits
         What a file may cost at most.
+    window : WindowConfig, optional
+        What a network wants besides the clips; it changes nothing else.
 
     Returns
     -------
@@ -113,7 +123,7 @@ def decode_track(
     AudioError
         With one of `REASONS`, and a detail: what was found, what was wanted.
     """
-    settings = {"clip_config": clip_config, "decode_config": decode_config, "limits": limits}
+    settings = {"clip_config": clip_config, "decode_config": decode_config, "limits": limits, "window": window}
     with local_file(path) as local:
         n_bytes = local.stat().st_size if local.is_file() else 0
         return read_file(local, partial(_decode, n_bytes=n_bytes, **settings))
@@ -126,6 +136,7 @@ def _decode(
     clip_config: ClipConfig,
     decode_config: DecodeConfig,
     limits: DecodeLimits,
+    window: WindowConfig | None,
 ) -> Decoded:
     if not (_RATES[0] <= reader.sample_rate <= _RATES[1] and reader.channels <= _MAX_CHANNELS):
         raise AudioError("corrupt", f"its header claims {reader.sample_rate:,} Hz and {reader.channels:,} channels")
@@ -137,18 +148,16 @@ def _decode(
     starts_s = plan_clips(duration_s, clip_config)
     spans = [_span(start, reader) for start in np.round(starts_s * SAMPLE_RATE).astype(int)]
     whole = duration_s <= decode_config.whole_up_to_s
-    ranges = [(0, reader.n_frames)] if whole else _merged(spans)
+    ranges = [(0, reader.n_frames)] if whole else _merged([(span.start, span.stop) for span in spans])
     waveforms, meter = _read(reader, ranges, channel=None)
     missing_s = _check_missing(reader, container, decode_config.max_missing)
     if meter.swing < 10 ** (decode_config.silence_dbfs / 20):
         level = 20 * math.log10(max(meter.swing, 1e-9))
         detail = f"the peak of {meter.n_frames / reader.sample_rate:.1f} s is {level:.0f} dBFS"
         raise AudioError("silent", f"{detail}, wanted {decode_config.silence_dbfs:g} dBFS or more")
-    mono_from = "mean"
-    if meter.cancels():
-        loudest = int(meter.energy.argmax())
-        waveforms, meter = _read(reader, ranges, channel=loudest)
-        mono_from = f"channel {loudest}"
+    channel = int(meter.energy.argmax()) if meter.cancels() else None
+    if channel is not None:
+        waveforms, meter = _read(reader, ranges, channel)
     clips = np.empty((len(spans), CLIP_SAMPLES), np.float32)
     for clip, span in zip(clips, spans, strict=True):
         clip[:] = _clip(_cut(span, ranges, waveforms), span.skip, reader.sample_rate)
@@ -160,11 +169,30 @@ def _decode(
         "bit_rate": round(8 * n_bytes / duration_s),
         "claimed_s": container.claimed_s,
         "duration_s": duration_s,
-        "mono_from": mono_from,
+        "mono_from": "mean" if channel is None else f"channel {channel}",
         "resyncs": max(container.resyncs, reader.resyncs),
         "missing_s": missing_s,
     }
-    return Decoded(clips, starts_s, duration_s < CLIP_S, {name: health[name] for name in HEALTH_COLUMNS})
+    windows = None
+    if window:
+        places = plan_windows(duration_s, starts_s, clip_config, window)
+        windows = cut_windows(places, window, ranges, waveforms, reader.sample_rate)
+        windows = _read_windows(reader, places, window, channel) if windows is None else windows
+    kept = {name: health[name] for name in HEALTH_COLUMNS}
+    return Decoded(clips, starts_s, duration_s < CLIP_S, kept, windows)
+
+
+def _read_windows(
+    reader: Reader, starts_s: np.ndarray, window: WindowConfig, channel: int | None
+) -> np.ndarray | AudioError:
+    """Read windows that are longer than the clips of a long track. A fault there is none of the clips."""
+    spans = [span_of(start, window, reader.sample_rate, reader.n_frames) for start in starts_s.tolist()]
+    ranges = _merged(spans)
+    try:
+        windows = cut_windows(starts_s, window, ranges, _read(reader, ranges, channel)[0], reader.sample_rate)
+    except AudioError as error:
+        return error
+    return AudioError("corrupt", "its windows are beyond its end") if windows is None else windows
 
 
 def _check_limits(reader: Reader, duration_s: float, limits: DecodeLimits) -> None:
@@ -234,14 +262,14 @@ def _mix(planes: np.ndarray, mono: np.ndarray) -> None:
     mono *= np.float32(1 / len(planes))
 
 
-def _merged(spans: Sequence[_Span]) -> list[tuple[int, int]]:
-    """Merge spans that overlap; spans are in order."""
+def _merged(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Merge spans (start, stop) that overlap; spans are in order."""
     merged: list[tuple[int, int]] = []
-    for span in spans:
-        if merged and span.start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(span.stop, merged[-1][1]))
+    for start, stop in spans:
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(stop, merged[-1][1]))
         else:
-            merged.append((span.start, span.stop))
+            merged.append((start, stop))
     return merged
 
 

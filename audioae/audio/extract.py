@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from audioae.audio.blame import blame_file
-from audioae.audio.config import NO_LIMITS, ClipConfig, DecodeConfig, DecodeLimits
+from audioae.audio.config import NO_LIMITS, ClipConfig, DecodeConfig, DecodeLimits, WindowConfig
 from audioae.audio.decode import decode_track
 from audioae.audio.mel import encode_mel, log_mel
+from audioae.errors import AudioError
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Extracted:
         Whether the track is shorter than a clip and was repeated to fill it.
     health : dict
         Evidence by the names of `health.HEALTH_COLUMNS`.
+    windows : np.ndarray, AudioError or None
+        As in `decode.Decoded`; not stored.
     """
 
     codes: np.ndarray
@@ -42,11 +45,16 @@ class Extracted:
     starts_s: np.ndarray
     padded: bool
     health: dict[str, Any]
+    windows: np.ndarray | AudioError | None = None
 
 
 @blame_file
 def extract(
-    path: str | Path, clip_config: ClipConfig, decode_config: DecodeConfig, limits: DecodeLimits = NO_LIMITS
+    path: str | Path,
+    clip_config: ClipConfig,
+    decode_config: DecodeConfig,
+    limits: DecodeLimits = NO_LIMITS,
+    window: WindowConfig | None = None,
 ) -> Extracted:
     """Decode a track's clips and compute their mels.
 
@@ -54,7 +62,7 @@ def extract(
     ----------
     path : str or Path
         An audio file.
-    clip_config, decode_config, limits : ClipConfig, DecodeConfig, DecodeLimits
+    clip_config, decode_config, limits, window : ClipConfig, DecodeConfig, DecodeLimits, WindowConfig
         As for `decode.decode_track`.
 
     Returns
@@ -66,6 +74,7 @@ def extract(
     AudioError
         With one of `decode.REASONS`; whatever else goes wrong, as `audio.blame` says.
     """
-    decoded = decode_track(path, clip_config, decode_config, limits)
+    decoded = decode_track(path, clip_config, decode_config, limits, window)
     codes, peak_db = encode_mel(log_mel(decoded.clips))
-    return Extracted(codes, peak_db, decoded.starts_s.astype(np.float32), decoded.padded, decoded.health)
+    starts_s = decoded.starts_s.astype(np.float32)
+    return Extracted(codes, peak_db, starts_s, decoded.padded, decoded.health, decoded.windows)

@@ -78,6 +78,13 @@ class Mels(ShardedStage):
     UNIT = "tracks decoded"
     NEEDS: ClassVar = {"tracks": "catalog"}
 
+    def is_prepared(self) -> bool:
+        extra = self.config.embedding.extra
+        return extra is None or extra.window is None
+
+    def prepare(self) -> None:
+        self._network()
+
     def shards(self) -> list[int]:
         from audioae.pipeline.mels import plan_mels
 
@@ -87,19 +94,24 @@ class Mels(ShardedStage):
         from audioae.pipeline.mels import pending_mels
 
         retry = self.config.run.decode_workers.retry
-        return pending_mels(self.store, self.config.mels, self.refs["tracks"], retry)
+        return pending_mels(self.store, self.config.mels, self.refs["tracks"], retry, network=self._network())
 
     def compute(self, shards: Sequence[int], on_progress: Advance | None = None) -> int:
         from audioae.pipeline.mels import compute_mels
 
-        workers = self.config.run.decode_workers
-        return compute_mels(self.store, self.config.mels, self.refs["tracks"], shards, workers, on_progress)
+        inputs = self.store, self.config.mels, self.refs["tracks"], shards, self.config.run.decode_workers
+        return compute_mels(*inputs, on_progress, network=self._network())
 
     def commit(self) -> DatasetRef:
         from audioae.pipeline.mels import commit_mels
 
-        limit = self.config.max_reject_rate
-        return commit_mels(self.store, self.config.mels, self.refs["tracks"], max_reject_rate=limit)
+        limit, network = self.config.max_reject_rate, self._network()
+        return commit_mels(self.store, self.config.mels, self.refs["tracks"], max_reject_rate=limit, network=network)
+
+    def _network(self) -> DatasetRef | None:
+        from audioae.pipeline.network import publish_network
+
+        return publish_network(self.store, self.config.embedding.extra)
 
 
 class Embed(ShardedStage):

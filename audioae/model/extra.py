@@ -2,19 +2,20 @@
 
 Conventions
 -----------
-- The network gives one vector per clip from the mel (`extra_config.ExtraConfig` has its contract). It runs on the CPU,
-  in blocks of `BLOCK` clips, the last one padded: a vector does not depend on its batch.
+- A network of mels gives one vector per clip (`extra_config.ExtraConfig` has its contract). It runs on the CPU, in
+  blocks of `BLOCK` clips, the last one padded: a vector does not depend on its batch.
+- A network of waveforms gives one vector per track (`extra_waveform.py`), which is computed where files are decoded.
+  Clips alone, without their waveform, get the mean of the catalog's vectors in its place.
 - Vectors are centered and scaled to `weight` times the spread of the embedding, concatenated with it, and projected on
-  the first 128 principal components of training clips. The projection is linear, so the mean over a track's clips is
-  the projection of the track's vectors; it stays as it was fitted for all tracks that come later.
+  the first 128 principal components of training clips (of tracks, for waveforms). The projection is linear, so the mean
+  over a track's clips is the projection of the track's vectors; it stays as it was fitted for all tracks that come
+  later.
 - Decoding an embedding goes back through the same components. What the network added is lost there.
-- A TorchScript file is a program: use only files that you would run.
 """
 
-import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,12 +24,10 @@ from torch import Tensor, nn
 from audioae.audio.mel import decode_mel
 from audioae.constants import EMBEDDING_DIM, N_FRAMES, N_MELS
 from audioae.errors import ModelError
-from audioae.model.torchscript_decoder import load_module
+from audioae.model.extra_files import Kind, load_file, run_network
 
 BLOCK = 16
 MOST_UNITS = 16_384
-
-Kind = Literal["onnx", "torchscript"]
 
 
 class ExtraNetwork:
@@ -52,7 +51,7 @@ class ExtraNetwork:
 
     def __init__(self, kind: Kind, content: bytes, name: str):
         self.name = name
-        self._run = _onnx(content, name) if kind == "onnx" else _torchscript(content, name)
+        self._network = load_file(kind, content, name)
 
     def vectors(self, codes: np.ndarray) -> np.ndarray:
         """Compute the vectors (n, d), float32, of clips, given as codes (n, 128, 130) uint8.
@@ -74,44 +73,13 @@ class ExtraNetwork:
     def _block(self, codes: np.ndarray) -> np.ndarray:
         mels = np.zeros((BLOCK, N_MELS, N_FRAMES), np.float32)
         mels[: len(codes)] = decode_mel(codes)
-        try:
-            found = np.asarray(self._run(mels), np.float32)
-        except Exception as error:
-            message = (str(error).strip().splitlines() or [type(error).__name__])[-1][:200]
-            raise ModelError(f"extra {self.name}: mels {mels.shape} float32 give an error: {message}") from error
+        found = run_network(self._network, self.name, "mels", mels)
         if found.ndim != 2 or len(found) != BLOCK or not 1 <= found.shape[1] <= MOST_UNITS:
             wanted = f"wanted ({BLOCK}, d) with d up to {MOST_UNITS:,}"
             raise ModelError(f"extra {self.name}: got {found.shape} for {BLOCK} clips, {wanted}")
         if n := int((~np.isfinite(found[: len(codes)])).sum()):
             raise ModelError(f"extra {self.name}: {n} numbers of {len(codes)} clips are NaN or infinite")
         return found
-
-
-def _onnx(content: bytes, name: str) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1  # sums in one order, whatever the machine
-    try:
-        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:
-        raise ModelError(f"extra {name}: not an ONNX model ({str(error).splitlines()[0][:200]})") from error
-    first = session.get_inputs()[0].name
-    return lambda mels: session.run(None, {first: mels})[0]
-
-
-def _torchscript(content: bytes, name: str) -> Any:
-    try:
-        module = load_module(io.BytesIO(content))
-    except Exception as error:
-        message = str(error).strip().splitlines()[0][:200]
-        raise ModelError(f"extra {name}: not a TorchScript module, or damaged ({message}); export it again") from error
-
-    def run(mels: np.ndarray) -> np.ndarray:
-        with torch.inference_mode():
-            return module(torch.from_numpy(mels)).float().cpu().numpy()
-
-    return run
 
 
 @dataclass(frozen=True)
@@ -190,9 +158,12 @@ class FusedNorm(nn.Module):
 
 
 class Extra:
-    """A network with its projection: what `Embedder` adds to the embeddings of clips."""
+    """A network with its projection: what `Embedder` adds to the embeddings of clips.
 
-    def __init__(self, network: ExtraNetwork, fusion: Fusion):
+    Without a `network`, whose vectors are of tracks and computed elsewhere, nothing is added to clips.
+    """
+
+    def __init__(self, network: ExtraNetwork | None, fusion: Fusion):
         self.network, self.fusion = network, fusion
 
     def attach(self, model: Any) -> None:
@@ -201,6 +172,8 @@ class Extra:
 
     def part(self, codes: np.ndarray) -> np.ndarray:
         """What is added to the embeddings of clips: (n, 128) float32."""
+        if self.network is None:
+            return np.zeros((len(codes), EMBEDDING_DIM), np.float32)
         mean, extra = self.fusion.mean.numpy(), self.fusion.extra.numpy()
         parts = [np.empty((0, EMBEDDING_DIM), np.float32)]
         for vectors, n in self.network.blocks(codes):
@@ -209,3 +182,14 @@ class Extra:
                 raise ModelError(f"extra {self.network.name}: {got}")
             parts.append(((vectors - mean) @ extra)[:n])  # of the whole block: sums depend on its size
         return np.concatenate(parts)
+
+    def part_of_tracks(self, vectors: Sequence[np.ndarray | None]) -> np.ndarray:
+        """What is added to the embeddings of all clips of tracks, (n, 128) float32; nothing for a vector of None."""
+        mean, extra = self.fusion.mean.numpy(), self.fusion.extra.numpy()
+        parts = np.zeros((len(vectors), EMBEDDING_DIM), np.float32)
+        for part, vector in zip(parts, vectors, strict=True):
+            if vector is not None:
+                if len(vector) != len(mean):
+                    raise ModelError(f"extra: got {len(vector)} numbers per track, wanted {len(mean)}; embed again")
+                part[:] = (vector - mean) @ extra
+        return parts

@@ -14,7 +14,7 @@ Conventions
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +25,7 @@ from audioae.pipeline.config import MelsConfig, Retry, Workers
 from audioae.pipeline.copied_mels import CopiedMels
 from audioae.pipeline.decoding import Decoded, iter_decoded
 from audioae.pipeline.evidence import Evidence, in_order
+from audioae.pipeline.network_vectors import ShardVectors
 from audioae.pipeline.reuse import History
 from audioae.pipeline.shard_plan import MELS_PART, Results, ShardPlan, plan_shard
 from audioae.pipeline.shards import iter_shards, shard_of
@@ -35,6 +36,9 @@ from audioae.store.schemas import MELS
 
 if TYPE_CHECKING:
     from audioae.audio.extract import Extracted
+    from audioae.errors import AudioError
+
+    Usable = Iterator[tuple[str, Extracted | AudioError]]
 
 BLOCK_TRACKS = 32  # as many as one decoding worker is ahead: a longer block would make it wait
 
@@ -52,18 +56,30 @@ class ShardClips:
         `health` and `rejects` are written, and its part of `mels` if it is kept.
     copies : list of Copy
         Results of the other tracks.
+    vectors : ShardVectors or None
+        Those of the network, if there is one. They are written with the other parts.
     name : str
         Of the extraction; empty until all blocks were taken, since it says which tracks failed.
     """
 
-    def __init__(self, store: Store, plan: ShardPlan, decoded: Decoded, retry: Retry, keep_mels: bool):
+    def __init__(
+        self,
+        store: Store,
+        plan: ShardPlan,
+        decoded: Decoded,
+        retry: Retry,
+        keep_mels: bool,
+        network: DatasetRef | None = None,
+    ):
         self.shard, self.track_ids, self.copies = plan.shard, plan.track_ids, plan.copies
         self.is_decoded = plan.todo.num_rows > 0
         self.name = ""
-        self.blocks = self._blocks(store, plan, decoded, retry, keep_mels)
+        self.vectors = ShardVectors(store, plan, network) if network else None
+        results = self.vectors.keep(decoded) if self.vectors else cast("Usable", decoded)
+        self.blocks = self._blocks(store, plan, results, retry, keep_mels)
 
     def _blocks(
-        self, store: Store, plan: ShardPlan, decoded: Decoded, retry: Retry, keep_mels: bool
+        self, store: Store, plan: ShardPlan, decoded: "Usable", retry: Retry, keep_mels: bool
     ) -> Iterator[pa.Table]:
         ids, evidence = self.track_ids, Evidence(plan, retry)
         is_fresh = pc.is_in(ids, value_set=plan.todo["track_id"].combine_chunks()).to_numpy(zero_copy_only=False)
@@ -78,6 +94,8 @@ class ShardClips:
                 if mels.num_rows:
                     yield mels
             self.name = evidence.write(store)
+            if self.vectors:
+                self.vectors.write(self.name)
             if writer:
                 writer.finish(self.name)
 
@@ -90,15 +108,16 @@ def iter_clips(
     workers: Workers,
     *,
     keep_mels: bool,
+    network: DatasetRef | None = None,
     on_progress: Advance | None = None,
 ) -> Iterator[pa.Table]:
     """Yield the mels of all tracks of `shards`, shard by shard, in blocks of at most `BLOCK_TRACKS` tracks.
 
-    Decoding writes the shard's parts of `health` and `rejects`; with `keep_mels`, also its part of `mels`.
+    Decoding writes the shard's parts of `health` and `rejects`; with `keep_mels`, also its part of `mels`, and with a
+    `network` its part of `network_vectors`.
     """
-    for clips in iter_results(
-        store, tracks, shards, config, workers, results=[MELS_PART], keep_mels=keep_mels, on_progress=on_progress
-    ):
+    options = {"keep_mels": keep_mels, "network": network, "on_progress": on_progress}
+    for clips in iter_results(store, tracks, shards, config, workers, results=[MELS_PART], **options):
         yield from clips.blocks
 
 
@@ -111,6 +130,7 @@ def iter_results(
     *,
     results: Sequence[Results],
     keep_mels: bool,
+    network: DatasetRef | None = None,
     on_progress: Advance | None = None,
 ) -> Iterator[ShardClips]:
     """Yield the clips of each shard, in order, without the tracks that have a result in one of `results` already.
@@ -120,7 +140,8 @@ def iter_results(
     """
     history = History(store, tracks, config)
     plans = (
-        plan_shard(history, shard, table, workers.retry, results) for shard, table in iter_shards(store, tracks, shards)
+        plan_shard(history, shard, table, workers.retry, results, network)
+        for shard, table in iter_shards(store, tracks, shards)
     )
     wanted = set(shards)
     sizes = {shard_of(part.name): part.rows or 0 for part in store.manifest(tracks).parts}
@@ -137,8 +158,8 @@ def iter_results(
             advance(1)
             yield result
 
-    for plan, decoded in iter_decoded(plans, config, workers):
-        clips = ShardClips(store, plan, counted(decoded), workers.retry, keep_mels)
+    for plan, decoded in iter_decoded(plans, config, workers, store.root, network):
+        clips = ShardClips(store, plan, counted(decoded), workers.retry, keep_mels, network)
         yield clips
         for _ in clips.blocks:
             pass

@@ -12,23 +12,29 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from audioae.audio.config import NO_LIMITS
 from audioae.catalog.paths import paths_of
 from audioae.errors import AudioError
 from audioae.pipeline.config import MelsConfig, Workers
+from audioae.pipeline.network import TrackVector, extract_with_vector, load
 from audioae.pipeline.shard_plan import ShardPlan
+from audioae.store.manifest import DatasetRef
 
 if TYPE_CHECKING:
     from audioae.audio.extract import Extracted
 
 AHEAD = 8  # shards that are planned before their turn
 
-Decoded = Iterator[tuple[str, "Extracted | AudioError"]]
+Decoded = Iterator[tuple[str, "Extracted | tuple[Extracted, TrackVector] | AudioError"]]
 
 
 def iter_decoded(
-    plans: Iterator[ShardPlan], config: MelsConfig, workers: Workers
+    plans: Iterator[ShardPlan], config: MelsConfig, workers: Workers, root: str, network: DatasetRef | None
 ) -> Iterator[tuple[ShardPlan, Decoded]]:
-    """Yield each plan with the results of the tracks to decode, in their order; take all before the next plan."""
+    """Yield each plan with the results of the tracks to decode, in their order; take all before the next plan.
+
+    Of the tracks that have no vector of `network` in the store `root`, results are pairs with a `TrackVector`.
+    """
     from audioae.audio.extract import extract
     from audioae.audio.workers import imap_killable
 
@@ -37,7 +43,9 @@ def iter_decoded(
     def files(plan: ShardPlan | None) -> Iterator[tuple[str, tuple]]:
         while plan:
             for track_id, path in zip(plan.todo["track_id"].to_pylist(), paths_of(plan.todo), strict=True):
-                yield track_id, (path, config.clips, config.decode)
+                missing = network if track_id not in plan.have_vectors else None
+                also = (NO_LIMITS, root, missing) if network else ()
+                yield track_id, (path, config.clips, config.decode, *also)
             plan = next(plans, None) if len(ahead) < AHEAD else None
             if plan:
                 ahead.append(plan)
@@ -49,5 +57,6 @@ def iter_decoded(
         if plan is None:
             return
         if plan.todo.num_rows and not is_on_the_way:
-            decoded = imap_killable(extract, files(plan), workers=workers.n, timeout_s=workers.timeout_s)
+            options = {"workers": workers.n, "timeout_s": workers.timeout_s, "prepare": load if network else None}
+            decoded = imap_killable(extract_with_vector if network else extract, files(plan), **options)
         yield plan, islice(decoded, plan.todo.num_rows)

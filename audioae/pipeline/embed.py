@@ -9,7 +9,7 @@ Conventions
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from functools import lru_cache, partial
 from threading import Lock
@@ -27,6 +27,8 @@ from audioae.pipeline.config import MelsConfig, Retry, Workers
 from audioae.pipeline.encoding import Encoder
 from audioae.pipeline.evidence import in_order
 from audioae.pipeline.extra import read_extra
+from audioae.pipeline.network import network_of
+from audioae.pipeline.network_vectors import check_vectors, commit_vectors
 from audioae.pipeline.shard_plan import MELS_PART
 from audioae.pipeline.shard_states import find_extractions, to_try_again
 from audioae.pipeline.shards import part_fingerprint, shard_of
@@ -84,6 +86,7 @@ def compute_embeddings(
     total = sum(sizes[shard] for shard in wanted & sizes.keys())
     results = [("embeddings", lambda extraction: embeddings_part(extraction, model)), MELS_PART]
     readers = max(min(workers.n, len(wanted), READERS), 1)
+    network = network_of(store, model)
 
     def advance(n: int, _: int = 0) -> None:
         if on_progress:
@@ -91,15 +94,23 @@ def compute_embeddings(
 
     def embed(clips: ShardClips, share: int = 1) -> int:
         parts = [copy.read(store) for copy in clips.copies if copy.dataset == "embeddings"]
-        parts += encoder.map(clips.blocks, beside_decoders=clips.is_decoded, share=share)
+        parts += encoder.map(_with_vectors(clips), beside_decoders=clips.is_decoded, share=share)
         table = in_order([*parts, EMBEDDINGS.empty_table()], clips.track_ids)
         store.write_part("embeddings", embeddings_part(clips.name, model), table)
         return table.num_rows
 
-    with Encoder(lambda mels: embed_tracks(mels, _embedder(store.root, model)), workers.n) as encoder:
+    with Encoder(lambda block: embed_tracks(block[0], _embedder(store.root, model), *block[1:]), workers.n) as encoder:
         shared = partial(embed, share=readers)
         counts = map_stored(
-            store, tracks, sorted(wanted & sizes.keys()), config, workers.retry, results, shared, readers=readers
+            store,
+            tracks,
+            sorted(wanted & sizes.keys()),
+            config,
+            workers.retry,
+            results,
+            shared,
+            readers=readers,
+            network=network,
         )
         with closing(counts):
             for shard, n in counts:
@@ -109,7 +120,7 @@ def compute_embeddings(
                     n_tracks, done = n_tracks + n, done + sizes[shard]
                     advance(0)
         for clips in iter_results(
-            store, tracks, left, config, workers, results=results, keep_mels=False, on_progress=advance
+            store, tracks, left, config, workers, results=results, keep_mels=False, network=network, on_progress=advance
         ):
             n_tracks += embed(clips)
     if encoder.busy_s:
@@ -141,21 +152,36 @@ def commit_embeddings(
         extractions, names = [name for name, _ in done], [name for _, name in done]
         health, rejects = commit_evidence(store, tracks, extractions, config, max_reject_rate=max_reject_rate)
         check_accounts(store, tracks, rejects, names)
+        network, vectors = network_of(store, model), []
+        if network:
+            check_vectors(store, network, extractions, max_fail_rate=max_reject_rate)
+            vectors = [commit_vectors(store, tracks, network, extractions)]
         return store.commit(
             "embeddings",
             names,
             recipe=fingerprint([CODE, names]),
             config={"mels": config.model_dump(mode="json")},
-            parents=[tracks, model, health, rejects],
+            parents=[tracks, model, health, rejects, *vectors],
         )
 
 
-def embed_tracks(mels: pa.Table, embedder: Embedder) -> pa.Table:
-    """Compute rows of `embeddings` from rows of `mels`, which must be grouped by track."""
+def _with_vectors(clips: ShardClips) -> Iterator[tuple]:
+    """Each block of mels, with the vectors of its tracks if there is a network."""
+    for mels in clips.blocks:
+        yield (mels, clips.vectors.of(mels)) if clips.vectors else (mels,)
+
+
+def embed_tracks(mels: pa.Table, embedder: Embedder, vectors: Sequence[np.ndarray | None] | None = None) -> pa.Table:
+    """Compute rows of `embeddings` from rows of `mels`, which must be grouped by track.
+
+    `vectors` are those of a network of waveforms, one per track; None where it failed.
+    """
     embeddings, errors = embedder.embed(mel_codes(mels))
     track_ids = mels["track_id"].to_numpy()
     starts = np.flatnonzero(np.r_[True, track_ids[1:] != track_ids[:-1]]) if len(track_ids) else np.empty(0, int)
     ends = np.r_[starts[1:], len(track_ids)]
+    if vectors is not None and embedder.extra:
+        embeddings = embeddings + np.repeat(embedder.extra.part_of_tracks(vectors), ends - starts, axis=0)
     pooled = [pool_track(embeddings[a:b]) for a, b in zip(starts, ends, strict=False)]
     return pa.Table.from_arrays(
         [

@@ -23,11 +23,13 @@ from audioae.audio.fingerprint import Fingerprint, fingerprint_clips
 from audioae.audio.workers import call_killable, imap_killable
 from audioae.constants import CLIP_SAMPLES, N_FRAMES, N_MELS
 from audioae.pipeline.config import MelsConfig, OutsideLimits
+from audioae.pipeline.network import load_network, network_of, track_vector
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 
 if TYPE_CHECKING:
     from audioae.model.embedder import Embedder
+    from audioae.model.extra_waveform import WaveformNetwork
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,8 +105,11 @@ def embed_file(path: str | Path, root: str, model: DatasetRef, config: MelsConfi
     from audioae.audio.extract import extract
     from audioae.model.embedder import pool_track
 
-    extracted = extract(path, config.clips, config.decode, limits)
-    embeddings, errors = worker_embedder(root, model).embed(extracted.codes)
+    embedder, network = worker_embedder(root, model), worker_network(root, model)
+    extracted = extract(path, config.clips, config.decode, limits, network.window if network else None)
+    embeddings, errors = embedder.embed(extracted.codes)
+    if network and embedder.extra:
+        embeddings = embeddings + embedder.extra.part_of_tracks([track_vector(extracted, network).vector])
     embedding, spread = pool_track(embeddings)
     return Embedded(
         embedding=embedding,
@@ -123,6 +128,14 @@ def load(_path: str | Path, root: str, model: DatasetRef, *_: object) -> None:
     import audioae.audio.extract  # noqa: F401
 
     worker_embedder(root, model)
+    worker_network(root, model)
+
+
+@lru_cache(maxsize=2)
+def worker_network(root: str, model: DatasetRef) -> "WaveformNetwork | None":
+    """The network of waveforms beside the model, if there is one; a worker process keeps it."""
+    network = network_of(Store(root, verify=False), model)
+    return load_network(root, network) if network else None
 
 
 @lru_cache(maxsize=2)  # when an index is replaced, requests with the old one are still in progress

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock, Semaphore
 from types import TracebackType
+from typing import Any
 
 import pyarrow as pa
 
@@ -30,7 +31,7 @@ class Encoder:
     Parameters
     ----------
     embed : function
-        From rows of `mels` to rows of `embeddings`; several threads call it at once.
+        From a block (rows of `mels`, and what belongs to them) to rows of `embeddings`; several threads call it.
     n : int
         The largest number of threads.
 
@@ -40,7 +41,7 @@ class Encoder:
         Seconds that the threads worked, and that they could have worked.
     """
 
-    def __init__(self, embed: Callable[[pa.Table], pa.Table], n: int):
+    def __init__(self, embed: Callable[[Any], pa.Table], n: int):
         self.n = n
         self.busy_s = self.available_s = 0.0
         self._embed = embed
@@ -52,7 +53,7 @@ class Encoder:
         """The share of the time in which the encoder worked, 0 to 1."""
         return self.busy_s / self.available_s if self.available_s else 0.0
 
-    def map(self, blocks: Iterable[pa.Table], *, beside_decoders: bool, share: int = 1) -> Iterator[pa.Table]:
+    def map(self, blocks: Iterable[Any], *, beside_decoders: bool, share: int = 1) -> Iterator[pa.Table]:
         """Embed each block; `share` callers divide the threads among them."""
         n = -(-self.n // DECODERS) if beside_decoders else -(-self.n // share)
         begin, slots = time.monotonic(), Semaphore(n)
@@ -72,7 +73,7 @@ class Encoder:
             self.busy_s += seconds
         return table
 
-    def _timed(self, block: pa.Table, slots: Semaphore) -> tuple[pa.Table, float]:
+    def _timed(self, block: Any, slots: Semaphore) -> tuple[pa.Table, float]:
         with slots:
             begin = time.monotonic()
             table = self._embed(block)

@@ -2,6 +2,8 @@
 
 Training reads the stored mels. With `max_stored_tracks` only a sample of shards is stored, chosen by a hash of the
 shard number: the sample covers the whole catalog, and a catalog that grows keeps its sample.
+
+A user's network of waveforms (`network.py`) is run on the same decode. A new network decodes all files again.
 """
 
 from collections.abc import Sequence
@@ -12,6 +14,8 @@ from audioae.pipeline.accounting import commit_evidence
 from audioae.pipeline.clips import iter_clips
 from audioae.pipeline.config import MelsConfig, Retry, Workers
 from audioae.pipeline.extraction import CODE
+from audioae.pipeline.network_vectors import check_vectors
+from audioae.pipeline.shard_plan import VECTORS, vectors_part
 from audioae.pipeline.shard_states import find_extractions, to_try_again
 from audioae.pipeline.shards import shard_numbers, shard_of
 from audioae.progress import Advance
@@ -33,11 +37,24 @@ def plan_mels(store: Store, config: MelsConfig, tracks: DatasetRef) -> list[int]
     return sorted(chosen)
 
 
-def pending_mels(store: Store, config: MelsConfig, tracks: DatasetRef, retry: Retry | None = None) -> list[int]:
-    """Return the planned shards that are not stored yet, or have tracks that are to be tried again."""
+def pending_mels(
+    store: Store,
+    config: MelsConfig,
+    tracks: DatasetRef,
+    retry: Retry | None = None,
+    *,
+    network: DatasetRef | None = None,
+) -> list[int]:
+    """Return the planned shards that are not stored yet, or have tracks that are to be tried again.
+
+    With a `network`, also those whose vectors are not stored yet.
+    """
     with store.snapshot():
         best = _best(store, config, tracks)
         again = to_try_again(store, filter(None, best.values()), retry or Retry(), embedding=False)
+        if network:
+            names = filter(None, best.values())
+            again |= {name for name in names if not store.has_part(VECTORS, vectors_part(name, network))}
     return [shard for shard, name in best.items() if name is None or name in again]
 
 
@@ -48,21 +65,26 @@ def compute_mels(
     shards: Sequence[int],
     workers: Workers,
     on_progress: Advance | None = None,
+    *,
+    network: DatasetRef | None = None,
 ) -> int:
     """Decode `shards` and write their parts; returns the number of clips."""
-    blocks = iter_clips(store, tracks, shards, config, workers, keep_mels=True, on_progress=on_progress)
+    options = {"keep_mels": True, "network": network, "on_progress": on_progress}
+    blocks = iter_clips(store, tracks, shards, config, workers, **options)
     return sum(mels.num_rows for mels in blocks)
 
 
-def commit_mels(store: Store, config: MelsConfig, tracks: DatasetRef, *, max_reject_rate: float) -> DatasetRef:
-    """Publish `health`, `rejects` and `mels` of a catalog version.
+def commit_mels(
+    store: Store, config: MelsConfig, tracks: DatasetRef, *, max_reject_rate: float, network: DatasetRef | None = None
+) -> DatasetRef:
+    """Publish `health`, `rejects` and `mels` of a catalog version; the stage embed publishes vectors of the `network`.
 
     Raises
     ------
     IncompleteError
         If a planned shard is not stored.
     StoreError
-        If too many tracks were rejected.
+        If too many tracks were rejected, or the network failed on too many.
     """
     with store.snapshot():
         best = _best(store, config, tracks)
@@ -72,6 +94,8 @@ def commit_mels(store: Store, config: MelsConfig, tracks: DatasetRef, *, max_rej
                 f"the mels of {missing} of {len(best)} shards of {tracks} are missing; nothing was published, run the "
                 "pipeline again"
             )
+        if network:
+            check_vectors(store, network, names, max_fail_rate=max_reject_rate)
         evidence = commit_evidence(store, tracks, names, config, max_reject_rate=max_reject_rate)
         settings = config.model_dump(mode="json")
         recipe = fingerprint([CODE, names, settings])

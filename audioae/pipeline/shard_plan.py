@@ -3,12 +3,14 @@
 Conventions
 -----------
 - What is wrong with a file itself is copied from any extraction of its audio; then results are taken where they exist.
+- With a network of waveforms, mels count only where the track's vector exists too: the vector needs the file.
 - Of the other tracks, those whose failure waits for another try keep it (see `failures.py`); the rest is decoded.
 """
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -19,11 +21,14 @@ from audioae.pipeline.config import Retry
 from audioae.pipeline.extraction import decodable, extraction_fingerprint
 from audioae.pipeline.failures import due, failures_in, is_published, may_try_again
 from audioae.pipeline.reuse import Copy, History, same_audio
+from audioae.pipeline.shards import part_fingerprint, shard_of
 from audioae.store.dataset import Store
+from audioae.store.manifest import DatasetRef
 
 # A dataset with results of tracks, and how the name of its part follows from the name of the extraction.
 Results = tuple[str, Callable[[str], str]]
 MELS_PART: Results = ("mels", str)
+VECTORS = "network_vectors"
 
 
 @dataclass
@@ -41,6 +46,8 @@ class ShardPlan:
         Copied rows of `rejects`.
     copies, health : list of Copy
         Results that exist, and the evidence of the same tracks.
+    vectors : list of Copy
+        Vectors of the network that exist.
     attempts : dict
         By track_id, the number of runs in which a track that is tried again has failed.
     """
@@ -52,14 +59,27 @@ class ShardPlan:
     rejects: list[pa.Table] = field(default_factory=list)
     copies: list[Copy] = field(default_factory=list)
     health: list[Copy] = field(default_factory=list)
+    vectors: list[Copy] = field(default_factory=list)
     attempts: dict[str, int] = field(default_factory=dict)
 
     @property
     def track_ids(self) -> pa.Array:
         return self.tracks["track_id"].combine_chunks()
 
+    @cached_property
+    def have_vectors(self) -> set[str]:
+        """The tracks in `vectors`."""
+        return {track_id for copy in self.vectors for track_id in copy.ours.to_pylist()}
 
-def plan_shard(history: History, shard: int, tracks: pa.Table, retry: Retry, results: Sequence[Results]) -> ShardPlan:
+
+def plan_shard(
+    history: History,
+    shard: int,
+    tracks: pa.Table,
+    retry: Retry,
+    results: Sequence[Results],
+    network: DatasetRef | None = None,
+) -> ShardPlan:
     """Plan a shard.
 
     Parameters
@@ -71,6 +91,8 @@ def plan_shard(history: History, shard: int, tracks: pa.Table, retry: Retry, res
     retry : Retry
     results : sequence of (dataset, function)
         Where results may be taken from, the best first: `MELS_PART` alone, or embeddings and then `MELS_PART`.
+    network : DatasetRef, optional
+        The network whose vectors are wanted too.
     """
     store, usable = history.store, decodable(tracks)
     plan = ShardPlan(shard, extraction_fingerprint(shard, tracks, history.config), usable, usable)
@@ -78,9 +100,15 @@ def plan_shard(history: History, shard: int, tracks: pa.Table, retry: Retry, res
     left = set(usable["track_id"].to_pylist())
     for _, rows in candidates:
         _keep(plan, rows.filter(rows["attempts"].is_null()), left)
+    if network:
+        for rejects, _ in candidates:
+            _take_vectors(store, plan, rejects, vectors_part(rejects.part, network), left)
     for dataset, part_of in results:
+        blind = left - plan.have_vectors if network and dataset == "mels" else set()
+        left -= blind
         for rejects, _ in candidates:
             _take_results(store, plan, rejects, dataset, part_of(rejects.part), left)
+        left |= blind
     for rejects, rows in candidates:
         failed = _of(failures_in(rows), left - plan.attempts.keys())
         if failed.num_rows and is_published(store, rejects.part):
@@ -118,6 +146,23 @@ def _keep(plan: ShardPlan, rows: pa.Table, left: set[str]) -> None:
     """Copy those rows of `rejects` whose tracks are left, and take them out of `left`."""
     plan.rejects.append(_of(rows, left))
     left -= set(rows["track_id"].to_pylist())
+
+
+def _take_vectors(store: Store, plan: ShardPlan, rejects: Copy, part: str, wanted: Set[str]) -> None:
+    """Copy the vectors in `part` of the tracks that have none yet."""
+    taken = {track_id for copy in plan.vectors for track_id in copy.ours.to_pylist()}
+    if wanted <= taken or not store.has_part(VECTORS, part):
+        return
+    with contextlib.suppress(DamageError):
+        stored = set(store.read_part(VECTORS, part, ["track_id"])["track_id"].to_pylist())
+        pairs = zip(rejects.theirs.to_pylist(), rejects.ours.to_pylist(), strict=True)
+        if pairs := [(theirs, ours) for theirs, ours in pairs if theirs in stored and ours in wanted - taken]:
+            plan.vectors.append(Copy(VECTORS, part, *(pa.array(ids, pa.string()) for ids in zip(*pairs, strict=True))))
+
+
+def vectors_part(extraction: str, network: DatasetRef) -> str:
+    """Name the part of `network_vectors` that `network` makes of the files of an extraction."""
+    return part_fingerprint(shard_of(extraction), [extraction, str(network)])
 
 
 def _take_results(store: Store, plan: ShardPlan, rejects: Copy, dataset: str, part: str, left: set[str]) -> None:

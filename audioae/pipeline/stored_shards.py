@@ -41,6 +41,7 @@ def map_stored(
     work: Callable[[ShardClips], int],
     *,
     readers: int,
+    network: DatasetRef | None = None,
 ) -> Generator[tuple[int, int | None]]:
     """Yield each of `shards` with what `work` gave for its clips; None if some of its tracks must be decoded.
 
@@ -51,10 +52,10 @@ def map_stored(
     parts = {shard_of(part.name): part.name.removesuffix(".parquet") for part in store.manifest(tracks).parts}
 
     def run(shard: int) -> int | None:
-        plan = plan_shard(history, shard, store.read_part("tracks", parts[shard]), retry, results)
+        plan = plan_shard(history, shard, store.read_part("tracks", parts[shard]), retry, results, network)
         if plan.todo.num_rows:
             return None
-        clips = ShardClips(store, plan, iter(()), retry, keep_mels=False)
+        clips = ShardClips(store, plan, iter(()), retry, keep_mels=False, network=network)
         clips.blocks = _until(stop, clips.blocks)
         try:
             return work(clips)

@@ -103,6 +103,16 @@ EMBEDDINGS = pa.schema(
     ]
 )
 
+# What a user's network of waveforms says about each track: see `pipeline/network_vectors.py`.
+NETWORK_VECTORS = pa.schema(
+    [
+        required("track_id", pa.string()),
+        pa.field("vector", pa.list_(pa.field("element", pa.float32(), nullable=False))),  # null: the network failed
+        required("n_windows", pa.int32()),
+        pa.field("fault", pa.string()),  # why there is no vector
+    ]
+)
+
 # Tempos of the tracks that playlists needed, estimated by librosa: see `playlists/tempos.py`.
 TEMPOS = pa.schema(
     [

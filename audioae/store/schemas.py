@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from audioae.errors import StoreError
 from audioae.store.answer_schemas import FINDINGS, MAP, PLAYLISTS, RECOMMENDATIONS, REGIONS, SCREENINGS, SIMILAR
-from audioae.store.audio_schemas import EMBEDDINGS, HEALTH, MEL_V1, MELS, REJECTS, RESIDUES, TEMPOS
+from audioae.store.audio_schemas import EMBEDDINGS, HEALTH, MEL_V1, MELS, NETWORK_VECTORS, REJECTS, RESIDUES, TEMPOS
 from audioae.store.catalog_schemas import ALIASES, SCANS, TRACKS
 from audioae.store.work_schemas import INDEX_LISTS, RUNS, STEPS
 
@@ -58,6 +58,7 @@ DATASETS: dict[str, Dataset] = {
     "health": Dataset(4, HEALTH, added=tuple(HEALTH.names[HEALTH.names.index("hum_db") + 1 :])),
     "rejects": Dataset(2, REJECTS, added=("attempts", "retry_at")),
     "embeddings": Dataset(1, EMBEDDINGS),
+    "network_vectors": Dataset(1, NETWORK_VECTORS),
     "recommendations": Dataset(1, RECOMMENDATIONS, former_names=("coldstart",)),
     "findings": Dataset(1, FINDINGS),
     "screenings": Dataset(1, SCREENINGS),

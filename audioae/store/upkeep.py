@@ -12,6 +12,7 @@ PUBLISHED = ("tracks", "mels", "health", "rejects", "model", "embeddings", "inde
 ON_REQUEST = (
     *(name for name in DATASETS if name not in PUBLISHED),
     "drift",
+    "network",
     "index_training",
 )  # published by optional stages
 EVERY = (*PUBLISHED, *ON_REQUEST)

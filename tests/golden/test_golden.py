@@ -30,6 +30,7 @@ V1 = Path(__file__).parent / "v1"
 V2 = Path(__file__).parent / "v2"
 V3 = Path(__file__).parent / "v3"
 V4 = Path(__file__).parent / "v4"
+V5 = Path(__file__).parent / "v5"
 
 
 def test_v1_loads():
@@ -101,8 +102,18 @@ def test_v1_of_the_tables_loads():
     assert [row["tempo"] for row in rows["tempos"]] == [120.5, None]
     assert rows["residues"][0]["residue"][1:] == [i / 4 for i in range(1, 83)]
     assert np.isnan(rows["residues"][0]["residue"][0])
-    folders = {path.name for version in (V1, V2, V3) for path in version.iterdir()}
+    folders = {path.name for version in (V1, V2, V3, V5) for path in version.iterdir()}
     assert [name for name in DATASETS if not folders & {*names_of(name)}] == [], "every dataset has a sample"
+
+
+def test_v5_loads():
+    store = Store(str(V5))
+    ref = store.require("network_vectors")
+    store.verify(ref)
+    assert store.manifest(store.manifest(ref).parent("network")).config["sample_rate"] == 16_000
+    first, failed = store.read(ref).to_pylist()
+    assert (first["vector"], first["n_windows"], first["fault"]) == ([0.5, -1.25, 3.0], 24, None)
+    assert (failed["vector"], failed["fault"]) == (None, "extra net: 3 of 3 numbers are NaN or infinite")
 
 
 def test_v2_loads():
