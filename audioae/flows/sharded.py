@@ -79,8 +79,10 @@ class Mels(ShardedStage):
     NEEDS: ClassVar = {"tracks": "catalog"}
 
     def is_prepared(self) -> bool:
+        from audioae.pipeline.network import find_network
+
         extra = self.config.embedding.extra
-        return extra is None or extra.window is None
+        return extra is None or extra.window is None or find_network(self.store, extra) is not None
 
     def prepare(self) -> None:
         self._network()

@@ -10,6 +10,7 @@ Conventions
 """
 
 import copy
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -42,7 +43,8 @@ class Embedder:
     half : bool
         Whether `embed` computes in bfloat16.
     extra : Extra, optional
-        A network whose vectors join the embeddings; `embed` runs it on the CPU.
+        A network whose vectors join the embeddings: `embed` runs one of mels on the CPU, `pool_with` adds the vectors
+        of one of waveforms.
     """
 
     def __init__(
@@ -89,6 +91,19 @@ class Embedder:
             embeddings, errors = (torch.cat(parts)[: len(codes)].float().cpu() for parts in zip(*blocks, strict=True))
             added = self.extra.part(codes) if self.extra else 0
         return embeddings.numpy() + added, errors.numpy()
+
+    def pool_with(
+        self, vectors: Sequence[np.ndarray | None], clips: Sequence[np.ndarray]
+    ) -> list[tuple[np.ndarray, float]]:
+        """Pool tracks as `pool_track`, with the vector that a network of waveforms gave each (None: it failed).
+
+        The spread is that of the clips' embeddings alone: the network says one thing of all of them.
+        """
+        if self.extra is None:
+            raise ModelError("embed: got vectors of a network, but the model has none beside it; embed again")
+        parts = self.extra.part_of_tracks(vectors)
+        both = zip(clips, parts, strict=True)
+        return [(pool_track(of_track + part)[0], pool_track(of_track)[1]) for of_track, part in both]
 
     def _whole(self, codes: np.ndarray) -> torch.Tensor:
         """A whole block, filled up with clips of nothing."""

@@ -101,8 +101,11 @@ class Fusion:
     mean: Tensor
 
     @classmethod
-    def fit(cls, embeddings: np.ndarray, vectors: np.ndarray, weight: float) -> "Fusion":
-        """Fit the projection to embeddings (n, 128) and vectors (n, d) of the same clips.
+    def fit(cls, embeddings: np.ndarray, vectors: np.ndarray, weight: float, *, ridge: float = 0.0) -> "Fusion":
+        """Fit the projection to embeddings (n, 128) and vectors (n, d) of the same clips or tracks.
+
+        `ridge` is variance that is added to each dimension of the embedding, as a share of the largest component's.
+        With fewer rows than components, the others then are directions of the embedding, and not arbitrary ones.
 
         Raises
         ------
@@ -117,7 +120,11 @@ class Fusion:
         centered = own - own.mean(axis=0)
         scale = weight * (float(np.square(centered).sum()) / spread) ** 0.5
         both = np.concatenate([centered, scale * extra], axis=1)
-        components = np.linalg.eigh(both.T @ both)[1][:, ::-1][:, :EMBEDDING_DIM]
+        products = both.T @ both
+        if ridge:
+            added = ridge * float(np.linalg.eigvalsh(products)[-1])
+            products[np.arange(EMBEDDING_DIM), np.arange(EMBEDDING_DIM)] += added
+        components = np.linalg.eigh(products)[1][:, ::-1][:, :EMBEDDING_DIM]
         largest = components[np.abs(components).argmax(axis=0), np.arange(EMBEDDING_DIM)]
         components = components * np.where(largest < 0, -1, 1)  # the signs are free: the same on every machine
         parts = components[:EMBEDDING_DIM], scale * components[EMBEDDING_DIM:], mean

@@ -180,9 +180,8 @@ def embed_tracks(mels: pa.Table, embedder: Embedder, vectors: Sequence[np.ndarra
     track_ids = mels["track_id"].to_numpy()
     starts = np.flatnonzero(np.r_[True, track_ids[1:] != track_ids[:-1]]) if len(track_ids) else np.empty(0, int)
     ends = np.r_[starts[1:], len(track_ids)]
-    if vectors is not None and embedder.extra:
-        embeddings = embeddings + np.repeat(embedder.extra.part_of_tracks(vectors), ends - starts, axis=0)
-    pooled = [pool_track(embeddings[a:b]) for a, b in zip(starts, ends, strict=False)]
+    clips = [embeddings[a:b] for a, b in zip(starts, ends, strict=False)]
+    pooled = [pool_track(of_track) for of_track in clips] if vectors is None else embedder.pool_with(vectors, clips)
     return pa.Table.from_arrays(
         [
             pa.array(track_ids[starts], pa.string()),

@@ -108,9 +108,10 @@ def embed_file(path: str | Path, root: str, model: DatasetRef, config: MelsConfi
     embedder, network = worker_embedder(root, model), worker_network(root, model)
     extracted = extract(path, config.clips, config.decode, limits, network.window if network else None)
     embeddings, errors = embedder.embed(extracted.codes)
-    if network and embedder.extra:
-        embeddings = embeddings + embedder.extra.part_of_tracks([track_vector(extracted, network).vector])
-    embedding, spread = pool_track(embeddings)
+    if network:
+        ((embedding, spread),) = embedder.pool_with([track_vector(extracted, network).vector], [embeddings])
+    else:
+        embedding, spread = pool_track(embeddings)
     return Embedded(
         embedding=embedding,
         n_clips=len(embeddings),

@@ -32,6 +32,7 @@ from audioae.store.manifest import DatasetRef, Manifest
 
 FIT_CLIPS = 8_192
 FIT_TRACK_CLIPS = 32_768  # of about 1,400 tracks
+TRACK_RIDGE = 1e-9  # a small catalog has fewer tracks than components
 CODE = 1  # raise it when the same model, network and clips would give another projection
 WEIGHTS, PROJECTION = "model.safetensors", "projection.safetensors"
 
@@ -74,7 +75,7 @@ def add_extra(store: Store, model: DatasetRef, config: ExtraConfig, mels: Datase
         clips = load_clips(store, mels, FIT_CLIPS)[0]
         embeddings = embedder.embed(clips.codes)[0]
         vectors = ExtraNetwork(config.kind, content, config.path.name).vectors(clips.codes)
-    fusion = Fusion.fit(embeddings, vectors, config.weight)
+    fusion = Fusion.fit(embeddings, vectors, config.weight, ridge=TRACK_RIDGE if network else 0.0)
     manifest = store.manifest(model)
     copied = {} if network else {f"extra.{config.kind}": content}
     return commit_artifact(

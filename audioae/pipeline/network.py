@@ -65,16 +65,29 @@ def publish_network(store: Store, config: ExtraConfig | None) -> DatasetRef | No
     """
     if config is None or config.window is None:
         return None
-    content = read_network_file(config.path)
-    settings = {"kind": config.kind, **config.window.model_dump(), "sha256": hashlib.sha256(content).hexdigest()}
-    recipe = fingerprint([CODE, settings])
-    if existing := store.find("network", recipe):
+    if existing := find_network(store, config):
         return store.make_current(existing)
+    content, settings = _read(config)
     from audioae.model.extra_waveform import WaveformNetwork
 
     WaveformNetwork(config.kind, content, config.path.name, config.window).check()
     files = {f"network.{config.kind}": content}
-    return commit_artifact(store, "network", files, derived={}, recipe=recipe, config=settings, parents=[])
+    return commit_artifact(store, "network", files, derived={}, recipe=_recipe(settings), config=settings, parents=[])
+
+
+def find_network(store: Store, config: ExtraConfig) -> DatasetRef | None:
+    """The network of `config` in the store. Raises `ConfigError` if its file cannot be read."""
+    return store.find("network", _recipe(_read(config)[1]))
+
+
+def _read(config: ExtraConfig) -> tuple[bytes, dict[str, Any]]:
+    content = read_network_file(config.path)
+    window = config.window.model_dump() if config.window else {}
+    return content, {"kind": config.kind, **window, "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def _recipe(settings: dict[str, Any]) -> str:
+    return fingerprint([CODE, settings])
 
 
 def network_of(store: Store, model: DatasetRef) -> DatasetRef | None:

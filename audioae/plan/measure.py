@@ -101,6 +101,7 @@ def _decoded(
 ) -> tuple[Trial, DatasetRef, DatasetRef]:
     """Catalog and mels of some files, in a store of their own."""
     from audioae.pipeline.mels import commit_mels, compute_mels
+    from audioae.pipeline.network import publish_network
     from audioae.pipeline.tracks import update_tracks
 
     folder.mkdir()
@@ -112,7 +113,8 @@ def _decoded(
     settings = config.mels.model_copy(update={"max_stored_tracks": None})
     tracks = trial.timed("catalog", lambda: update_tracks(store, config.catalog))
     shards = shard_numbers(store, tracks)
-    trial.timed("mels", lambda: compute_mels(store, settings, tracks, shards, workers, advance))
+    network = publish_network(store, config.embedding.extra)
+    trial.timed("mels", lambda: compute_mels(store, settings, tracks, shards, workers, advance, network=network))
     if not sum(store.read_part("mels", name, ["clip"]).num_rows for name in store.part_fingerprints("mels")):
         raise ConfigError(
             f"{subject.origin}: none of {len(paths)} sampled files can be used; `audioae run catalog` and "

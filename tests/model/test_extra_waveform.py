@@ -120,6 +120,24 @@ def test_settings_say_what_the_network_takes(tmp_path: Path):
     assert config.window.n_samples == 144_000
 
 
+def test_a_projection_fitted_to_few_tracks_keeps_the_embeddings_of_others():
+    rng = np.random.default_rng(0)
+    own, vectors = rng.normal(size=(20, 128)).astype(np.float32), rng.normal(size=(20, 300)).astype(np.float32)
+    new = rng.normal(size=(50, 128)).astype(np.float32)
+
+    def kept(fusion: Fusion) -> float:
+        return float(np.square(new @ fusion.own.numpy()).sum() / np.square(new).sum())
+
+    with_ridge, without = Fusion.fit(own, vectors, 1.0, ridge=1e-9), Fusion.fit(own, vectors, 1.0)
+    assert kept(with_ridge) > 0.9 > 0.6 > kept(without)
+    for fusion in (with_ridge, without):  # of the tracks themselves, nothing is lost
+        centered, extra = own - own.mean(axis=0), vectors - vectors.mean(axis=0)
+        scale = np.sqrt(np.square(centered).sum() / np.square(extra).sum())
+        fused = centered @ fusion.own.numpy() + extra @ fusion.extra.numpy()
+        wanted = centered @ centered.T + np.square(scale) * (extra @ extra.T)
+        np.testing.assert_allclose(fused @ fused.T, wanted, atol=0.02)
+
+
 def test_what_is_added_to_tracks_is_their_projected_vector():
     rng = np.random.default_rng(0)
     own, vectors = rng.normal(size=(40, 128)).astype(np.float32), rng.normal(size=(40, 30)).astype(np.float32)
