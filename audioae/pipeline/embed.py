@@ -154,7 +154,8 @@ def commit_embeddings(
         check_accounts(store, tracks, rejects, names)
         network, vectors = network_of(store, model), []
         if network:
-            check_vectors(store, network, extractions, max_fail_rate=max_reject_rate)
+            if failed := check_vectors(store, network, extractions, max_fail_rate=max_reject_rate):
+                _log.warning(failed)
             vectors = [commit_vectors(store, tracks, network, extractions)]
         return store.commit(
             "embeddings",

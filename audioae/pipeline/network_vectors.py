@@ -8,7 +8,6 @@ Conventions
 - A part is written only if it has a row for every track that was not rejected.
 """
 
-import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -26,8 +25,6 @@ from audioae.store.manifest import DatasetRef
 from audioae.store.schemas import schema_of
 
 NAMED = 5  # tracks in a warning
-
-_log = logging.getLogger(__name__)
 
 
 class ShardVectors:
@@ -82,29 +79,29 @@ def commit_vectors(store: Store, tracks: DatasetRef, network: DatasetRef, extrac
     return store.commit(VECTORS, names, recipe=recipe, config={}, parents=[tracks, network])
 
 
-def check_vectors(store: Store, network: DatasetRef, extractions: Sequence[str], *, max_fail_rate: float) -> None:
-    """Name the tracks that the network failed on.
+def check_vectors(store: Store, network: DatasetRef, extractions: Sequence[str], *, max_fail_rate: float) -> str | None:
+    """Name the tracks of parts that are not published yet on which the network failed; None if there are none.
 
     Raises
     ------
     StoreError
-        If those are all tracks, or a larger share of them than `max_fail_rate`.
+        If those are all tracks of the extractions, or a larger share of them than `max_fail_rate`.
     """
-    n_tracks, failed = 0, []
-    for extraction in extractions:
-        part = vectors_part(extraction, network)
-        if store.has_part(VECTORS, part):
+    failed: list[dict[str, str]] = []
+    parts = [part for each in extractions if store.has_part(VECTORS, part := vectors_part(each, network))]
+    for part in parts:
+        if not store.is_published(VECTORS, part):
             rows = store.read_part(VECTORS, part, ["track_id", "fault"])
-            n_tracks += rows.num_rows
             failed += rows.filter(pc.is_valid(rows["fault"])).to_pylist()
     if not failed:
-        return
-    (fault, _), *_ = Counter(row["fault"] for row in failed).most_common(1)
+        return None
+    n_tracks = sum(part.rows or 0 for part in store.describe(VECTORS, parts))
+    ((fault, _),) = Counter(row["fault"] for row in failed).most_common(1)
     named = ", ".join(row["track_id"] for row in failed[:NAMED]) + (", ..." if len(failed) > NAMED else "")
     message = f"the network of embedding.extra failed on {len(failed)} of {n_tracks} tracks ({named}): {fault}"
     if len(failed) == n_tracks or len(failed) > max_fail_rate * n_tracks:
         raise StoreError(f"{message}. Nothing was published. Export the network again, or raise max_reject_rate")
-    _log.warning("%s. Their embeddings consist of the model's own part", message)
+    return f"{message}. Their embeddings consist of the model's own part"
 
 
 def read_vectors(
