@@ -1,7 +1,7 @@
 """What the embedding knows of tempo, energy and singing: the catalog of configs/evaluation.yaml, which tells them all.
 
 It makes its catalog and store below data/knowledge, or finds them there. The cited part of the evaluation, with what
-carries each number, is written to results/knowledge.json.
+carries each number, is written to results/knowledge.json. `tempograms` says what mels tell of tempo without a model.
 """
 
 import sys
@@ -13,11 +13,13 @@ from audioae.api import Library
 from audioae.config import load_config
 from audioae.demo.write import synthesize
 from audioae.evaluation.run import evaluate_store
+from audioae.library.track_vectors import vectors_from_store, with_targets
+from audioae.library.truth import read_truth
 from audioae.pages.metric_sections import carrier_row
 from audioae.pipeline.config import Workers
 from audioae.settings import PipelineConfig
 from audioae.store.dataset import Store
-from tests.bench import documents
+from tests.bench import documents, tempograms
 from tests.bench.harness import Row
 from tests.chain import run_chain
 
@@ -35,11 +37,15 @@ def measure() -> list[Row]:
     synthesize(Path(config.catalog.source), config.synth)
     run_chain(config)
     truth = f"{config.catalog.source}/truth.csv"
-    library = Library(Store(config.store))
+    store = Store(config.store)
+    library = Library(store)
     document = evaluate_store(library, truth=truth, robustness_tracks=0, workers=Workers(n=2), progress=_say).document
     kept = documents.cited(document, ("R2", "AUROC", "mAP by label, other", "kNN by label, other", "linear probe"))
     documents.write(RESULTS / "knowledge.json", {**kept, "carriers": document["carriers"]})
-    return [_row(document, key, bar) for key, bar in BARS.items()] + _carriers(document)
+    tracks = vectors_from_store(store, library.embeddings_ref, document["n_tracks"])
+    metadata = with_targets(tracks, read_truth(truth, tracks)[0]).metadata
+    bounds = tempograms.measure(store, store.require("mels"), metadata)
+    return [_row(document, key, bar) for key, bar in BARS.items()] + bounds + _carriers(document)
 
 
 def _row(document: Mapping[str, Any], key: str, bar: float) -> Row:
