@@ -1,17 +1,23 @@
 """Fixtures that more than one folder of tests needs."""
 
+import fcntl
 import os
+import shutil
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests import recordings
+
+# Where bytecode is not kept, each worker and each of some hundred commands would compile what it imports again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # two tests run at a time; more threads than cores make both slow
 os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", os.path.join(tempfile.gettempdir(), "audioae-hypothesis"))
@@ -100,14 +106,36 @@ def store_root(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def tiny_audio(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Callable[[str, Callable[[Path], object]], Path]:
+    """Make a folder once for all workers: `shared(name, make)` calls `make(folder)` in one, and the others wait for it.
+
+    Nothing may change what is in it.
+    """
+    base = tmp_path_factory.getbasetemp()
+    base = base if worker_id == "master" else base.parent
+
+    def made(name: str, make: Callable[[Path], object]) -> Path:
+        folder = base / f"shared-{name}"
+        with (base / f"shared-{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (base / f"shared-{name}.made").exists():
+                shutil.rmtree(folder, ignore_errors=True)  # what a worker left that was killed meanwhile
+                folder.mkdir()
+                make(folder)
+                (base / f"shared-{name}.made").touch()
+        return folder
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def tiny_audio(shared) -> Path:
     """A folder of 24 short synthesized tracks with tags, in all formats, without faults."""
     from audioae.demo.config import SynthConfig
     from audioae.demo.write import synthesize
 
-    folder = tmp_path_factory.mktemp("tiny") / "catalog"
-    synthesize(folder, SynthConfig(n_tracks=24, min_s=6.0, max_s=9.0, faults=False))
-    return folder
+    config = SynthConfig(n_tracks=24, min_s=6.0, max_s=9.0, faults=False)
+    return shared("audio", lambda folder: synthesize(folder / "catalog", config)) / "catalog"
 
 
 @pytest.fixture(scope="session")
@@ -118,7 +146,7 @@ def tiny_config(tiny_audio: Path) -> tuple[str, list[str]]:
 
 
 @pytest.fixture(scope="session")
-def chain(tiny_config, tmp_path_factory: pytest.TempPathFactory):
+def chain(tiny_config, shared):
     """A finished chain over a small catalog, (store, config), shared by many tests; they must not change it."""
     from audioae.config import load_config
     from audioae.settings import PipelineConfig
@@ -126,7 +154,9 @@ def chain(tiny_config, tmp_path_factory: pytest.TempPathFactory):
     from tests.chain import run_chain
 
     path, overrides = tiny_config
-    root = tmp_path_factory.mktemp("chain") / "store"
-    config = load_config(PipelineConfig, path, [*overrides, f"store={root}"])
-    run_chain(config)
+
+    def configured(folder: Path) -> PipelineConfig:
+        return load_config(PipelineConfig, path, [*overrides, f"store={folder / 'store'}"])
+
+    config = configured(shared("chain", lambda folder: run_chain(configured(folder))))
     return Store(config.store), config
