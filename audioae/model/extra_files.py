@@ -62,7 +62,7 @@ def _onnx(content: bytes, name: str) -> LoadedNetwork:
         raise ModelError(f"extra {name}: not an ONNX model ({str(error).splitlines()[0][:200]})") from error
     first = session.get_inputs()[0]
     shape = tuple(size if isinstance(size, int) else None for size in first.shape)
-    return LoadedNetwork(lambda inputs: session.run(None, {first.name: inputs})[0], shape)
+    return LoadedNetwork(lambda inputs: np.asarray(session.run(None, {first.name: inputs})[0]), shape)
 
 
 def _torchscript(content: bytes, name: str) -> LoadedNetwork:
@@ -78,6 +78,6 @@ def _torchscript(content: bytes, name: str) -> LoadedNetwork:
 
     def run(inputs: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
-            return np.asarray(module(torch.from_numpy(inputs)).float().cpu())
+            return module(torch.from_numpy(inputs)).float().cpu().numpy()
 
     return LoadedNetwork(run)

@@ -39,12 +39,17 @@ METRICS = ("mAP by label", "kNN by label")
 class Mfcc(nn.Module):
     """Liftered MFCC 1 to 20 of 16 kHz, (n, 40): means and deviations over time."""
 
+    filters: Tensor
+    cosines: Tensor
+    window: Tensor
+
     def __init__(self):
         super().__init__()
         filters = torchaudio.functional.melscale_fbanks(257, 20.0, 8_000.0, 64, 16_000, norm="slaney")
         cosines = torchaudio.functional.create_dct(21, 64, "ortho")[:, 1:]
+        lifter = torch.sqrt(torch.arange(1, 21, dtype=torch.float32))
         self.register_buffer("filters", filters)
-        self.register_buffer("cosines", cosines * torch.arange(1, 21) ** 0.5)
+        self.register_buffer("cosines", torch.mul(cosines, lifter))
         self.register_buffer("window", torch.hann_window(400))
 
     def forward(self, waveforms: Tensor) -> Tensor:

@@ -102,6 +102,7 @@ def test_one_decode_gives_clips_and_vectors_and_a_file_from_outside_the_same(cha
     for name, vector in stored.items():
         windows = extract(chain.music / name, config.clips, config.decode, window=window).windows
         assert isinstance(windows, np.ndarray)
+        assert vector is not None
         np.testing.assert_allclose(vector, band_energies(windows).mean(axis=(0, 1)), atol=1e-3)
     assert len(stored) == 5
     copy = shutil.copy(chain.music / "4.flac", chain.files / "outside.flac")
