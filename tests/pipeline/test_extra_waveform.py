@@ -15,9 +15,11 @@ from audioae.audio.config import WindowConfig
 from audioae.audio.extract import extract
 from audioae.config import parse_config
 from audioae.errors import ModelError, StoreError
+from audioae.flows.sharded import sharded_stage
 from audioae.pipeline import embed, embed_outside, train
 from audioae.pipeline.config import MelsConfig, OutsideLimits
 from audioae.pipeline.extra import trained_model
+from audioae.pipeline.tracks import update_tracks
 from audioae.settings import PipelineConfig
 from audioae.store.dataset import Store
 from tests.audio.made import music, write
@@ -54,6 +56,11 @@ class Chain:
 
     def run(self, extra: dict[str, Any] | None, **sections: Any) -> Library:
         self.decoded.clear()
+        config = self.config(extra, **sections)
+        run_chain(config)
+        return Library(Store(config.store))
+
+    def config(self, extra: dict[str, Any] | None, **sections: Any) -> PipelineConfig:
         content = {
             "store": str(self.store),
             "catalog": {"source": str(self.music), "min_shards": 2},
@@ -62,8 +69,7 @@ class Chain:
             "run": {"workers": 1},
             **sections,
         }
-        run_chain(parse_config(PipelineConfig, content, where="test"))
-        return Library(Store(str(self.store)))
+        return parse_config(PipelineConfig, content, where="test")
 
     @property
     def onnx(self) -> dict[str, Any]:
@@ -184,3 +190,21 @@ def test_a_network_that_does_not_fit_fails_before_the_first_file(chain: Chain):
     with pytest.raises(ModelError, match=r"extra net.onnx: it takes \('any', 48000\), but 1.5 s at 16,000 Hz are"):
         chain.run(chain.onnx)
     assert chain.decoded == []
+
+
+def test_the_stage_mels_publishes_the_network_before_its_shards(chain: Chain):
+    chain.count()
+    config = chain.config(chain.onnx)
+    update_tracks(Store(config.store), config.catalog)
+    stage = sharded_stage("mels", config)
+    assert not stage.is_prepared()
+    stage.prepare()
+    assert sharded_stage("mels", config).is_prepared()
+    assert stage.pending() == stage.shards() == [0, 1]
+    assert stage.compute([1]) > 0
+    assert stage.pending() == [0]
+    stage.compute([0])
+    assert {with_network for _, with_network in chain.decoded} == {True}
+    assert stage.store.manifest(stage.commit()).rows > 0
+    assert len(stage.store.part_fingerprints("network_vectors")) == 2
+    assert sharded_stage("mels", chain.config(None)).is_prepared()
