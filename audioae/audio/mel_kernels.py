@@ -2,52 +2,24 @@
 
 Conventions
 -----------
-- Compiled code is cached between processes in the folder `NUMBA_CACHE_DIR`, or else in
-  `$XDG_CACHE_HOME/audioae/numba-<hash of this file>` (by default below `~/.cache`). Without a folder that can be
-  written, every process compiles again.
+- Compiled code is cached between processes (`audioae.compiled`).
 - A kernel takes every number as an argument.
 
-Why not numba's default, the `__pycache__` beside this file: it makes a checkout dirty, is lost in a read-only
-installation, and would be shipped to machines that must not run it.
 Why no globals in a kernel: numba compiles them in as constants, and its cache does not notice when they change.
 """
 
-import hashlib
-import os
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numba
-from numba.core import config
 
-_numba: Any = config  # its attributes are set at run time, unseen by type checkers
-
-
-def _cache_folder() -> str | None:
-    """A folder for compiled code that can be written, or None."""
-    try:
-        caches = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
-        code = hashlib.blake2b(Path(__file__).read_bytes(), digest_size=6).hexdigest()
-        folder = Path(_numba.CACHE_DIR or caches / "audioae" / f"numba-{code}")
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-    except (OSError, RuntimeError):  # no such file, not writable; no home folder
-        return None
-    return str(folder)
+from audioae.compiled import cache_for
 
 
 def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile `function` with numba, cached on disk where possible."""
-    folder, previous = _cache_folder(), _numba.CACHE_DIR
-    if folder is None:
-        return numba.njit(nogil=True, fastmath=True)(function)
-    _numba.CACHE_DIR = folder  # numba reads it once per function, here
-    try:
-        return numba.njit(cache=True, nogil=True, fastmath=True)(function)
-    finally:
-        _numba.CACHE_DIR = previous
+    with cache_for(__file__) as is_cached:
+        return numba.njit(cache=is_cached, nogil=True, fastmath=True)(function)
 
 
 @_compiled

@@ -53,8 +53,8 @@ def fit_layout(graph: Any, start: np.ndarray, *, min_dist: float, seed: int, rat
     places : np.ndarray, shape (n, 2), float32
     """
     from sklearn.utils import check_random_state
-    from umap.layouts import optimize_layout_euclidean
-    from umap.umap_ import find_ab_params, make_epochs_per_sample
+
+    from audioae.maps.umap_parts import find_ab_params, make_epochs_per_sample, optimize_layout_euclidean
 
     random = check_random_state(seed)
     n_epochs = EPOCHS_OF_FEW if len(start) <= SMALL and rate == FRESH else EPOCHS
@@ -91,7 +91,8 @@ def neighbor_graph(rows: np.ndarray, distances: np.ndarray, seed: int) -> Any:
     seed : int
     """
     from sklearn.utils import check_random_state
-    from umap.umap_ import fuzzy_simplicial_set
+
+    from audioae.maps.umap_parts import fuzzy_simplicial_set
 
     n = len(rows)
     own = np.column_stack([np.arange(n), rows]), np.column_stack([np.zeros(n, np.float32), distances])
@@ -129,7 +130,7 @@ def place_among(rows: np.ndarray, distances: np.ndarray, places: np.ndarray) -> 
     -------
     placed : np.ndarray, shape (n, 2), float32
     """
-    from umap.umap_ import smooth_knn_dist
+    from audioae.maps.umap_parts import smooth_knn_dist
 
     scale, _ = smooth_knn_dist(distances.astype(np.float32), float(distances.shape[1]), local_connectivity=0.0)
     weights = np.exp(-distances / np.maximum(scale, 1e-12)[:, None]) * (rows >= 0)

@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from audioae.audio import librosa_modules
+from audioae.compiled import lock_file
 
 IMPORT = "import audioae.audio.librosa_modules as door; print(door.librosa.__name__)"
 
@@ -18,7 +18,7 @@ def waits_for_a_lock(pid: int) -> bool:
 
 
 def test_an_import_waits_for_that_of_another_process():
-    with librosa_modules.LOCK.open("a") as file:
+    with lock_file("librosa").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         process = subprocess.Popen([sys.executable, "-c", IMPORT], stdout=subprocess.PIPE, text=True)
         while not waits_for_a_lock(process.pid):

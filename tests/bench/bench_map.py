@@ -10,6 +10,9 @@ Conventions
 """
 
 import os
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
 
 import numpy as np
@@ -37,6 +40,21 @@ def measure() -> Iterator[Row]:
     opened = read_map(library.store, library.index_ref)
     yield from _neighbors(library, opened)
     yield from _places_when_it_grows()
+    yield _compilation()
+
+
+def _compilation() -> Row:
+    """What a process pays for the parts of umap-learn whose compiled code others have left, to what it pays alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        alone, second = (_cpu_of_import(folder) for _ in range(2))
+    return Row("CPU to import umap-learn's parts, cached / not", second / alone, None, "x", f"{alone:.1f} s without")
+
+
+def _cpu_of_import(cache: str) -> float:
+    code = "import os, audioae.maps.umap_parts; print(sum(os.times()[:2]))"
+    env = {**os.environ, "XDG_CACHE_HOME": cache}
+    output = subprocess.run([sys.executable, "-c", code], env=env, check=True, capture_output=True, text=True).stdout
+    return float(output)
 
 
 def _neighbors(library: Generation, opened: CatalogMap) -> Iterator[Row]:
