@@ -97,7 +97,7 @@ def test_an_interruption_is_no_fault_of_a_file():
 
 def test_every_function_that_workers_call_with_a_path_has_the_net():
     functions = {function.__qualname__: function for function in called_in_workers()}
-    assert {"extract", "excerpt", "analyze_edges", "track_artifacts", "extract_faulty"} <= functions.keys()
+    assert {"extract_with_vector", "excerpt", "analyze_edges", "track_artifacts", "extract_faulty"} <= functions.keys()
     of_files = [f for f in functions.values() if next(iter(inspect.signature(f).parameters)) == "path"]
     assert [f.__qualname__ for f in of_files if not hasattr(f, "__wrapped__") and f.__module__ != TAGS] == []
 
