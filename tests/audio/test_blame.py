@@ -97,7 +97,14 @@ def test_an_interruption_is_no_fault_of_a_file():
 
 def test_every_function_that_workers_call_with_a_path_has_the_net():
     functions = {function.__qualname__: function for function in called_in_workers()}
-    assert {"extract_with_vector", "excerpt", "analyze_edges", "track_artifacts", "extract_faulty"} <= functions.keys()
+    assert {
+        "extract",
+        "extract_with_vector",
+        "excerpt",
+        "analyze_edges",
+        "track_artifacts",
+        "extract_faulty",
+    } <= functions.keys()
     of_files = [f for f in functions.values() if next(iter(inspect.signature(f).parameters)) == "path"]
     assert [f.__qualname__ for f in of_files if not hasattr(f, "__wrapped__") and f.__module__ != TAGS] == []
 
@@ -110,7 +117,8 @@ def called_in_workers() -> Iterator[Callable[..., object]]:
     for path in PACKAGE.rglob("*.py"):
         tree = ast.parse(path.read_text())
         calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
-        names = {c.args[0].id for c in calls if c.func.id == "imap_killable" and isinstance(c.args[0], ast.Name)}  # type: ignore
+        passed = [c.args[0] for c in calls if c.func.id == "imap_killable"]  # type: ignore
+        names = {node.id for argument in passed for node in ast.walk(argument) if isinstance(node, ast.Name)}
         for node in ast.walk(tree):
             for alias in node.names if isinstance(node, ast.ImportFrom) and node.module else ():
                 if alias.name in names:
