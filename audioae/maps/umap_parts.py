@@ -1,7 +1,7 @@
 """The parts of umap-learn that lay out a map, compiled once per machine; `maps.layout` takes them from here.
 
-Why: umap-learn compiles two of its functions anew in every process that calls them. With the cache they are imported for
-less than half of the CPU (`python -m tests.bench map`). And only one process at a time may fill a cache.
+Why: umap-learn compiles two of its functions anew in every process that calls them. With the cache they are imported
+for less than half of the CPU (`python -m tests.bench map`). And only one process at a time may fill a cache.
 """
 
 import numpy as np
