@@ -41,7 +41,7 @@ def made_plans(planned: list[int], sizes: list[int]) -> Iterator[ShardPlan]:
 
 
 def run(planned: list[int], sizes: list[int]) -> Iterator[tuple[int, list[str]]]:
-    for plan, decoded in iter_decoded(made_plans(planned, sizes), MelsConfig(), Workers()):
+    for plan, decoded in iter_decoded(made_plans(planned, sizes), MelsConfig(), Workers(), "", None):
         yield plan.shard, [track_id for track_id, _ in decoded]
 
 
