@@ -20,6 +20,7 @@ from audioae.pipeline import embed
 from audioae.pipeline.config import MelsConfig, Workers
 from audioae.pipeline.mels import compute_mels
 from audioae.pipeline.shards import part_fingerprint
+from audioae.store.artifacts import commit_artifact
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
 from audioae.store.schemas import EMBEDDINGS, TRACKS
@@ -72,7 +73,8 @@ def main(root: str, n: int, *, store_mels: bool) -> None:
     workers.imap_killable = decode
     embed.embed_tracks = mean_codes
     embed._embedder = lambda root, model: None
-    store, config, model = Store(root), MelsConfig(), DatasetRef("model", "made")
+    store, config = Store(root), MelsConfig()
+    model = commit_artifact(store, "model", {}, derived={}, recipe="made", config={}, parents=[])
     tracks = made_tracks(store, [n])
     if store_mels:
         report("mels", n, lambda: compute_mels(store, config, tracks, [0], Workers()))
