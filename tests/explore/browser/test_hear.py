@@ -65,6 +65,7 @@ def test_arrow_keys_go_to_the_neighbor_that_way(explorer: Explorer):
 
 def test_shift_click_adds_a_negative_seed_and_changes_the_neighbors(explorer: Explorer):
     explorer.click(12)
+    wait_for_sound(explorer, explorer.track(12)["track_id"])  # the player makes the map smaller
     explorer.page.wait_for_selector("#panel-track .tracks li")
     before = explorer.js(LISTED)
     avoided = before[0]
