@@ -24,10 +24,9 @@ from torch import Tensor, nn
 from audioae.audio.mel import decode_mel
 from audioae.constants import EMBEDDING_DIM, N_FRAMES, N_MELS
 from audioae.errors import ModelError
-from audioae.model.extra_files import Kind, load_file, run_network
+from audioae.model.extra_files import MOST_UNITS, Kind, load_file, run_network
 
 BLOCK = 16
-MOST_UNITS = 16_384
 
 
 class ExtraNetwork:

@@ -17,6 +17,7 @@ import numpy as np
 from audioae.errors import ModelError
 
 Kind = Literal["onnx", "torchscript"]
+MOST_UNITS = 16_384  # of a vector
 
 
 @dataclass(frozen=True)

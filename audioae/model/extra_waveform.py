@@ -12,9 +12,7 @@ import numpy as np
 
 from audioae.audio.config import WindowConfig
 from audioae.errors import ModelError
-from audioae.model.extra_files import Kind, load_file, run_network
-
-MOST_UNITS = 16_384
+from audioae.model.extra_files import MOST_UNITS, Kind, load_file, run_network
 
 
 class WaveformNetwork:

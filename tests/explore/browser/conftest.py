@@ -6,9 +6,6 @@ Conventions
 - A page that logs an error, asks another host or fails a request fails its test.
 """
 
-import fcntl
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,7 +18,6 @@ from tests.explore.browser.hostile import hostile_tags
 from tests.explore.made_map import add_map
 
 N_TRACKS = 36
-KEPT = "AUDIOAE_TEST_EXPLORER"  # a folder to keep the store in from one run to the next
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -32,17 +28,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """A folder with the catalog and the store; the page is built too. One worker makes them, the others wait."""
-    base = tmp_path_factory.getbasetemp()
-    folder = Path(os.environ.get(KEPT) or (base if worker_id == "master" else base.parent) / "explorer")
-    folder.mkdir(exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "done").exists():
-            _make(folder)
-            (folder / "done").touch()
-    return folder
+def made(shared) -> Path:
+    """A folder with the catalog and the store; the page is built too."""
+    return shared("explorer", _make)
 
 
 def _make(folder: Path) -> None:
@@ -55,7 +43,6 @@ def _make(folder: Path) -> None:
     from tests.chain import run_chain
 
     build()
-    shutil.rmtree(folder / "catalog", ignore_errors=True)
     synthesize(folder / "catalog", SynthConfig(n_tracks=N_TRACKS, min_s=6.0, max_s=9.0, faults=False))
     hostile_tags(folder / "catalog")
     config = Path(__file__).parents[3] / "configs" / "tiny.yaml"
