@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from audioae.settings import PipelineConfig
 
 CHAIN = ("catalog", "mels", "train", "embed", "index")
-DEMO_TIME = "about four minutes on two cores"
+DEMO_TIME = "four to ten minutes on two cores"
 WIDTH = max(map(len, STAGES)) + 2
 RUN_HELP = (
     "Run the pipeline, or one of its stages, on a catalog.\n\n"
@@ -143,7 +143,8 @@ def _run_flow(flow: str, path: str, overrides: list[str], duration: str = "", sh
 
 def _plan(flow: str, config: "PipelineConfig", duration: str) -> str:
     """What a run is going to do, in one or two sentences."""
-    stages = [*CHAIN, *(["screen"] if config.screen else [])] if flow == "pipeline" else [flow]
+    optional = [name for name in ("map", "screen") if getattr(config, name)]
+    stages = [*CHAIN, *optional] if flow == "pipeline" else [flow]
     begin = f"Running {', '.join(stages)}; publishing into {config.store}."
     if config.to_synthesize and "catalog" in stages:
         begin = f"Synthesizing {config.to_synthesize.n_tracks} tracks into {config.catalog.source}. {begin}"

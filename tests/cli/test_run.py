@@ -47,7 +47,8 @@ def test_one_argument_is_the_config_of_the_whole_pipeline(started: Started, tmp_
     shown = audioae("run", "tiny", "--set", f"store={tmp_path}", "--set", "train.steps=3")
     assert started == [("pipeline", str(FOLDER / "tiny.yaml"), [f"store={tmp_path}", "train.steps=3"])]
     plan = (
-        "Synthesizing 24 tracks into data/tiny-catalog. Running catalog, mels, train, embed, index, screen; publishing"
+        "Synthesizing 24 tracks into data/tiny-catalog. "
+        "Running catalog, mels, train, embed, index, map, screen; publishing"
     )
     assert f"{plan} into {tmp_path}." in shown
 
@@ -69,8 +70,10 @@ def test_two_arguments_are_a_stage_and_its_config(started: Started, tmp_path: Pa
     assert started[1][:2] == ("pipeline", str(FOLDER / "tiny.yaml"))
 
 
-def test_a_config_without_screening_omits_that_stage_from_the_plan(started: Started):
-    assert "Running catalog, mels, train, embed, index; publishing" in audioae("run", "tiny", "--set", "screen=null")
+def test_a_config_without_screening_or_map_omits_that_stage_from_the_plan(started: Started):
+    plan = "Running catalog, mels, train, embed, index"
+    assert f"{plan}, map; publishing" in audioae("run", "tiny", "--set", "screen=null")
+    assert f"{plan}; publishing" in audioae("run", "tiny", "--set", "screen=null", "--set", "map=null")
 
 
 @pytest.mark.parametrize(
