@@ -15,10 +15,15 @@ from audioae.audio.config import WindowConfig
 from audioae.audio.extract import extract
 from audioae.config import parse_config
 from audioae.errors import ModelError, StoreError
+from audioae.evaluation.run import evaluate_store
 from audioae.flows.sharded import sharded_stage
 from audioae.pipeline import embed, embed_outside, train
-from audioae.pipeline.config import MelsConfig, OutsideLimits
+from audioae.pipeline.config import MelsConfig, OutsideLimits, Retry
 from audioae.pipeline.extra import trained_model
+from audioae.pipeline.network import publish_network
+from audioae.pipeline.reuse import History
+from audioae.pipeline.shard_plan import MELS_PART, plan_shard
+from audioae.pipeline.shards import iter_shards
 from audioae.pipeline.tracks import update_tracks
 from audioae.settings import PipelineConfig
 from audioae.store.dataset import Store
@@ -113,6 +118,8 @@ def test_one_decode_gives_clips_and_vectors_and_a_file_from_outside_the_same(cha
     assert len(stored) == 5
     copy = shutil.copy(chain.music / "4.flac", chain.files / "outside.flac")
     assert float(outside(library, copy) @ found["4.flac"]) > 0.9999
+    omitted = evaluate_store(library, robustness_tracks=2).document["omitted"]
+    assert "robustness: clips alone are not embedded as with their network of waveforms" in omitted
 
 
 def test_what_exists_is_not_computed_again(chain: Chain, monkeypatch: pytest.MonkeyPatch):
@@ -151,6 +158,17 @@ def test_what_exists_is_not_computed_again(chain: Chain, monkeypatch: pytest.Mon
     assert other.model_ref != grown.model_ref
 
 
+def test_mels_do_not_replace_a_decode_that_gives_vectors(chain: Chain):
+    store = chain.run(None).store
+    network = publish_network(store, chain.config(chain.onnx).embedding.extra)
+    tracks = store.require("tracks")
+    for shard, table in iter_shards(store, tracks, [0, 1]):
+        history = History(store, tracks, MelsConfig())
+        plan = plan_shard(history, shard, table, Retry(), [MELS_PART], network)
+        assert (plan.copies, plan.todo["track_id"]) == ([], table["track_id"])
+        assert plan_shard(history, shard, table, Retry(), [MELS_PART]).todo.num_rows == 0
+
+
 def test_tracks_without_stored_mels_get_their_vectors_when_they_are_embedded(chain: Chain):
     chain.count()
     mels = {"mels": {"max_stored_tracks": 1}}
@@ -178,10 +196,12 @@ def test_a_file_that_the_network_fails_on_keeps_its_own_embedding_and_is_named(c
     assert "16 of 16 numbers are NaN or infinite. Their embeddings consist of the model's own part" in caplog.text
     assert vectors(library)["quiet.flac"] is None
     assert float(outside(library, quiet) @ rows(library)["quiet.flac"]) > 0.9999
+    with pytest.raises(StoreError, match=r"failed on 1 of 6 tracks .* Nothing was published"):
+        chain.run(loud, store=str(chain.files / "a strict store"), max_reject_rate=0.1)
     for path in chain.music.glob("?.flac"):
         path.unlink()
     with pytest.raises(StoreError, match=r"failed on 1 of 1 tracks .* Nothing was published"):
-        chain.run(loud, store=str(chain.files / "another store"))
+        chain.run(loud, store=str(chain.files / "a store of nothing"), max_reject_rate=1.0)
 
 
 def test_a_network_that_does_not_fit_fails_before_the_first_file(chain: Chain):
