@@ -39,7 +39,15 @@ def test_space_pauses_and_goes_on(explorer: Explorer):
     explorer.wait("!app.player.audio.paused")
     explorer.page.keyboard.press("Escape")
     explorer.wait("app.player.current() === null")
-    assert not explorer.page.locator(".player").is_visible()
+    assert explorer.texts(".player .who") == ["Click a track to hear it."]
+    assert explorer.js("document.querySelectorAll('.player [inert]').length") == 2
+
+
+def test_the_map_stays_where_it_is_when_a_track_begins(explorer: Explorer):
+    before = explorer.settled(12)
+    explorer.click(12)
+    wait_for_sound(explorer, explorer.track(12)["track_id"])
+    assert explorer.settled(12) == before
 
 
 def test_the_slider_moves_the_sound(explorer: Explorer):

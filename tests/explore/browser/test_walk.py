@@ -20,15 +20,9 @@ def walking(explorer: Explorer) -> list[str]:
     body.get_by_role("spinbutton", name="Length").press("Tab")
     for row in ENDS:
         explorer.click(row)
-        chosen(explorer, row)
+        explorer.wait("app.state.get('selected') === argument", row)
         explorer.page.keyboard.press("w")
     return walked(explorer, 8)
-
-
-def chosen(explorer: Explorer, row: int) -> None:
-    """Wait until a clicked row is selected and plays: the player's bar makes the map smaller."""
-    explorer.wait("app.state.get('selected') === argument", row)
-    explorer.wait("!document.querySelector('.player').hidden")
 
 
 def walked(explorer: Explorer, n: int) -> list[str]:
@@ -124,7 +118,7 @@ def test_one_waypoint_asks_for_another(explorer: Explorer):
     panel(explorer, "walk")
     explorer.page.wait_for_selector("#panel-walk .empty:has-text('press w')")
     explorer.click(4)
-    chosen(explorer, 4)
+    explorer.wait("app.state.get('selected') === 4")
     explorer.page.get_by_role("button", name="Add the selected track").click()
     explorer.page.wait_for_selector("text=Add one more waypoint")
     explorer.page.get_by_label("a click on the map adds").check()

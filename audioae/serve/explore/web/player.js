@@ -149,7 +149,7 @@ export function createPlayer(element, app) {
 
 const clipPath = (one) => `${path("v1/tracks", one.track_id, "clip")}?start=${one.from.toFixed(2)}&seconds=${SECONDS}`;
 
-/** The bar at the bottom. */
+/** The bar at the bottom. It has its place before anything plays, so that the map never moves under the pointer. */
 function bar(element, app, { toggle, step, seek }) {
   const play = button("▶", toggle, { class: "round", "aria-label": "Play or pause", "aria-keyshortcuts": "Space" });
   const previous = button("⏮", () => step(-1), { class: "round quiet", "aria-label": "Previous clip" });
@@ -157,12 +157,23 @@ function bar(element, app, { toggle, step, seek }) {
   const who = h("div", { class: "who" });
   const time = h("output", { class: "time" });
   const spectrogram = createSpectrogram(app, seek);
-  element.append(h("div", { class: "buttons" }, previous, play, next), who, spectrogram.element, time);
-  element.hidden = true;
+  const buttons = h("div", { class: "buttons" }, previous, play, next);
+  element.append(buttons, who, spectrogram.element, time);
+
+  function idle(yes) {
+    for (const part of [buttons, spectrogram.element]) part.inert = yes;
+    if (!yes) return;
+    who.replaceChildren(h("small", {}, "Click a track to hear it."));
+    previous.hidden = next.hidden = true;
+    time.textContent = "";
+    spectrogram.clear();
+    element.dataset.state = "stopped";
+  }
+  idle(true);
 
   return {
     show(one, { first, last }) {
-      element.hidden = false;
+      idle(false);
       previous.hidden = next.hidden = first && last;
       previous.disabled = first;
       next.disabled = last;
@@ -183,9 +194,7 @@ function bar(element, app, { toggle, step, seek }) {
       spectrogram.clear();
     },
     picture: (one) => spectrogram.show(one.track_id, one.from, SECONDS),
-    hide() {
-      element.hidden = true;
-    },
+    hide: () => idle(true),
     state(name) {
       play.replaceChildren(name === "playing" ? "❚❚" : "▶");
       element.dataset.state = name;
