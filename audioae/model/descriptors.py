@@ -8,14 +8,15 @@ network to learn from.
 Conventions
 -----------
 - Input: mels in dB, (n, 128, 130), relative to the clip's maximum. The absolute level is not used.
+- Only the lowest `bands` count. The default model has 112, up to 7.2 kHz: what a lossy encoder or a low sample rate
+  cuts off hardly changes its units.
 - A value per frame contributes its mean, its standard deviation and the root mean square of its change per frame.
 - The projection is a principal component analysis of the standardized descriptors of training clips; each component is
   divided by the square root of its deviation (*half-whitened*), which lies between the components as they are and full
   whitening. The units have a mean square of 1 on average.
 
 Source: MFCC: Davis and Mermelstein 1980, as orthonormal DCT-II of dB; spectral contrast: Jiang et al. 2002, with the
-largest minus the smallest mel band of each of 16 coarse bands; centroid, bandwidth, flatness: Peeters 2004, over mel
-bands.
+largest minus the smallest of every 8 mel bands; centroid, bandwidth, flatness: Peeters 2004, over mel bands.
 """
 
 import math
@@ -24,38 +25,40 @@ import torch
 from torch import Tensor, nn
 
 from audioae.constants import FLOOR_DB, N_MELS
+from audioae.model.heads import CONTRAST_WIDTH
 
 N_MFCC = 20
-CONTRAST_BANDS = 16
-HIGH_CEPSTRUM = (20, 30, 40, 52, 64, 80, 100, 128)  # edges; periods of 13 down to 2 mel bands
-N_DESCRIPTORS = 3 * (N_MFCC + CONTRAST_BANDS + 4) + 2 * (len(HIGH_CEPSTRUM) - 1)
+HIGH_CEPSTRUM = (20, 30, 40, 52, 64, 80, 100)  # where ranges begin; periods of 13 down to 2 mel bands
 LEAST_VARIANCE = 1e-4  # of a component, relative to a descriptor's; smaller ones are noise of the arithmetic
 
 
 class Descriptors(nn.Module):
-    """Compute the descriptors (n, `N_DESCRIPTORS`) of mels in dB (n, 128, 130)."""
+    """Compute the descriptors (n, `size`) of mels in dB (n, 128, 130)."""
 
     basis: Tensor
     powers: Tensor
     pool: Tensor
 
-    def __init__(self):
+    def __init__(self, bands: int = N_MELS):
         super().__init__()
-        order = band = torch.arange(N_MELS, dtype=torch.float64)
-        basis = torch.cos(math.pi / N_MELS * torch.outer(order, band + 0.5)) * math.sqrt(2 / N_MELS)
+        self.bands = bands
+        self.size = 3 * (N_MFCC + bands // CONTRAST_WIDTH + 4) + 2 * len(HIGH_CEPSTRUM)
+        order = band = torch.arange(bands, dtype=torch.float64)
+        basis = torch.cos(math.pi / bands * torch.outer(order, band + 0.5)) * math.sqrt(2 / bands)
         basis[0] /= math.sqrt(2)
-        edges = torch.tensor(HIGH_CEPSTRUM)
+        edges = torch.tensor([*HIGH_CEPSTRUM, bands])
         member = (order >= edges[:-1, None]) & (order < edges[1:, None])
         self.register_buffer("basis", basis.float(), persistent=False)
         self.register_buffer("powers", torch.stack([band**0, band, band**2]).float(), persistent=False)
         self.register_buffer("pool", (member / member.sum(dim=1, keepdim=True)).float(), persistent=False)
 
     def forward(self, db: Tensor) -> Tensor:
+        db = db[:, : self.bands]
         cepstrum = self.basis @ db
         high = torch.log(self.pool @ cepstrum.square() + 1e-2)
-        coarse = db.unflatten(1, (CONTRAST_BANDS, -1))
+        coarse = db.unflatten(1, (-1, CONTRAST_WIDTH))
         contrast = coarse.amax(dim=2) - coarse.amin(dim=2)
-        mean = cepstrum[:, :1] / math.sqrt(N_MELS)
+        mean = cepstrum[:, :1] / math.sqrt(self.bands)
         frames = torch.cat([cepstrum[:, :N_MFCC], contrast, self._shape(db, mean)], dim=1)
         return torch.cat([*_mean_and_deviation(frames), _change(frames), *_mean_and_deviation(high)], dim=1)
 
@@ -74,11 +77,11 @@ class DescriptorUnits(nn.Module):
     center: Tensor
     projection: Tensor
 
-    def __init__(self, n: int):
+    def __init__(self, n: int, bands: int = N_MELS):
         super().__init__()
-        self.descriptors = Descriptors()
-        self.register_buffer("center", torch.zeros(N_DESCRIPTORS))
-        self.register_buffer("projection", torch.zeros(N_DESCRIPTORS, n))
+        self.descriptors = Descriptors(bands)
+        self.register_buffer("center", torch.zeros(self.descriptors.size))
+        self.register_buffer("projection", torch.zeros(self.descriptors.size, n))
 
     @torch.no_grad()
     def fit(self, db: Tensor) -> None:

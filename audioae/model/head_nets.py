@@ -66,14 +66,23 @@ class FusedHead(nn.Module):
     mel_mean: Tensor
     mel_std: Tensor
 
-    def __init__(self, channels: Sequence[int], out_dim: int, learned: int, hidden: int, modulation: int = 0):
+    def __init__(
+        self,
+        channels: Sequence[int],
+        out_dim: int,
+        learned: int,
+        hidden: int,
+        modulation: int = 0,
+        *,
+        bands: int = N_MELS,
+    ):
         super().__init__()
         self.pooled = PooledStats(channels, modulation)
         self.norm = nn.BatchNorm1d(self.pooled.n_features)
         self.hidden = nn.Linear(self.pooled.n_features, hidden)
         self.hidden_norm = nn.BatchNorm1d(hidden)
         self.linear = nn.Linear(hidden, learned)
-        self.fixed = DescriptorUnits(out_dim - learned)
+        self.fixed = DescriptorUnits(out_dim - learned, bands)
         self.register_buffer("mel_mean", torch.zeros(N_MELS, 1))
         self.register_buffer("mel_std", torch.ones(N_MELS, 1))
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from audioae.config import Config
 from audioae.constants import EMBEDDING_DIM, N_MELS
@@ -25,6 +25,9 @@ from audioae.constants import EMBEDDING_DIM, N_MELS
 if TYPE_CHECKING:
     from torch import nn
 
+
+CONTRAST_WIDTH, LEAST_BANDS = 8, 104
+"""Bands per value of spectral contrast, and the fewest bands in which all ranges of the high cepstrum have a place."""
 
 WHOLE = ((EMBEDDING_DIM, 1.0),)
 """The embedding in one part: its units and its weight."""
@@ -67,21 +70,31 @@ class FusedHeadConfig(Config):
     """`learned` units of pooled statistics behind `hidden` units, and the rest of the 128 from spectral descriptors.
 
     `modulation` is that of the head `stats`. `weight` is the size of the descriptors' part in an embedding, relative to
-    the learned part.
+    the learned part. The descriptors are of the lowest `bands` of the mel: what a lossy encoder or a low sample rate
+    cuts off then hardly changes them. Keys in `ADDED` are newer than models that exist: at the value that those have
+    they are left out wherever a config is written.
     """
+
+    ADDED: ClassVar[dict[str, Any]] = {"bands": N_MELS}
 
     kind: Literal["fused"]
     learned: int = Field(default=64, ge=1, lt=EMBEDDING_DIM)
     hidden: int = Field(default=512, ge=1)
     modulation: int = Field(default=16, ge=0, le=N_MELS)
     weight: float = Field(default=1.0, gt=0)
+    bands: int = Field(default=N_MELS, ge=LEAST_BANDS, le=N_MELS, multiple_of=CONTRAST_WIDTH)
 
     _bands_divide = model_validator(mode="after")(_bands_divide)
 
     def build(self, channels: Sequence[int], out_dim: int) -> nn.Module:
         from audioae.model.head_nets import FusedHead
 
-        return FusedHead(channels, out_dim, self.learned, self.hidden, self.modulation)
+        return FusedHead(channels, out_dim, self.learned, self.hidden, self.modulation, bands=self.bands)
+
+    @model_serializer(mode="wrap")
+    def _without_old_values(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values = dump(self).items()
+        return {name: value for name, value in values if name not in self.ADDED or value != self.ADDED[name]}
 
     @property
     def parts(self) -> tuple[tuple[int, float], ...]:

@@ -5,9 +5,9 @@ import pytest
 import torch
 from scipy.fft import dct
 
-from audioae.model.descriptors import CONTRAST_BANDS, N_DESCRIPTORS, N_MFCC, Descriptors, DescriptorUnits
+from audioae.model.descriptors import N_MFCC, Descriptors, DescriptorUnits
 
-N_FRAME_VALUES = N_MFCC + CONTRAST_BANDS + 4
+N_FRAME_VALUES = N_MFCC + 16 + 4
 
 
 def mels(n: int, seed: int = 0) -> torch.Tensor:
@@ -18,10 +18,10 @@ def mels(n: int, seed: int = 0) -> torch.Tensor:
 
 def described(db: torch.Tensor) -> tuple[torch.Tensor, ...]:
     """Means, deviations and changes of the values per frame; means and deviations of the high cepstrum."""
-    values = Descriptors()(db)
-    assert values.shape == (len(db), N_DESCRIPTORS)
-    high = (N_DESCRIPTORS - 3 * N_FRAME_VALUES) // 2
-    return values.split([N_FRAME_VALUES] * 3 + [high] * 2, dim=1)
+    descriptors = Descriptors()
+    values = descriptors(db)
+    assert values.shape == (len(db), descriptors.size) == (len(db), 134)
+    return values.split([N_FRAME_VALUES] * 3 + [7] * 2, dim=1)
 
 
 def test_mfcc_are_the_orthonormal_dct_of_db():
@@ -62,6 +62,23 @@ def test_harmonics_are_in_the_high_cepstrum():
     gained = described(ripple)[3][0] - described(smooth)[3][0]
     assert int(gained.argmax()) == 4
     assert gained[4] > 3
+
+
+def test_what_is_above_the_lowest_bands_changes_nothing():
+    """The lowest 112 of 128 bands, as if the mel had no others."""
+    db = mels(4)
+    cut = db.clone()
+    cut[:, 112:] = -80.0
+    descriptors = Descriptors(112)
+    values = descriptors(db)
+    assert values.shape == (4, descriptors.size) == (4, 128)
+    assert torch.equal(descriptors(cut), values)
+    assert not torch.equal(Descriptors()(cut), Descriptors()(db))
+    wanted = np.asarray(dct(db[:, :112].numpy(), axis=1, type=2, norm="ortho"))[:, :N_MFCC]
+    np.testing.assert_allclose(values[:, :N_MFCC].numpy(), wanted.mean(axis=2), atol=2e-3)
+    contrast = db[:, :112].unflatten(1, (14, 8))
+    wanted = (contrast.amax(dim=2) - contrast.amin(dim=2)).mean(dim=2)
+    torch.testing.assert_close(values[:, N_MFCC : N_MFCC + 14], wanted, rtol=1e-4, atol=1e-3)
 
 
 def test_units_have_half_whitened_components():

@@ -92,6 +92,30 @@ def test_the_fixed_units_of_a_fused_head_are_those_of_the_descriptors():
     torch.testing.assert_close(units[:, 40:], wanted(db), rtol=1e-3, atol=1e-3)
 
 
+def test_what_an_encoder_cuts_off_leaves_the_fixed_units_of_the_default_as_they_are():
+    assert ModelConfig().head == fused(learned=64, hidden=512, bands=112).head
+    model, codes = prepared(fused(bands=112))
+    cut = codes.clone()
+    cut[:, 112:] = 0  # the floor
+    with torch.no_grad():
+        before, after = (model.embed(some)[:, 40:] for some in (codes, cut))
+    torch.testing.assert_close(after, before, rtol=1e-4, atol=1e-4)
+
+
+def test_a_model_from_before_the_lowest_bands_has_all_of_them():
+    old = {"kind": "fused", "learned": 64, "hidden": 512, "modulation": 16, "weight": 1.0}
+    config = parse_config(ModelConfig, {"head": old}, where="config of the model")
+    assert config.head == fused(learned=64, hidden=512, bands=128).head
+    assert config.model_dump(mode="json")["head"] == old, "its hash stays, so the model is kept"
+    assert ModelConfig().model_dump(mode="json")["head"] == {**old, "bands": 112}
+
+
+@pytest.mark.parametrize("bands", [96, 108, 136])
+def test_bands_that_cannot_be_described(bands):
+    with pytest.raises(ConfigError, match=r"head\.fused\.bands"):
+        fused(bands=bands)
+
+
 def test_fixed_units_are_not_trained():
     model, codes = prepared(fused())
     before = model.head.fixed.projection.clone()
