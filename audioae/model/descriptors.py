@@ -25,9 +25,9 @@ import torch
 from torch import Tensor, nn
 
 from audioae.constants import FLOOR_DB, N_MELS
-from audioae.model.heads import CONTRAST_WIDTH
 
 N_MFCC = 20
+CONTRAST_WIDTH = 8  # mel bands
 HIGH_CEPSTRUM = (20, 30, 40, 52, 64, 80, 100)  # where ranges begin; periods of 13 down to 2 mel bands
 LEAST_VARIANCE = 1e-4  # of a component, relative to a descriptor's; smaller ones are noise of the arithmetic
 

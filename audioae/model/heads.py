@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-CONTRAST_WIDTH, LEAST_BANDS = 8, 104
-"""Bands per value of spectral contrast, and the fewest bands in which all ranges of the high cepstrum have a place."""
-
 WHOLE = ((EMBEDDING_DIM, 1.0),)
 """The embedding in one part: its units and its weight."""
 
@@ -82,7 +79,7 @@ class FusedHeadConfig(Config):
     hidden: int = Field(default=512, ge=1)
     modulation: int = Field(default=16, ge=0, le=N_MELS)
     weight: float = Field(default=1.0, gt=0)
-    bands: int = Field(default=N_MELS, ge=LEAST_BANDS, le=N_MELS, multiple_of=CONTRAST_WIDTH)
+    bands: int = Field(default=N_MELS, ge=104, le=N_MELS, multiple_of=8)  # what `Descriptors` can divide
 
     _bands_divide = model_validator(mode="after")(_bands_divide)
 

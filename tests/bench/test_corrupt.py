@@ -17,7 +17,9 @@ def test_planted_tracks_and_others_are_told_apart(tmp_path):
     (tmp_path / "planted.json").write_text(json.dumps({"planted": planted}))
     names = ["a.flac", "b.flac", "c.flac", "d.flac"]
     tracks = pa.table({"track_id": list("abcd"), "uri": [str(tmp_path / name) for name in names]})
-    screened = Screened("corrupt", pa.array(list("abcd")), np.float32([0.1, 0.9, 0.2, 0.9]), 0.5, {2: {"why": "hum"}})
+    screened = Screened(
+        "corrupt", pa.array(list("abcd")), np.array([0.1, 0.9, 0.2, 0.9], np.float32), 0.5, {2: {"why": "hum"}}
+    )
     found, others = measure_planted(cast(Library, SimpleNamespace(tracks=tracks)), screened)
     assert (found.value, found.bar) == (1, 2)
     assert (others.value, others.note) == (1, "c.flac: hum")

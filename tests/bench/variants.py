@@ -45,6 +45,7 @@ def pairs(temperature: float) -> dict[str, Any]:
 STATS: dict[str, Any] = {"head": {"kind": "stats", "modulation": 16}, "augment": {"crop_share": 0.75, "roll_mels": 3}}
 BASE: dict[str, Any] = {**pairs(0.15), "head": {"kind": "fused", "weight": 0.75}, "augment": STATS["augment"]}
 DEFAULT, ROLL_6 = ModelConfig().model_dump(), {"crop_share": 1.0, "roll_mels": 6}
+ALL_BANDS = {**DEFAULT, "head": {"kind": "fused"}}
 VARIANTS: dict[str, dict[str, Any]] = {
     "stats head": {**pairs(0.15), **STATS},
     "stats head, VICReg": {**STATS, "terms": [MSE, COMMITMENT, {"kind": "vicreg"}]},
@@ -67,9 +68,10 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "fused, no consistency": {**BASE, "terms": [MSE, COMMITMENT]},
     "fused, no VQ": {**BASE, "bottleneck": {"kind": "linear"}, "terms": [MSE, pairs(0.15)["terms"][2]]},
     "default": DEFAULT,
-    "default, roll of 6 mels": {**DEFAULT, "augment": ROLL_6},
-    "default, roll of 6 mels, temperature .25": {**DEFAULT, **pairs(0.25), "augment": ROLL_6},
-    "default, roll of 6 mels, temperature .3": {**DEFAULT, **pairs(0.3), "augment": ROLL_6},
+    "all bands": ALL_BANDS,
+    "all bands, roll of 6 mels": {**ALL_BANDS, "augment": ROLL_6},
+    "all bands, roll of 6 mels, temperature .25": {**ALL_BANDS, **pairs(0.25), "augment": ROLL_6},
+    "all bands, roll of 6 mels, temperature .3": {**ALL_BANDS, **pairs(0.3), "augment": ROLL_6},
 }
 LENGTHS = {"fused, 100 steps": 100, "fused, 1,000 steps": 1000, "fused, 3,000 steps": 3000}
 
