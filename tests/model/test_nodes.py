@@ -71,7 +71,8 @@ def test_two_nodes_train_one_model_on_a_stream_and_publish_it_once(tmp_path: Pat
 
 def test_a_node_must_know_its_number_and_where_node_0_is(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("NODE_RANK", "1")
-    monkeypatch.delenv("MASTER_ADDR", raising=False)
+    for name in ("MASTER_ADDR", "MASTER_PORT"):  # Lightning leaves its port behind
+        monkeypatch.delenv(name, raising=False)
     with pytest.raises(ModelError, match=r"num_nodes=2: MASTER_ADDR, MASTER_PORT not set; start the same command once"):
         launch(TrainConfig(num_nodes=2, accelerator="cpu"), lambda fabric: None)
 
