@@ -28,7 +28,7 @@ from audioae.constants import FLOOR_DB, N_MELS
 
 N_MFCC = 20
 CONTRAST_WIDTH = 8  # mel bands
-HIGH_CEPSTRUM = (20, 30, 40, 52, 64, 80, 100)  # where ranges begin; periods of 13 down to 2 mel bands
+HIGH_CEPSTRUM = (20, 30, 40, 52, 64, 80, 100)  # where ranges begin; of 128 bands: periods of 13 down to 2
 LEAST_VARIANCE = 1e-4  # of a component, relative to a descriptor's; smaller ones are noise of the arithmetic
 
 

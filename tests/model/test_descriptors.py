@@ -78,6 +78,10 @@ def test_what_is_above_the_lowest_bands_changes_nothing():
     np.testing.assert_allclose(values[:, :N_MFCC].numpy(), wanted.mean(axis=2), atol=2e-3)
     contrast = db[:, :112].unflatten(1, (14, 8))
     wanted = (contrast.amax(dim=2) - contrast.amin(dim=2)).mean(dim=2)
+    flat = descriptors(torch.full((1, 128, 130), -20.0))[0, : N_MFCC + 14 + 4]
+    centroid, bandwidth, flatness, level = flat[-4:].tolist()
+    assert (centroid, level) == pytest.approx((55.5, -20 + 10 * np.log10(112)), abs=1e-2)
+    assert (bandwidth, flatness) == pytest.approx((np.sqrt((112**2 - 1) / 12), -10 * np.log10(112)), abs=0.02)
     torch.testing.assert_close(values[:, N_MFCC : N_MFCC + 14], wanted, rtol=1e-4, atol=1e-3)
 
 
