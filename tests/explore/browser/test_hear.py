@@ -39,7 +39,7 @@ def test_space_pauses_and_goes_on(explorer: Explorer):
     explorer.wait("!app.player.audio.paused")
     explorer.page.keyboard.press("Escape")
     explorer.wait("app.player.current() === null")
-    assert explorer.texts(".player .who") == ["Click a track to hear it."]
+    assert explorer.texts(".player .who") == ["Nothing plays"]
     assert explorer.js("document.querySelectorAll('.player [inert]').length") == 2
 
 

@@ -163,7 +163,7 @@ function bar(element, app, { toggle, step, seek }) {
   function idle(yes) {
     for (const part of [buttons, spectrogram.element]) part.inert = yes;
     if (!yes) return;
-    who.replaceChildren(h("small", {}, "Click a track to hear it."));
+    who.replaceChildren(h("small", {}, "Nothing plays"));
     previous.hidden = next.hidden = true;
     time.textContent = "";
     spectrogram.clear();
