@@ -73,7 +73,7 @@ def measure_planted(library: Library, screened: Screened) -> list[Row]:
     planted = json.loads((folder / "planted.json").read_text(encoding="utf-8"))["planted"]
     clipped = {str(folder / row["path"]) for row in planted if row["kind"] == "clipped"}
     ids = screened.track_ids.to_pylist()
-    issues = {uris[ids[row]]: row for row in np.flatnonzero(screened.is_issue)}
+    issues = {uris[ids[row]]: row for row in np.flatnonzero(screened.is_issue).tolist()}
     others = [f"{Path(uri).name}: {screened.evidence[row]['why']}" for uri, row in issues.items() if uri not in clipped]
     return [
         Row("  planted clipped tracks found", len(clipped & set(issues)), len(clipped), "", f"of {len(clipped)}"),

@@ -41,6 +41,15 @@ def test_every_track_has_the_color_of_its_label(explorer: Explorer):
     assert len({tuple(color) for color in legend.values()}) >= 10
 
 
+@pytest.mark.parametrize("height", [420, 800])
+def test_nothing_covers_a_point_of_the_whole_map(open_page, height: int):
+    explorer = open_page(height=height)
+    covering = explorer.js(
+        "argument.map(([x, y]) => document.elementFromPoint(x, y).tagName)", [explorer.settled(row) for row in range(36)]
+    )
+    assert covering == ["CANVAS"] * 36
+
+
 def test_a_number_colors_the_points_by_a_scale(explorer: Explorer):
     explorer.page.select_option("#color-by", "duration_s")
     explorer.page.wait_for_selector(".legend-body .scale")

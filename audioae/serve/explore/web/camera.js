@@ -3,12 +3,12 @@
  * per unit; screen coordinates are CSS pixels from the top left.
  */
 
-/** All of `bounds` [x0, y0, x1, y1] in view, left of the `inset` pixels that something covers on the right. */
-export function fitted(bounds, width, height, { margin = 0.06, inset = 0 } = {}) {
+/** All of `bounds` [x0, y0, x1, y1] in view, beside the pixels that something covers at the top and on the right. */
+export function fitted(bounds, width, height, { margin = 0.06, covered = { top: 0, right: 0 } } = {}) {
   const [x0, y0, x1, y1] = bounds;
   const [across, up] = [Math.max(x1 - x0, 1e-6), Math.max(y1 - y0, 1e-6)];
-  const zoom = (1 - 2 * margin) * Math.min((width - inset) / across, height / up);
-  return { x: (x0 + x1 + inset / zoom) / 2, y: (y0 + y1) / 2, zoom };
+  const zoom = (1 - 2 * margin) * Math.min((width - covered.right) / across, (height - covered.top) / up);
+  return { x: (x0 + x1 + covered.right / zoom) / 2, y: (y0 + y1 + covered.top / zoom) / 2, zoom };
 }
 
 export function toScreen(camera, width, height, x, y) {

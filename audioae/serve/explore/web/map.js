@@ -12,14 +12,14 @@ import { h } from "./panels/elements.js";
 import { createTooltip } from "./tooltip.js";
 import { MapView } from "./view.js";
 
-const [WIDE, LEGEND] = [640, 230]; // pixels: the legend covers no point of a map this wide
+const [WIDE, LEGEND, TOOLS] = [640, 230, 48]; // pixels: tools cover no point of a whole map, nor legend of a wide one
 const REST_MS = 120; // a pointer that rests on a point may click it
 
 /** @param {HTMLElement} element @param {any} app @param {{info: any, points: Float32Array}} content */
 export function createMap(element, app, { info, points }) {
   const label = `Map of ${info.n.toLocaleString("en")} tracks. Arrow keys go to neighbors, plus and minus zoom.`;
-  const inset = element.clientWidth > WIDE ? LEGEND : 0;
-  const view = new MapView(element, { points, bounds: info.bounds, regions: info.regions, label, inset });
+  const covered = { top: TOOLS, right: element.clientWidth > WIDE ? LEGEND : 0 };
+  const view = new MapView(element, { points, bounds: info.bounds, regions: info.regions, label, covered });
   const legendBox = h("section", { class: "legend-box", "aria-label": "Colors" });
   element.append(legendBox);
   const legend = createLegend(legendBox, app);

@@ -22,12 +22,13 @@ const DEEPEST = 4000; // times as deep as the whole map
 export class MapView {
   /**
    * @param {HTMLElement} element
-   * @param {{points: Float32Array, bounds: number[], regions?: any[], label: string, inset?: number}} content
+   * @param {{points: Float32Array, bounds: number[], regions?: any[], label: string,
+   *   covered?: {top: number, right: number}}} content - `covered`: pixels, see `fitted`
    */
-  constructor(element, { points, bounds, regions = [], label, inset = 0 }) {
+  constructor(element, { points, bounds, regions = [], label, covered = { top: 0, right: 0 } }) {
     this.points = points;
     this.bounds = bounds;
-    this.inset = inset;
+    this.covered = covered;
     this.n = points.length / 2;
     this.events = createEvents();
     this.on = this.events.on;
@@ -79,7 +80,7 @@ export class MapView {
 
   /** The camera that shows everything. */
   whole() {
-    return fitted(this.bounds, this.width, this.height, { inset: this.inset });
+    return fitted(this.bounds, this.width, this.height, { covered: this.covered });
   }
 
   /** Draw at the next frame; `then` is called when the whole picture is shown. */
@@ -198,7 +199,7 @@ export class MapView {
     const [right, top] = toScreen(camera, width, height, bounds[2], bounds[3]);
     const seen = left > 40 && top > 40 && right < width - 40 && bottom < height - 40;
     if (seen && (spots.length === 1 || right - left > width / 6)) return;
-    const target = fitted(bounds, width, height, { margin: 0.2, inset: this.inset });
+    const target = fitted(bounds, width, height, { margin: 0.2, covered: this.covered });
     this.fly({
       ...target,
       zoom: Math.min(target.zoom, Math.max(camera.zoom, this.whole().zoom * 4)),
