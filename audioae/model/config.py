@@ -48,7 +48,7 @@ class ModelConfig(Config):
 
     kind: Literal["autoencoder", "pca"] = "autoencoder"
     channels: tuple[int, ...] = Field(default=(16, 32, 64, 128), max_length=4)
-    head: HeadConfig = FusedHeadConfig(kind="fused", bands=112)
+    head: HeadConfig = FusedHeadConfig(kind="fused", bands=112, exponent=0.1)
     bottleneck: BottleneckConfig = VqConfig(kind="vq")
     terms: tuple[TermConfig, ...] = (
         Mse(kind="mse"),

@@ -10,13 +10,17 @@ Conventions
 - Input: mels in dB, (n, 128, 130), relative to the clip's maximum. The absolute level is not used.
 - Only the lowest `bands` count. The default model has 112, up to 7.2 kHz: what a lossy encoder or a low sample rate
   cuts off hardly changes its units.
+- Levels are in dB, or compressed by a power law of `exponent` g: (p^g - 1) / g for the power p, in units that are dB
+  near the clip's maximum. The default model has .1, so that 20 dB count as 16 just below the maximum and as 4 just above
+  the floor of -80 dB: quiet noise hardly changes its units.
 - A value per frame contributes its mean, its standard deviation and the root mean square of its change per frame.
 - The projection is a principal component analysis of the standardized descriptors of training clips; each component is
   divided by the square root of its deviation (*half-whitened*), which lies between the components as they are and full
   whitening. The units have a mean square of 1 on average.
 
 Source: MFCC: Davis and Mermelstein 1980, as orthonormal DCT-II of dB; spectral contrast: Jiang et al. 2002, with the
-largest minus the smallest of every 8 mel bands; centroid, bandwidth, flatness: Peeters 2004, over mel bands.
+largest minus the smallest of every 8 mel bands; centroid, bandwidth, flatness: Peeters 2004, over mel bands. A power law
+before the cepstrum: Lim 1979, Hermansky 1990 (1/3), Kim and Stern 2016 (1/15).
 """
 
 import math
@@ -29,6 +33,7 @@ from audioae.constants import FLOOR_DB, N_MELS
 N_MFCC = 20
 CONTRAST_WIDTH = 8  # mel bands
 HIGH_CEPSTRUM = (20, 30, 40, 52, 64, 80, 100)  # where ranges begin; of 128 bands: periods of 13 down to 2
+DB = math.log(10) / 10  # natural logarithm of the power that is 1 dB
 LEAST_VARIANCE = 1e-4  # of a component, relative to a descriptor's; smaller ones are noise of the arithmetic
 
 
@@ -39,9 +44,10 @@ class Descriptors(nn.Module):
     powers: Tensor
     pool: Tensor
 
-    def __init__(self, bands: int = N_MELS):
+    def __init__(self, bands: int = N_MELS, exponent: float = 0.0):
         super().__init__()
         self.bands = bands
+        self.exponent = exponent
         self.size = 3 * (N_MFCC + bands // CONTRAST_WIDTH + 4) + 2 * len(HIGH_CEPSTRUM)
         order = band = torch.arange(bands, dtype=torch.float64)
         basis = torch.cos(math.pi / bands * torch.outer(order, band + 0.5)) * math.sqrt(2 / bands)
@@ -54,21 +60,27 @@ class Descriptors(nn.Module):
 
     def forward(self, db: Tensor) -> Tensor:
         db = db[:, : self.bands]
-        cepstrum = self.basis @ db
+        levels = self._compressed(db)
+        cepstrum = self.basis @ levels
         high = torch.log(self.pool @ cepstrum.square() + 1e-2)
-        coarse = db.unflatten(1, (-1, CONTRAST_WIDTH))
+        coarse = levels.unflatten(1, (-1, CONTRAST_WIDTH))
         contrast = coarse.amax(dim=2) - coarse.amin(dim=2)
         mean = cepstrum[:, :1] / math.sqrt(self.bands)
         frames = torch.cat([cepstrum[:, :N_MFCC], contrast, self._shape(db, mean)], dim=1)
         return torch.cat([*_mean_and_deviation(frames), _change(frames), *_mean_and_deviation(high)], dim=1)
 
     def _shape(self, db: Tensor, mean: Tensor) -> Tensor:
-        """Centroid and bandwidth in mel bands, flatness and level in dB, of each frame: (n, 4, frames)."""
-        total, first, second = (self.powers @ torch.exp(db * (math.log(10) / 10))).split(1, dim=1)
+        """Centroid and bandwidth in mel bands, flatness and level of each frame: (n, 4, frames). `mean` is of levels."""
+        total, first, second = (self.powers @ torch.exp(db * DB)).split(1, dim=1)
         centroid = first / total
         bandwidth = torch.sqrt((second / total - centroid.square()).clamp(min=1e-4))
-        level = 10 * torch.log10(total)
+        level = self._compressed(10 * torch.log10(total))
         return torch.cat([centroid, bandwidth, mean - level, level], dim=1)
+
+    def _compressed(self, db: Tensor) -> Tensor:
+        """Levels by the power law; its limit for an exponent of 0 is dB."""
+        rate = self.exponent * DB
+        return torch.expm1(db * rate) / rate if rate else db
 
 
 class DescriptorUnits(nn.Module):
@@ -77,9 +89,9 @@ class DescriptorUnits(nn.Module):
     center: Tensor
     projection: Tensor
 
-    def __init__(self, n: int, bands: int = N_MELS):
+    def __init__(self, n: int, bands: int = N_MELS, exponent: float = 0.0):
         super().__init__()
-        self.descriptors = Descriptors(bands)
+        self.descriptors = Descriptors(bands, exponent)
         self.register_buffer("center", torch.zeros(self.descriptors.size))
         self.register_buffer("projection", torch.zeros(self.descriptors.size, n))
 

@@ -75,6 +75,7 @@ class FusedHead(nn.Module):
         modulation: int = 0,
         *,
         bands: int = N_MELS,
+        exponent: float = 0.0,
     ):
         super().__init__()
         self.pooled = PooledStats(channels, modulation)
@@ -82,7 +83,7 @@ class FusedHead(nn.Module):
         self.hidden = nn.Linear(self.pooled.n_features, hidden)
         self.hidden_norm = nn.BatchNorm1d(hidden)
         self.linear = nn.Linear(hidden, learned)
-        self.fixed = DescriptorUnits(out_dim - learned, bands)
+        self.fixed = DescriptorUnits(out_dim - learned, bands, exponent)
         self.register_buffer("mel_mean", torch.zeros(N_MELS, 1))
         self.register_buffer("mel_std", torch.ones(N_MELS, 1))
 

@@ -68,11 +68,12 @@ class FusedHeadConfig(Config):
 
     `modulation` is that of the head `stats`. `weight` is the size of the descriptors' part in an embedding, relative to
     the learned part. The descriptors are of the lowest `bands` of the mel: what a lossy encoder or a low sample rate
-    cuts off then hardly changes them. Keys in `ADDED` are newer than models that exist: at the value that those have
-    they are left out wherever a config is written.
+    cuts off then hardly changes them. Its power is compressed with `exponent` (0: dB): then noise changes them less.
+    Keys in `ADDED` are newer than models that exist: at the value that those have they are left out wherever a config is
+    written.
     """
 
-    ADDED: ClassVar[dict[str, Any]] = {"bands": N_MELS}
+    ADDED: ClassVar[dict[str, Any]] = {"bands": N_MELS, "exponent": 0.0}
 
     kind: Literal["fused"]
     learned: int = Field(default=64, ge=1, lt=EMBEDDING_DIM)
@@ -80,13 +81,16 @@ class FusedHeadConfig(Config):
     modulation: int = Field(default=16, ge=0, le=N_MELS)
     weight: float = Field(default=1.0, gt=0)
     bands: int = Field(default=N_MELS, ge=104, le=N_MELS, multiple_of=8)  # what `Descriptors` can divide
+    exponent: float = Field(default=0.0, ge=0, le=1)
 
     _bands_divide = model_validator(mode="after")(_bands_divide)
 
     def build(self, channels: Sequence[int], out_dim: int) -> nn.Module:
         from audioae.model.head_nets import FusedHead
 
-        return FusedHead(channels, out_dim, self.learned, self.hidden, self.modulation, bands=self.bands)
+        return FusedHead(
+            channels, out_dim, self.learned, self.hidden, self.modulation, bands=self.bands, exponent=self.exponent
+        )
 
     @model_serializer(mode="wrap")
     def _without_old_values(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -85,6 +85,41 @@ def test_what_is_above_the_lowest_bands_changes_nothing():
     torch.testing.assert_close(values[:, N_MFCC : N_MFCC + 14], wanted, rtol=1e-4, atol=1e-3)
 
 
+def test_a_power_law_compresses_what_is_quiet():
+    """(p^.1 - 1) / .1 in dB: 10 dB below the maximum are 8.9, 80 dB are 36.5, and 20 dB above the floor count as 4."""
+    compressed = Descriptors(exponent=0.1)
+    levels = torch.tensor([0.0, -10.0, -60.0, -80.0])
+    rate = 0.1 * np.log(10) / 10
+    wanted = (10 ** (0.1 * levels.numpy() / 10) - 1) / rate
+    assert wanted.round(1).tolist() == [0.0, -8.9, -32.5, -36.5]
+    values = compressed(levels[:, None, None].expand(4, 128, 130))
+    np.testing.assert_allclose(values[:, 0].numpy(), wanted * np.sqrt(128), rtol=1e-4, atol=1e-3)
+    total = (10 ** (0.1 * (levels.numpy() + 10 * np.log10(128)) / 10) - 1) / rate
+    flatness, level = values[:, N_FRAME_VALUES - 2], values[:, N_FRAME_VALUES - 1]
+    np.testing.assert_allclose(level.numpy(), total, rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(flatness.numpy(), wanted - total, rtol=1e-4, atol=1e-3)
+    single = torch.full((1, 128, 130), -80.0)
+    single[:, 44] = 0.0
+    assert compressed(single)[0, N_MFCC + 44 // 8].item() == pytest.approx(36.5, abs=0.1)
+
+
+def test_a_small_exponent_is_nearly_db():
+    torch.testing.assert_close(Descriptors(exponent=1e-5)(mels(4)), Descriptors()(mels(4)), rtol=1e-3, atol=0.02)
+
+
+def test_noise_moves_units_of_the_power_law_less():
+    """Clips over silence, and the same with noise at -50 dB, in deviations of the units."""
+    clips = (mels(200) + 3 * torch.randn(200, 128, 1, generator=torch.Generator().manual_seed(2))).clamp(-80, 0)
+    clips = torch.where(torch.arange(130) % 2 == 0, clips, torch.tensor(-80.0))
+    noisy = 10 * torch.log10(10 ** (clips / 10) + 10**-5)
+    moved = []
+    for exponent in (0.0, 0.1):
+        units = DescriptorUnits(8, exponent=exponent)
+        units.fit(clips)
+        moved.append((units(noisy) - units(clips)).norm(dim=1).mean() / units(clips).norm(dim=1).mean())
+    assert moved[1] < 0.7 * moved[0]
+
+
 def test_units_have_half_whitened_components():
     clips = mels(300)
     units = DescriptorUnits(8)

@@ -45,7 +45,8 @@ def test_every_track_has_the_color_of_its_label(explorer: Explorer):
 def test_nothing_covers_a_point_of_the_whole_map(open_page, height: int):
     explorer = open_page(height=height)
     covering = explorer.js(
-        "argument.map(([x, y]) => document.elementFromPoint(x, y).tagName)", [explorer.settled(row) for row in range(36)]
+        "argument.map(([x, y]) => document.elementFromPoint(x, y).tagName)",
+        [explorer.settled(row) for row in range(36)],
     )
     assert covering == ["CANVAS"] * 36
 
