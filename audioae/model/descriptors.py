@@ -10,17 +10,17 @@ Conventions
 - Input: mels in dB, (n, 128, 130), relative to the clip's maximum. The absolute level is not used.
 - Only the lowest `bands` count. The default model has 112, up to 7.2 kHz: what a lossy encoder or a low sample rate
   cuts off hardly changes its units.
-- Levels are in dB, or compressed by a power law of `exponent` g: (p^g - 1) / g for the power p, in units that are dB
-  near the clip's maximum. The default model has .1, so that 20 dB count as 16 just below the maximum and as 4 just above
-  the floor of -80 dB: quiet noise hardly changes its units.
+- Levels are in dB, or compressed by a power law of `exponent` g: (p^g - 1) / g of the power p, scaled to be dB near
+  the clip's maximum. The default model has .1, so that 20 dB count as 16 just below the maximum and as 4 just above the
+  floor of -80 dB: quiet noise hardly changes its units.
 - A value per frame contributes its mean, its standard deviation and the root mean square of its change per frame.
 - The projection is a principal component analysis of the standardized descriptors of training clips; each component is
   divided by the square root of its deviation (*half-whitened*), which lies between the components as they are and full
   whitening. The units have a mean square of 1 on average.
 
 Source: MFCC: Davis and Mermelstein 1980, as orthonormal DCT-II of dB; spectral contrast: Jiang et al. 2002, with the
-largest minus the smallest of every 8 mel bands; centroid, bandwidth, flatness: Peeters 2004, over mel bands. A power law
-before the cepstrum: Lim 1979, Hermansky 1990 (1/3), Kim and Stern 2016 (1/15).
+largest minus the smallest of every 8 mel bands; centroid, bandwidth, flatness: Peeters 2004, over mel bands; a power
+law before the cepstrum: Lim 1979, Hermansky 1990 (1/3), Kim and Stern 2016 (1/15).
 """
 
 import math
@@ -70,7 +70,7 @@ class Descriptors(nn.Module):
         return torch.cat([*_mean_and_deviation(frames), _change(frames), *_mean_and_deviation(high)], dim=1)
 
     def _shape(self, db: Tensor, mean: Tensor) -> Tensor:
-        """Centroid and bandwidth in mel bands, flatness and level of each frame: (n, 4, frames). `mean` is of levels."""
+        """Centroid and bandwidth in mel bands, flatness and level of each frame, (n, 4, frames); `mean`: of levels."""
         total, first, second = (self.powers @ torch.exp(db * DB)).split(1, dim=1)
         centroid = first / total
         bandwidth = torch.sqrt((second / total - centroid.square()).clamp(min=1e-4))

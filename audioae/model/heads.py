@@ -68,9 +68,9 @@ class FusedHeadConfig(Config):
 
     `modulation` is that of the head `stats`. `weight` is the size of the descriptors' part in an embedding, relative to
     the learned part. The descriptors are of the lowest `bands` of the mel: what a lossy encoder or a low sample rate
-    cuts off then hardly changes them. Its power is compressed with `exponent` (0: dB): then noise changes them less.
-    Keys in `ADDED` are newer than models that exist: at the value that those have they are left out wherever a config is
-    written.
+    cuts off then hardly changes them. Its power is compressed with `exponent` (0: dB): noise then changes them less.
+    Keys in `ADDED` are newer than models that exist: at the value that those have they are left out wherever a config
+    is written.
     """
 
     ADDED: ClassVar[dict[str, Any]] = {"bands": N_MELS, "exponent": 0.0}
