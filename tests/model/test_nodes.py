@@ -64,9 +64,13 @@ def test_two_nodes_train_one_model_on_a_stream_and_publish_it_once(tmp_path: Pat
     assert [line[-1] for line in lines] == [f"model {model}"] * 2
     assert len(list(store.versions("model"))) == 1
     assert len(lines[1]) == 1  # only node 0 reports
-    losses = [float(line.split("loss ")[1].split(",")[0]) for line in lines[0] if " train " in line]
-    assert len(losses) == 6
-    assert losses[-1] < 0.9 * losses[0]
+    train, held_out = (
+        [float(line.split("loss ")[1].split(",")[0]) for line in lines[0] if f" {split} " in line]
+        for split in ("train", "held_out")
+    )
+    assert len(train) == 6
+    first, last = held_out  # augmented noise is far from the fixed units' codes, and hides what is learned from it
+    assert last < 0.9 * first
 
 
 def test_a_node_must_know_its_number_and_where_node_0_is(monkeypatch: pytest.MonkeyPatch):
