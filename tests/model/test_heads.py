@@ -82,12 +82,13 @@ def prepared(config: ModelConfig, n: int = 80) -> tuple[Any, torch.Tensor]:
     return model, torch.from_numpy(codes)
 
 
-def test_the_fixed_units_of_a_fused_head_are_those_of_the_descriptors():
-    model, codes = prepared(fused())
+@pytest.mark.parametrize(("bands", "exponent"), [(128, 0.0), (112, 0.1)])
+def test_the_fixed_units_of_a_fused_head_are_those_of_the_descriptors(bands, exponent):
+    model, codes = prepared(fused(bands=bands, exponent=exponent))
     db = mel_db(codes)
     with torch.no_grad():
         units = model.head(model.encoder(model.mel_norm(db)))
-    wanted = DescriptorUnits(88)
+    wanted = DescriptorUnits(88, bands, exponent)
     wanted.fit(db)
     torch.testing.assert_close(units[:, 40:], wanted(db), rtol=1e-3, atol=1e-3)
 
