@@ -12,7 +12,7 @@ Conventions
   cuts off hardly changes its units.
 - Levels are in dB, or compressed by a power law of `exponent` g: (p^g - 1) / g of the power p, scaled to be dB near
   the clip's maximum. The default model has .1, so that 20 dB count as 16 just below the maximum and as 4 just above the
-  floor of -80 dB: quiet noise hardly changes its units.
+  floor of -80 dB: quiet noise changes its units less.
 - A value per frame contributes its mean, its standard deviation and the root mean square of its change per frame.
 - The projection is a principal component analysis of the standardized descriptors of training clips; each component is
   divided by the square root of its deviation (*half-whitened*), which lies between the components as they are and full
