@@ -17,6 +17,7 @@ import fcntl
 import hashlib
 import os
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,20 @@ def _folder(source: str, wanted: str) -> str | None:
     except (OSError, RuntimeError):  # no such file, not writable; no home folder
         return None
     return str(folder)
+
+
+def start_threads() -> None:
+    """Let numba start its threads; without this, the first parallel function does it.
+
+    Why in a thread: where they are OpenMP's, numba sets the number of threads of the thread that starts them to all
+    cores, for torch and FAISS too and whatever OMP_NUM_THREADS says. Beside another busy process on two cores, FAISS
+    then trains codes many times slower.
+    """
+    import numba
+
+    thread = threading.Thread(target=numba.get_num_threads)
+    thread.start()
+    thread.join()
 
 
 def lock_file(name: str) -> Path:

@@ -6,9 +6,10 @@ for less than half of the CPU (`python -m tests.bench map`). And only one proces
 
 import numpy as np
 
-from audioae.compiled import alone, cache_for
+from audioae.compiled import alone, cache_for, start_threads
 
 with alone("umap"):
+    start_threads()
     from umap import umap_
     from umap.layouts import optimize_layout_euclidean
     from umap.umap_ import find_ab_params, fuzzy_simplicial_set, make_epochs_per_sample, smooth_knn_dist
