@@ -32,6 +32,6 @@ def test_another_process_compiles_nothing():
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) == 1, reason="one core: no number of threads that could be forgotten")
 def test_the_number_of_threads_of_others_is_kept():
     """Of torch, and so of FAISS, which has the same OpenMP where torch was loaded first."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    output = subprocess.run([sys.executable, "-c", THREADS], check=True, capture_output=True, text=True, env=environment)
-    assert output.stdout.split() == ["1", "1"]
+    command, environment = [sys.executable, "-c", THREADS], {**os.environ, "OMP_NUM_THREADS": "1"}
+    output = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
+    assert output.split() == ["1", "1"]
