@@ -51,6 +51,19 @@ def test_nothing_covers_a_point_of_the_whole_map(open_page, height: int):
     assert covering == ["CANVAS"] * 36
 
 
+@pytest.mark.parametrize("place", ["under the tools", "under the legend"])
+def test_a_track_that_is_covered_is_brought_into_view(explorer: Explorer, place: str):
+    box = explorer.page.locator(".tools" if "tools" in place else ".legend").first.bounding_box()
+    x, y = explorer.settled(9)
+    edge = (box["x"] + 20, box["y"] + box["height"] - 1)
+    explorer.js("app.map.view.pan(...argument)", [edge[0] - x, edge[1] - y])
+    assert explorer.at(9) == pytest.approx(edge)
+    explorer.js("app.map.flyTo([9])")
+    explorer.page.wait_for_timeout(500)
+    covering = explorer.js("document.elementFromPoint(...argument).tagName", [*explorer.settled(9)])
+    assert covering == "CANVAS"
+
+
 def test_a_number_colors_the_points_by_a_scale(explorer: Explorer):
     explorer.page.select_option("#color-by", "duration_s")
     explorer.page.wait_for_selector(".legend-body .scale")

@@ -17,6 +17,7 @@ import { createEvents } from "./state.js";
 const REACH = 9; // pixels from the pointer to a point
 const SETTLED_MS = 160;
 const FLIGHT_MS = 350;
+const EDGE = 40; // pixels from the edge, or from what covers it, up to which a track counts as out of view
 const DEEPEST = 4000; // times as deep as the whole map
 
 export class MapView {
@@ -197,7 +198,8 @@ export class MapView {
     const bounds = [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)];
     const [left, bottom] = toScreen(camera, width, height, bounds[0], bounds[1]);
     const [right, top] = toScreen(camera, width, height, bounds[2], bounds[3]);
-    const seen = left > 40 && top > 40 && right < width - 40 && bottom < height - 40;
+    const [high, wide] = [this.covered.top + EDGE, width - this.covered.right - EDGE];
+    const seen = left > EDGE && top > high && right < wide && bottom < height - EDGE;
     if (seen && (spots.length === 1 || right - left > width / 6)) return;
     const target = fitted(bounds, width, height, { margin: 0.2, covered: this.covered });
     this.fly({
