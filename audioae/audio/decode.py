@@ -237,12 +237,12 @@ def _read(
     for first, last in ranges if reader.can_seek() else [(0, reader.n_frames)]:
         position = first
         for block in reader.blocks(first, last):
-            _check_finite(block, position, reader.sample_rate)
+            check_finite(block, position, reader.sample_rate)
             for (start, stop), waveform in zip(ranges, waveforms, strict=True):
                 low, high = max(start, position), min(stop, position + block.shape[1])
                 if low < high:
                     planes, mono = block[:, low - position : high - position], waveform[low - start : high - start]
-                    _mix(planes if channel is None else planes[channel : channel + 1], mono)
+                    mix(planes if channel is None else planes[channel : channel + 1], mono)
                     meter.add(planes, mono, low)
             position += block.shape[1]
         if position < last:
@@ -251,7 +251,7 @@ def _read(
     return waveforms, meter
 
 
-def _mix(planes: np.ndarray, mono: np.ndarray) -> None:
+def mix(planes: np.ndarray, mono: np.ndarray) -> None:
     """Write the mean over channels, row by row: several times faster than numpy's mean along the short axis."""
     if len(planes) == 1:
         mono[:] = planes[0]
@@ -273,7 +273,7 @@ def _merged(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     return merged
 
 
-def _check_finite(block: np.ndarray, position: int, sample_rate: int) -> None:
+def check_finite(block: np.ndarray, position: int, sample_rate: int) -> None:
     """Reject non-finite samples: the resampler would spread them (101 became 1,660)."""
     if np.vdot(block, block) < _HUGE**2:
         return

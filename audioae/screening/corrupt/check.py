@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from audioae.progress import Progress
 from audioae.screening.check import Check
 from audioae.screening.corrupt.config import CorruptConfig
-from audioae.screening.text import percent
+from audioae.screening.text import count, percent
 
 if TYPE_CHECKING:
     from audioae.library.generation import Generation
@@ -31,6 +31,8 @@ def self_test(measured: Mapping[str, Any]) -> list[str]:
     Self-test: with faults added to the catalog's own tracks, the mean AUROC is 0.84 for faults that the classifier was\
  trained on and 0.79 for faults that it was not (0.5 expected by chance); hardest to find: stutter (0.70).
     2 % of the tracks break a rule.
+    >>> print(*self_test({"long": {"of": 480, "examined": 32, "faulty": 1}}))
+    Of 480 long tracks, 32 were decoded from end to end; between their clips, 1 has a fault that the clips do not show.
     """
     sentences = []
     if "seen" in measured:
@@ -46,6 +48,13 @@ def self_test(measured: Mapping[str, Any]) -> list[str]:
         rate = measured.get("false_positive_rate")
         flagged = "" if rate is None else f"; the classifier flags {percent(rate)} of the others"
         sentences.append(f"{percent(measured['broken'])} of the tracks break a rule{flagged}.")
+    long = measured.get("long")
+    if isinstance(long, Mapping) and long["examined"]:
+        has = "has" if long["faulty"] == 1 else "have"
+        sentences.append(
+            f"Of {count(long['of'], 'long track')}, {long['examined']:,} were decoded from end to end; between their "
+            f"clips, {long['faulty']:,} {has} a fault that the clips do not show."
+        )
     return sentences
 
 

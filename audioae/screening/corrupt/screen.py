@@ -8,6 +8,7 @@ Conventions
 - A score below 0.5 is an issue. A track that breaks a rule is always one. For the others, the classifier's limit is the
   fault score that all but `false_positive_rate` of the clean tracks stay below, by classifiers that were not trained on
   them, plus the same margin as for rules.
+- Of long tracks, whose clips are all that is examined, a sample is decoded from end to end (`between_clips.py`).
 - `measured`: "types" has the AUROC of each fault, "seen" by classifiers trained on it and "left_out" by ones that were
   not; always on held-out tracks, with rules and classifier together. "false_positive_rate" is the share of tracks that
   break no rule and are flagged nevertheless, at a limit set by other tracks. "broken" is the share of the catalog that
@@ -26,6 +27,7 @@ import pyarrow as pa
 from audioae.library.generation import Generation
 from audioae.pipeline.config import Workers
 from audioae.progress import Progress
+from audioae.screening.corrupt.between_clips import HiddenFault, examine_long_tracks
 from audioae.screening.corrupt.classifier import (
     CLEAN,
     FEATURES,
@@ -93,17 +95,20 @@ def screen_corrupt(
     trained, measured = None, {}
     if versions is not None and set(versions.kinds) - {CLEAN}:
         trained, measured = _train(known, places, versions, limits, clean, config)
-    scored = _score(blocks, limits, trained)
-    explain, listed = _evidence_of(library, scored, limits, trained)
+    long = examine_long_tracks(known, limits, config.n_long, workers, progress, steps)
+    omitted += long.omitted
+    hidden = {int(places[row]): fault for row, fault in long.faults.items()}
+    scored = _score(blocks, limits, trained, hidden)
+    explain, listed = _evidence_of(library, scored, limits, trained, hidden)
     return Screened(
         check="corrupt",
         track_ids=scored.track_ids,
         score=scored.score,
         threshold=THRESHOLD,
         evidence=EvidenceOf(listed, explain),
-        measured=measured | {"broken": scored.n_broken / max(len(scored.score), 1)},
+        measured=measured | long.measured | {"broken": scored.n_broken / max(len(scored.score), 1)},
         omitted=omitted,
-        settled=trained is not None or versions is None,
+        settled=(trained is not None or versions is None) and not long.omitted,
     )
 
 
@@ -135,14 +140,20 @@ class _Scored(NamedTuple):
     shown: Evidence
 
 
-def _score(blocks: Iterable[Evidence], limits: RuleLimits, trained: _Trained | None) -> _Scored:
-    """Score all tracks block by block."""
+def _score(
+    blocks: Iterable[Evidence], limits: RuleLimits, trained: _Trained | None, hidden: Mapping[int, HiddenFault]
+) -> _Scored:
+    """Score all tracks block by block; some have a fault that their clips do not show."""
     ids, scores, rows, shown = [pa.array([], pa.string())], [np.empty(0, np.float32)], [], []
     start = n_broken = 0
     for block in blocks:
         excess = rule_excess(block.columns, limits.of(block.labels))
         score = trained.score(_features(block.columns), start) if trained and len(block) else np.ones(len(block))
-        score = _with_rules(score, excess).astype(np.float32)
+        between = np.full((len(block), 1), -np.inf)
+        for row, fault in hidden.items():
+            if start <= row < start + len(block):
+                between[row - start] = fault.excess
+        score = _with_rules(score, np.hstack([excess, between])).astype(np.float32)
         n_broken += int((excess.max(axis=1) > 0).sum())
         listed = _listed(score)
         ids.append(block.tracks["track_id"].combine_chunks())
@@ -227,7 +238,11 @@ def _with_rules(score: np.ndarray, excess: np.ndarray) -> np.ndarray:
 
 
 def _evidence_of(
-    library: Generation, scored: _Scored, limits: RuleLimits, trained: _Trained | None
+    library: Generation,
+    scored: _Scored,
+    limits: RuleLimits,
+    trained: _Trained | None,
+    hidden: Mapping[int, HiddenFault],
 ) -> tuple[Callable[[int], dict[str, Any]], np.ndarray]:
     """What a row's evidence is, and the rows that have any."""
     shown, rows = scored.shown, scored.rows
@@ -242,14 +257,19 @@ def _evidence_of(
         i = int(np.searchsorted(rows, row))
         rules = broken_rules(excess, i, shown.columns, of_shown)
         fault = faults[i] if faults else None
-        if rules:
-            why = "; ".join(str(rule.pop("why")) for rule in rules)
+        sentences = [str(rule.pop("why")) for rule in rules]
+        start_s = listen_s.get(ids[i].as_py())
+        if row in hidden:
+            sentences.append(hidden[row].why)
+            rules = [*rules, *hidden[row].rules]
+            start_s = hidden[row].listen_s if hidden[row].rules else start_s
+        if sentences:
+            why = "; ".join(sentences)
         elif fault:
             why = f"breaks no rule; the most similar fault is {fault} ({FAULTS[fault].what})"
         else:
             why = "breaks no rule"
         entry: dict[str, Any] = {"why": why, "rules": rules} | ({"answer": fault} if fault else {})
-        start_s = listen_s.get(ids[i].as_py())
         return entry if start_s is None else entry | {"listen_s": start_s}
 
     return explain, rows
