@@ -32,7 +32,7 @@ def self_test(measured: Mapping[str, Any]) -> list[str]:
  trained on and 0.79 for faults that it was not (0.5 expected by chance); hardest to find: stutter (0.70).
     2 % of the tracks break a rule.
     >>> print(*self_test({"long": {"of": 480, "examined": 32, "faulty": 1}}))
-    Of 480 long tracks, 32 were decoded from end to end; between their clips, 1 has a fault that the clips do not show.
+    32 of 480 long tracks were decoded from end to end; 1 has a fault between its clips.
     """
     sentences = []
     if "seen" in measured:
@@ -50,11 +50,9 @@ def self_test(measured: Mapping[str, Any]) -> list[str]:
         sentences.append(f"{percent(measured['broken'])} of the tracks break a rule{flagged}.")
     long = measured.get("long")
     if isinstance(long, Mapping) and long["examined"]:
-        has = "has" if long["faulty"] == 1 else "have"
-        sentences.append(
-            f"Of {count(long['of'], 'long track')}, {long['examined']:,} were decoded from end to end; between their "
-            f"clips, {long['faulty']:,} {has} a fault that the clips do not show."
-        )
+        has = "has a fault between its clips" if long["faulty"] == 1 else "have a fault between their clips"
+        examined = f"{long['examined']:,} of {count(long['of'], 'long track')}"
+        sentences.append(f"{examined} were decoded from end to end; {long['faulty']:,} {has}.")
     return sentences
 
 
