@@ -7,6 +7,7 @@ from typing import Protocol
 from audioae.flows.position import POSITION
 
 SECONDS_BETWEEN_LOGS = 5.0
+SHORTEST_S = 0.05  # a rate of less says nothing
 
 
 class LoggedProgress(Protocol):
@@ -34,8 +35,9 @@ def log_rate(log: Callable[[str], None], unit: str) -> LoggedProgress:
         if done == last[1] or (now - last[0] < SECONDS_BETWEEN_LOGS and done < total):
             return
         last[:] = [now, done]
-        rate = done / max(now - start, 1e-9)
+        rate = done / max(now - start, SHORTEST_S)
+        pace = f", {rate:.1f}/s" if now - start >= SHORTEST_S else ""
         eta = f", ETA {(total - done) / rate:.0f} s" if 0 < done < total else ""
-        log(f"{done}/{total} {unit}, {rate:.1f}/s{eta}{'; ' + note if note else ''}")
+        log(f"{done}/{total} {unit}{pace}{eta}{'; ' + note if note else ''}")
 
     return advance

@@ -97,7 +97,7 @@ def _write_blocks(
         if not store.has_part("map", names[-1]):
             store.write_part("map", names[-1], _places(block, start, rows, fitted))
         start += len(block)
-        progress("place tracks", start, total)
+        progress("tracks placed", start, total)
     return names
 
 

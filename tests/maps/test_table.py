@@ -31,7 +31,7 @@ def test_every_embedded_track_is_on_the_map(store):
         read_map(store, index)
     ref = publish_map(store, CONFIG, index, lambda *step: steps.append(step))
     manifest = store.manifest(ref)
-    assert steps == [("place tracks", n, 68) for n in (32, 64, 68)]
+    assert steps == [("tracks placed", n, 68) for n in (32, 64, 68)]
     assert {*manifest.parents} == {"index", "embeddings", "tracks", "regions"}
     assert [part.rows for part in manifest.parts] == [32, 32, 4]
     rows = store.read(ref)
