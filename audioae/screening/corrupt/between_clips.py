@@ -35,6 +35,7 @@ EVENTS = (
 
 _ENDS = ("sudden silence", "digital silence", "bursts", "gap")
 _SLACK_S = 1.0
+_PATIENCE = 4  # a track of hours takes longer than its clips
 _UNDECODABLE = 1.0  # excess of a track that cannot be decoded
 
 
@@ -103,7 +104,7 @@ def _read_sections(
     tracks = {row: known.track(row) for row in sample.tolist()}
     finished = {row: steps.load([track["track_id"], "sections"]) for row, track in tracks.items()}
     items = ((row, (path_of(track),)) for row, track in tracks.items() if finished[row] is None)
-    results = imap_killable(measure_sections, items, workers=workers.n, timeout_s=workers.timeout_s)
+    results = imap_killable(measure_sections, items, workers=workers.n, timeout_s=_PATIENCE * workers.timeout_s)
     for row, values in finished.items():
         if values is not None:
             yield row, values["sections"]
