@@ -45,7 +45,7 @@ def _measure(reader: Reader, _: Container) -> list[dict[str, Any]]:
         check_finite(block, position, rate)
         mono = np.empty(block.shape[1], np.float32)  # the meter keeps it
         mix(block, mono)
-        meter.add(block, mono, position - start)
+        meter.add(block, mono, position)
         position += block.shape[1]
         if min(position - start, reader.n_frames - position) >= SECTION_S * rate:
             sections += _section(meter, start, position)
