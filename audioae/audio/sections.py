@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from audioae.audio.blame import blame_file
 from audioae.audio.decode import check_finite, mix
 from audioae.audio.health import HealthMeter
 from audioae.audio.integrity import Container
@@ -21,6 +22,7 @@ from audioae.audio.readers import read_file
 SECTION_S = 10.0
 
 
+@blame_file
 def measure_sections(path: str | Path) -> list[dict[str, Any]]:
     """Measure a file section by section. Runs in worker processes.
 
