@@ -5,7 +5,8 @@ Conventions
 - A track is long if it was not examined as a whole when it was decoded (`decode.whole_up_to_s`).
 - Only rules on events apply, with the limits of the catalog: what lasts longer, such as hum, is in the clips as well.
 - Silence, and sound that ends abruptly, do not count in the first and the last section: so tracks begin and end.
-- A rule counts if the track's clips do not break it. A track that cannot be decoded between its clips is at fault too.
+- A rule counts if the track's clips do not break it, and if their evidence is known: an older version did not measure
+  all of it. A track that cannot be decoded between its clips is at fault too.
 
 Why a sample: decoding such a track from end to end takes several times as long as its clips do.
 """
@@ -66,6 +67,11 @@ class LongTracks:
     n_examined: int
     n_long: int
     omitted: tuple[str, ...] = ()
+
+    @property
+    def settled(self) -> bool:
+        """False if none could be read, so that another try may say more."""
+        return self.n_examined > 0 or not self.omitted
 
     @property
     def measured(self) -> dict[str, Any]:
@@ -129,7 +135,8 @@ def _fault(
             values = [section[rule.column] for section in sections]
             columns[rule.column] = np.array([np.nan if value is None else value for value in values], np.float64)
     excess = rule_excess(columns, bounds)
-    excess[:, rule_excess(track.columns, bounds)[0] > 0] = -np.inf  # the clips show it
+    of_clips = rule_excess(track.columns, bounds)[0]
+    excess[:, (of_clips > 0) | np.isneginf(of_clips)] = -np.inf  # the clips show it, or nobody knows what is normal
     excess[np.ix_([0, -1], [rule.name in _ENDS for rule in RULES])] = -np.inf
     worst = int(excess.max(axis=1).argmax())
     if not excess[worst].max() > 0:

@@ -108,7 +108,7 @@ def screen_corrupt(
         evidence=EvidenceOf(listed, explain),
         measured=measured | long.measured | {"broken": scored.n_broken / max(len(scored.score), 1)},
         omitted=omitted,
-        settled=(trained is not None or versions is None) and not long.omitted,
+        settled=(trained is not None or versions is None) and long.settled,
     )
 
 

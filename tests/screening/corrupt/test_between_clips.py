@@ -10,9 +10,9 @@ import soundfile as sf
 from audioae.api import Library
 from audioae.audio.config import ClipConfig, DecodeConfig
 from audioae.pipeline.config import MelsConfig, Workers
-from audioae.screening.corrupt.between_clips import examine_long_tracks
+from audioae.screening.corrupt.between_clips import EVENTS, examine_long_tracks
 from audioae.screening.corrupt.config import CorruptConfig
-from audioae.screening.corrupt.features import read_evidence
+from audioae.screening.corrupt.features import Evidence, read_evidence
 from audioae.screening.corrupt.rules import RULES, RuleLimits, rule_excess
 from audioae.screening.corrupt.screen import screen_corrupt
 from audioae.screening.result import Screened
@@ -89,6 +89,29 @@ def test_what_the_clips_show_is_told_once(long_tracks):
     assert (rule_excess(known.columns, limits.of(known.labels)).max(axis=1) > 0).all(), "every clip has a 'click'"
     found = examine_long_tracks(known, limits, 24, Workers(), lambda *_: None)
     assert [fault.rules for fault in found.faults.values()] == [[]], "the track that cannot be decoded"
+
+
+def test_what_an_older_version_did_not_measure_is_no_fault(long_tracks):
+    library, _ = long_tracks
+    known = read_evidence(library)
+    names = {rule.column for rule in RULES if rule.name in EVENTS}
+    columns = {name: np.full(len(known), np.nan) if name in names else v for name, v in known.columns.items()}
+    old = Evidence(known.tracks, columns)
+    found = examine_long_tracks(old, RuleLimits(columns, known.labels, 99.5), 24, Workers(), lambda *_: None)
+    assert [fault.rules for fault in found.faults.values()] == [[]], "the track that cannot be decoded"
+
+
+def test_one_file_that_is_gone_repeats_nothing(long_tracks):
+    library, paths = long_tracks
+    away = paths["gap"].with_name("away")
+    paths["gap"].rename(away)
+    try:
+        result = screen(library)
+    finally:
+        away.rename(paths["gap"])
+    assert result.settled
+    assert result.omitted[0].startswith("1 of 8 long tracks could not be read from end to end; the first: ")
+    assert result.measured["long"] == {"of": 8, "examined": 7, "faulty": 1}
 
 
 def test_a_sample_is_drawn_once_and_kept(long_tracks):
