@@ -214,9 +214,10 @@ def test_a_worker_runs_what_the_schedule_says_and_a_failure_is_posted(server: Se
 def test_a_second_run_waits_or_is_cancelled(server: Server, folder: Path, start):
     deploy("--name", "patient", pool="one-at-a-time")
     deploy("--name", "hasty", "--if-running", "skip", pool="one-at-a-time")
-    start("prefect", "worker", "start", "--pool", "one-at-a-time", "--type", "process")
     for name in ("patient", "patient", "hasty", "hasty"):
         assert start("prefect", "deployment", "run", f"catalog/{name}").process.wait() == 0
+    # Only now, so that it takes both runs of a deployment at once: the first has not ended before the second is there.
+    start("prefect", "worker", "start", "--pool", "one-at-a-time", "--type", "process")
 
     def ended(name: str) -> list[dict[str, Any]]:
         runs = [run for run in flow_runs(server, f"catalog/{name}") if run["end_time"]]

@@ -2,9 +2,9 @@
 
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -71,11 +71,8 @@ def test_runs_that_end_at_once_are_all_kept(tmp_path: Path, monkeypatch):
         for number in range(4):
             append_run(Store(str(tmp_path)), run(10 * thread + number))
 
-    threads = [Thread(target=append, args=(thread,)) for thread in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(append, range(4)))  # raises what a thread raised
     append_run(store, run(99))
     assert sorted(numbers(store)) == sorted([*(10 * thread + n for thread in range(4) for n in range(4)), 99])
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from typing import Any
 
 import pytest
 
@@ -90,6 +91,21 @@ def test_tracks_are_swapped_removed_and_kept(explorer: Explorer, walking: list[s
     explorer.wait("document.querySelectorAll('.waypoints li').length === 3")
     explorer.page.locator(".waypoints li").nth(1).get_by_role("button", name="Remove").click()
     explorer.wait("app.state.get('waypoints').length === 2")
+
+
+def test_a_search_for_a_path_moves_nothing(explorer: Explorer, walking: list[str]):
+    """What is said meanwhile has its line already: a button that is about to be pressed stays where it is."""
+    waiting: list[Any] = []
+    explorer.page.route("**/v1/playlist", lambda route: waiting.append(route))
+    points = explorer.page.locator(".waypoints")
+    points.scroll_into_view_if_needed()
+    before = points.bounding_box()
+    points.get_by_role("button", name="Later").first.click()
+    explorer.page.locator("#panel-walk .status.busy").wait_for()
+    assert points.bounding_box() == before
+    waiting.pop().continue_()
+    explorer.page.locator("#panel-walk .status.busy").wait_for(state="hidden")
+    assert points.bounding_box() == before
 
 
 def test_it_plays_end_to_end(explorer: Explorer, walking: list[str]):

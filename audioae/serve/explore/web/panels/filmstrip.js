@@ -13,7 +13,7 @@ export function filmstrip(app, { label, axis }) {
   let frames = [];
   let answer = null;
   let asked = null;
-  const status = h("p", { class: "status", role: "status", hidden: true });
+  const status = h("p", { class: "status", role: "status" });
   const line = statusLine(status);
   const canvas = melCanvas(label);
   const words = h("output", {});

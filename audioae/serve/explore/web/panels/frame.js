@@ -1,6 +1,8 @@
 /**
  * What every panel has: a purpose line, a status line that says what is being done or what went wrong, and a body.
  *
+ * The status line keeps its place while it is empty: nothing moves under a pointer that is about to press.
+ *
  * Conventions: of several requests of one panel only the last one's answer counts (`job` answers undefined otherwise).
  */
 
@@ -11,7 +13,7 @@ import { h } from "./elements.js";
  * @param {{purpose: string, keys?: [string, string][]}} words
  */
 export function frame(element, { purpose, keys = [] }) {
-  const status = h("p", { class: "status", role: "status", hidden: true });
+  const status = h("p", { class: "status", role: "status" });
   const body = h("div", { class: "panel-body" });
   element.classList.add("explore-panel");
   element.replaceChildren(h("p", { class: "purpose" }, purpose), keyList(keys), status, body);
@@ -29,7 +31,6 @@ export function statusLine(status) {
   const show = (text, className) => {
     status.textContent = text;
     status.className = `status ${className}`;
-    status.hidden = !text;
   };
   const line = {
     busy: (text) => show(text, "busy"),

@@ -9,7 +9,7 @@ const BINS = 128;
 
 /** Fill a section with a button that draws the grid, and show it. */
 export function latentGrid(section, app) {
-  const status = h("p", { class: "status", role: "status", hidden: true });
+  const status = h("p", { class: "status", role: "status" });
   const line = statusLine(status);
   const canvas = h("canvas", {
     class: "latent-grid",
