@@ -57,6 +57,13 @@ async def page(request: Request) -> Response:
         return Response(_MISSING, 503, {**_HEADERS, "Cache-Control": "no-store"}, "text/html")
 
 
+@router.get("/")
+async def with_slash(request: Request) -> Response:
+    """To the page, whose relative addresses would be wrong here."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    return Response(status_code=308, headers={**_HEADERS, "Location": f"..{PATH}{query}"})
+
+
 @router.get("/{name}")
 async def asset(request: Request, name: str) -> Response:
     """A file of the page."""

@@ -36,6 +36,15 @@ def test_the_page_and_its_files_come_from_this_server(served: Server, built: Pat
         assert client.get("/explore/main.js").json()["detail"] == "no file 'main.js' of this page"
 
 
+def test_a_slash_at_the_end_leads_to_the_page(served: Server, built: Path):
+    """Below a path of a proxy too, and what the address asks for is kept; a browser keeps its fragment itself."""
+    with served.client() as client:
+        answer = client.get("/explore/?a=1&b=%2F")
+        assert (answer.status_code, answer.headers["Location"]) == (308, "../explore?a=1&b=%2F")
+        assert client.get("/explore/").headers["Location"] == "../explore"
+        assert client.get("/explore/", follow_redirects=True).text == client.get("/explore").text
+
+
 def test_the_policy_allows_no_inline_code_and_no_other_host(served: Server, built: Path):
     with served.client() as client:
         policy = client.get("/explore").headers["Content-Security-Policy"]
@@ -68,5 +77,6 @@ def test_a_page_that_is_not_built_says_how_to_build_it(served: Server, monkeypat
 def test_the_page_is_open_where_keys_are_needed(locked: Server, built: Path):
     with locked.client() as client:
         assert client.get("/explore").status_code == 200
+        assert client.get("/explore/").status_code == 308
         assert client.get("/explore/explorer.css").status_code == 200
         assert client.get("/v1/map").status_code == 401
