@@ -164,7 +164,7 @@ def _train(
         if patience.exhausted:
             stopped_because = "patience"
             break
-        if config.max_minutes is not None and fabric.broadcast(minutes >= config.max_minutes):
+        if step and config.max_minutes is not None and fabric.broadcast(minutes >= config.max_minutes):
             stopped_because = "max_minutes"
             break
         rate = learning_rate(config, steps, step, minutes)

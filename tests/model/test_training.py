@@ -234,6 +234,11 @@ def test_max_minutes_ends_a_run(tiny: ModelConfig, clips: ClipSet):
     assert 0 < result.steps < 100_000
 
 
+def test_one_step_is_made_however_short_the_time(tiny: ModelConfig, clips: ClipSet):
+    result = fit(tiny, SHORT.model_copy(update={"max_minutes": 1e-9}), clips)
+    assert (result.steps, result.stopped_because) == (1, "max_minutes")
+
+
 def test_bfloat16_and_float32_reach_a_similar_loss(tiny: ModelConfig, clips: ClipSet):
     runs = [fit(tiny, SHORT.model_copy(update={"precision": p}), clips) for p in ("32-true", "bf16-mixed")]
     losses = [rows_of(run, "held_out")[-1]["loss"] for run in runs]
