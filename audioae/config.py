@@ -45,7 +45,7 @@ def fingerprint(content: Any) -> str:
 
 
 def load_config(cls: type[C], path: str | Path, overrides: Sequence[str] = ()) -> C:
-    """Read a YAML file into `cls`, with `key.path=value` overrides applied first.
+    """Read a YAML file into `cls`, with `key.path=value` overrides applied first; a number in a path counts in a list.
 
     A string under a key named in `cls.INCLUDES` (a class attribute, optional) names a YAML file that is read in its
     place: `model: mine.yaml`, relative to this file or to the working directory; or a packaged config: `model: vae`.
@@ -109,15 +109,23 @@ def _apply(content: dict[str, Any], override: str) -> None:
         value = yaml.safe_load(text) if text else None
     except _NOT_YAML:
         value = text
-    *parents, last = key.strip().split(".")
-    for parent in parents:
-        child = content.setdefault(parent, {})
-        if not isinstance(child, dict):
+    place: Any = content
+    name: Any
+    name, *names = key.strip().split(".")
+    for below in names:
+        place = place.setdefault(name, {}) if isinstance(place, dict) else place[name]
+        if isinstance(place, list):
+            if not (below.isdecimal() and int(below) < len(place)):
+                wanted = f"wanted a number from 0 to {len(place) - 1} below it, got {below!r}"
+                raise ConfigError(f"--set {override!r}: {name!r} is a list of {len(place)}, {wanted}")
+            name = int(below)
+        elif isinstance(place, dict):
+            name = below
+        else:
             raise ConfigError(
-                f"--set {override!r}: {parent!r} is {child!r}, wanted a section of keys; set {parent!r} itself"
+                f"--set {override!r}: {name!r} is {place!r}, wanted a section of keys; set {name!r} itself"
             )
-        content = child
-    content[last] = value
+    place[name] = value
 
 
 def _included(path: Path, key: str, name: str) -> Path:

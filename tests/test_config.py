@@ -18,6 +18,7 @@ class Outer(Config):
     INCLUDES: ClassVar[tuple[str, ...]] = ("inner",)
     name: str
     inner: Inner = Inner()
+    many: tuple[Inner, ...] = ()
 
 
 def write(tmp_path: Path, text: str, name: str = "c.yaml") -> Path:
@@ -80,11 +81,20 @@ def test_the_error_of_a_bad_file_names_the_problem(tmp_path: Path, text: str, me
         ("steps", r"--set 'steps': wanted key.path=value"),
         ("name.x=1", r"'name' is 'a', wanted a section of keys"),
         ("inner.stepz=1", r"did you mean 'steps'"),
+        ("many.two.steps=1", r"--set 'many.two.steps=1': 'many' is a list of 2, wanted a number from 0 to 1"),
+        ("many.2=1", r"'many' is a list of 2, wanted a number from 0 to 1 below it, got '2'"),
+        ("many.-1=1", r"'many' is a list of 2, wanted a number from 0 to 1 below it, got '-1'"),
     ],
 )
 def test_the_error_of_a_bad_override_names_the_problem(tmp_path: Path, override: str, message: str):
     with pytest.raises(ConfigError, match=message):
-        load_config(Outer, write(tmp_path, "name: a"), [override])
+        load_config(Outer, write(tmp_path, "name: a\nmany: [{}, {steps: 3}]"), [override])
+
+
+def test_an_override_reaches_into_a_list(tmp_path: Path):
+    path = write(tmp_path, "name: a\nmany: [{}, {steps: 3}, {steps: 4}]")
+    loaded = load_config(Outer, path, ["many.1.steps=7", "many.2={steps: 8}"])
+    assert [one.steps for one in loaded.many] == [Inner().steps, 7, 8]
 
 
 def test_the_error_of_a_missing_file_names_it():

@@ -137,6 +137,7 @@ def compare(
       audioae compare vqvae_consistency vqvae vae --budget 5m --seeds 2
       audioae compare configs/model/*.yaml
       audioae compare vqvae_consistency --vary head.modulation=0 --vary "augment.eq_db=0; augment.roll_mels=0"
+      audioae compare vqvae_consistency --vary terms.2.temperature=0.2
     """
     from audioae.config import load_config
     from audioae.evaluation.compare_models import compare_models, parse_budget
