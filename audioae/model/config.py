@@ -27,7 +27,7 @@ class AugmentConfig(Config):
     crop_share: float = Field(default=1.0, ge=0, le=1)
     crop_frames: int = Field(default=43, ge=1, le=N_FRAMES)
     light_share: float = Field(default=0.5, ge=0, le=1)
-    roll_mels: int = Field(default=4, ge=0, lt=N_MELS)
+    roll_mels: int = Field(default=6, ge=0, lt=N_MELS)
     eq_db: float = Field(default=3.0, ge=0)
     background_share: float = Field(default=0.5, ge=0, le=1)
     background_db: tuple[float, float] = (-20.0, -8.0)
@@ -53,7 +53,7 @@ class ModelConfig(Config):
     terms: tuple[TermConfig, ...] = (
         Mse(kind="mse"),
         Commitment(kind="commitment", weight=0.25),
-        InfoNce(kind="info_nce", temperature=0.2),
+        InfoNce(kind="info_nce", temperature=0.25),
     )
     corruption: CorruptionConfig | None = None
     augment: AugmentConfig | None = AugmentConfig()

@@ -45,7 +45,7 @@ def pairs(temperature: float) -> dict[str, Any]:
 STATS: dict[str, Any] = {"head": {"kind": "stats", "modulation": 16}, "augment": {"crop_share": 0.75, "roll_mels": 3}}
 BASE: dict[str, Any] = {**pairs(0.15), "head": {"kind": "fused", "weight": 0.75}, "augment": STATS["augment"]}
 DEFAULT, ROLL_6 = ModelConfig().model_dump(), {"crop_share": 1.0, "roll_mels": 6}
-ALL_BANDS = {**DEFAULT, "head": {"kind": "fused"}}
+ALL_BANDS = {**DEFAULT, **pairs(0.2), "head": {"kind": "fused"}, "augment": {"crop_share": 1.0, "roll_mels": 4}}
 VARIANTS: dict[str, dict[str, Any]] = {
     "stats head": {**pairs(0.15), **STATS},
     "stats head, VICReg": {**STATS, "terms": [MSE, COMMITMENT, {"kind": "vicreg"}]},
