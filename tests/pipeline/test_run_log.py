@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from audioae.errors import SearchError
+from audioae.errors import DamageError, SearchError
 from audioae.pipeline import run_log
 from audioae.pipeline.run_log import FAILED, RunRow, append_run, find_run, list_runs, without_passwords
 from audioae.store.dataset import Store
@@ -75,6 +75,19 @@ def test_runs_that_end_at_once_are_all_kept(tmp_path: Path, monkeypatch):
         list(pool.map(append, range(4)))  # raises what a thread raised
     append_run(store, run(99))
     assert sorted(numbers(store)) == sorted([*(10 * thread + n for thread in range(4) for n in range(4)), 99])
+
+
+def test_a_list_that_cannot_be_read_is_an_error_and_not_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    store = Store(str(tmp_path))
+    append_run(store, run(1))
+
+    def gone(*_: object) -> None:
+        raise DamageError("no such object in the store")
+
+    monkeypatch.setattr(run_log, "LONGEST_PAUSE_S", 0.0)
+    monkeypatch.setattr(Store, "read", gone)
+    with pytest.raises(DamageError, match="no such object"):
+        list_runs(store)
 
 
 def test_a_part_that_no_version_names_is_published_by_the_next_run(tmp_path: Path, monkeypatch):
