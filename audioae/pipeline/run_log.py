@@ -10,34 +10,29 @@ Conventions
 - What is recorded about a run has no passwords: whatever stands between `://` and `@` in an address is left out.
 """
 
-import contextlib
 import json
-import random
 import re
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from audioae.config import fingerprint
-from audioae.errors import DamageError, SearchError
+from audioae.errors import SearchError
 from audioae.store.dataset import Store
 from audioae.store.manifest import DatasetRef
+from audioae.store.retry import unless_merged
 from audioae.store.schemas import RUNS
 
 KEPT = 10_000
 MERGE_ABOVE = 32
 VERSIONS = 3
-ATTEMPTS = 8
-LONGEST_PAUSE_S = 1.0
 COMPLETED, WARNED, FAILED, STOPPED = "completed", "completed with warnings", "failed", "stopped"
 JSON_COLUMNS = ("config", "versions", "seconds", "counts", "refs", "rejects", "drift")
-Answer = TypeVar("Answer")
 
 
 @dataclass
@@ -77,7 +72,7 @@ def append_run(store: Store, run: RunRow) -> None:
     row["warnings"] = [without_passwords(warning) for warning in run.warnings]
     name = f"{finished:%Y%m%dT%H%M%S}-{run.run_id}"
     store.write_part("runs", name, pa.Table.from_pylist([row], schema=RUNS))
-    _unless_merged(lambda: _publish(store))
+    unless_merged(lambda: _publish(store))
 
 
 def list_runs(store: Store, n: int | None = None) -> list[dict[str, Any]]:
@@ -87,7 +82,7 @@ def list_runs(store: Store, n: int | None = None) -> list[dict[str, Any]]:
         ref = store.latest("runs")
         return [] if ref is None else _newest(store.read(ref)).to_pylist()[:n]
 
-    return [{**row, **{name: _parsed(row[name]) for name in JSON_COLUMNS}} for row in _unless_merged(rows)]
+    return [{**row, **{name: _parsed(row[name]) for name in JSON_COLUMNS}} for row in unless_merged(rows)]
 
 
 def find_run(store: Store, run_id: str) -> dict[str, Any]:
@@ -126,15 +121,6 @@ def without_passwords(text: str) -> str:
     's3://bucket/store?scheme=http'
     """
     return re.sub(r"(?<=://)[^/\s@\"']*@", "", text)
-
-
-def _unless_merged(attempt: Callable[[], Answer]) -> Answer:
-    """Try again when parts are missing, because another run may just have merged them; pauses grow, and are random."""
-    for number in range(1, ATTEMPTS):
-        with contextlib.suppress(DamageError):
-            return attempt()
-        time.sleep(random.uniform(0, min(0.02 * 2**number, LONGEST_PAUSE_S)))
-    return attempt()
 
 
 def _publish(store: Store) -> None:

@@ -26,6 +26,7 @@ from pathlib import Path
 
 from audioae.errors import StoreError
 from audioae.screening.verdict_board import Board, Judgment, Word
+from audioae.store.retry import unless_merged
 from audioae.store.storage import Storage
 
 _log = logging.getLogger(__name__)
@@ -33,7 +34,6 @@ _log = logging.getLogger(__name__)
 FOLDER = "verdicts/log"
 MOST_OBJECTS = 200
 LARGEST_MERGED = 1 << 20  # bytes: larger objects are not merged any more
-_ATTEMPTS = 5
 
 
 @dataclass(frozen=True)
@@ -126,22 +126,20 @@ class VerdictLog:
         self._refusal = None
 
     def _read(self) -> Board:
-        for attempt in range(1, _ATTEMPTS + 1):
-            sizes = {key: entry.size for key, entry in self._storage.list(FOLDER).items()}
-            self._seen.intersection_update(sizes)
-            try:
-                new = sorted(sizes.keys() - self._seen)
-                self._board = self._board.plus([one for key in new for one in self._judgments(key)])
-                self._seen.update(new)
-                break
-            except StoreError:
-                if attempt == _ATTEMPTS or self._storage.list(FOLDER).keys() >= sizes.keys():
-                    raise  # it is there and cannot be read
-                # another server has merged it: what it said is in a new object
+        sizes = unless_merged(self._read_new)
         small = [key for key in sorted(sizes) if sizes[key] < LARGEST_MERGED and key not in self._damaged]
         if len(small) > MOST_OBJECTS:
             self._merge(small)
         return self._board
+
+    def _read_new(self) -> dict[str, int]:
+        """Read the objects that were not read before, and return the sizes of all that there are."""
+        sizes = {key: entry.size for key, entry in self._storage.list(FOLDER).items()}
+        self._seen.intersection_update(sizes)
+        new = sorted(sizes.keys() - self._seen)
+        self._board = self._board.plus([one for key in new for one in self._judgments(key)])
+        self._seen.update(new)
+        return sizes
 
     def _judgments(self, key: str) -> list[Judgment]:
         found = []

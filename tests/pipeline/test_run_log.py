@@ -12,6 +12,7 @@ import pytest
 from audioae.errors import DamageError, SearchError
 from audioae.pipeline import run_log
 from audioae.pipeline.run_log import FAILED, RunRow, append_run, find_run, list_runs, without_passwords
+from audioae.store import retry
 from audioae.store.dataset import Store
 from audioae.store.fsck import check_store
 from audioae.store.prune import prune
@@ -84,7 +85,7 @@ def test_a_list_that_cannot_be_read_is_an_error_and_not_empty(tmp_path: Path, mo
     def gone(*_: object) -> None:
         raise DamageError("no such object in the store")
 
-    monkeypatch.setattr(run_log, "LONGEST_PAUSE_S", 0.0)
+    monkeypatch.setattr(retry, "LONGEST_PAUSE_S", 0.0)
     monkeypatch.setattr(Store, "read", gone)
     with pytest.raises(DamageError, match="no such object"):
         list_runs(store)

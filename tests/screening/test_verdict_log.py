@@ -8,28 +8,28 @@ from itertools import permutations
 
 import pytest
 
-from audioae.errors import StoreError
+from audioae.errors import DamageError, StoreError
 from audioae.screening import verdict_log
 from audioae.screening.verdict_board import Board, Judgment, Word
 from audioae.screening.verdict_files import read_verdicts
 from audioae.screening.verdict_log import FOLDER, Sent, VerdictLog
+from audioae.store import retry
 from audioae.store.storage import Storage
 
 SAVE = """
 import sys
-from threading import Thread
+from concurrent.futures import ThreadPoolExecutor
 from audioae.screening import verdict_log
 from audioae.screening.verdict_log import Sent, VerdictLog
 from audioae.store.storage import Storage
-verdict_log.MOST_OBJECTS = 20
+verdict_log.MOST_OBJECTS = 8
 log = VerdictLog(Storage(sys.argv[1]))
 def work(who):
     for i in range(40):
         saved, conflicts = log.save([Sent("corrupt", f"{who}-{i}", "issue", who), Sent("corrupt", "same", "fine", who)])
         assert not conflicts and len(saved) == 2, conflicts
-threads = [Thread(target=work, args=(f"{sys.argv[2]}{i}",)) for i in range(2)]
-for thread in threads: thread.start()
-for thread in threads: thread.join()
+with ThreadPoolExecutor(2) as pool:
+    list(pool.map(work, [f"{sys.argv[2]}{i}" for i in range(2)]))  # raises what a thread raised
 """
 
 
@@ -123,6 +123,26 @@ def test_an_interrupted_merge_changes_nothing(tmp_path, monkeypatch):
     log.read()
     assert len(storage.list(FOLDER)) < 6
     assert VerdictLog(storage).read().revision == after
+
+
+def test_a_reader_waits_for_as_long_as_others_merge(tmp_path, monkeypatch):
+    VerdictLog(Storage(str(tmp_path))).save([Sent("corrupt", "a", "issue", "Ann")])
+    read, times = Storage.read, []
+
+    def gone(self: Storage, key: str) -> bytes:
+        times.append(key)
+        if len(times) < 8:
+            raise DamageError("no such object in the store")
+        return read(self, key)
+
+    monkeypatch.setattr(Storage, "read", gone)
+    monkeypatch.setattr(retry, "LONGEST_PAUSE_S", 0.0)
+    assert said(VerdictLog(Storage(str(tmp_path)))) == {"a": ("issue", "Ann")}
+    assert len(times) == retry.ATTEMPTS == 8
+    monkeypatch.setattr(retry, "ATTEMPTS", 7)
+    times.clear()
+    with pytest.raises(DamageError, match="no such object"):
+        VerdictLog(Storage(str(tmp_path))).read()
 
 
 def test_a_reader_that_another_merges_under_reads_again(tmp_path, monkeypatch):

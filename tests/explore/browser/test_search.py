@@ -27,7 +27,7 @@ def drop(explorer: Explorer, path: Path) -> None:
 def test_a_title_is_found_and_plays(explorer: Explorer):
     meta = explorer.track(5)
     explorer.page.get_by_label("Search tracks").press_sequentially(meta["title"], delay=5)
-    explorer.page.wait_for_selector("#panel-find .tracks li[data-row='5']")
+    explorer.page.locator("#panel-find h3", has_text=f"for “{meta['title']}”").wait_for()
     assert explorer.texts("#panel-find h3")[0].endswith(f"for “{meta['title']}”")
     explorer.page.keyboard.press("Enter")  # to the first result
     explorer.page.locator("#panel-find .tracks li[data-row='5'] .go").click()
