@@ -33,7 +33,8 @@ from audioae.metrics.document import compare_results
 from audioae.metrics.metric import Metric, MetricSet, average
 from audioae.model.config import ModelConfig
 from audioae.model.data import ClipSet
-from audioae.model.embedder import Embedder, pool_tracks
+from audioae.model.embedder import Embedder
+from audioae.model.pooling import pool_tracks
 from audioae.model.train_config import TrainConfig, n_steps
 from audioae.model.training import fit
 from audioae.pipeline.config import Workers
@@ -213,7 +214,8 @@ def _trained_vectors(
             "clips_per_second": round(result.steps * config.batch_size / seconds, 1),
             "held_out": {key: held_out[-1][key] for key in ("mse", "perplexity") if held_out and key in held_out[-1]},
         }
-        vectors = pool_tracks(Embedder(result.model).embed(clips.codes)[0], clips.track)[0]
+        embedder = Embedder(result.model)
+        vectors = pool_tracks(embedder.embed(clips.codes)[0], clips.track, embedder.parts)[0]
         folder.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(".unfinished.npz")
         np.savez(unfinished, vectors=vectors, outcome=np.array(json.dumps(outcome)))

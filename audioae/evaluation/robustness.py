@@ -33,7 +33,7 @@ from audioae.library.track_metadata import check_vectors, make_metadata
 from audioae.library.track_vectors import OWN
 from audioae.metrics.metric import Metric
 from audioae.metrics.robustness import PerturbationResult, measure, same_track
-from audioae.model.embedder import Embedder, pool_track
+from audioae.model.embedder import Embedder
 from audioae.pipeline.config import Workers
 from audioae.pipeline.embeddings import take_embeddings
 from audioae.pipeline.stored_clips import iter_stored_clips
@@ -158,7 +158,7 @@ def embed_clips(embedder: Embedder, tracks: Sequence[Clips], batch: int = BATCH)
     codes = np.concatenate([codes for codes, _ in tracks])
     embeddings = np.concatenate([embedder.embed(codes[i : i + batch])[0] for i in range(0, len(codes), batch)])
     ends = np.cumsum([len(codes) for codes, _ in tracks])
-    return np.stack([pool_track(clips)[0] for clips in np.split(embeddings, ends[:-1])])
+    return np.stack([embedder.pool(clips)[0] for clips in np.split(embeddings, ends[:-1])])
 
 
 def _sample(library: Generation, ids: Sequence[str], n_tracks: int) -> _Sample:

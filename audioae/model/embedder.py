@@ -6,7 +6,7 @@ Conventions
 - Every block has the same shape, and the last one is padded: a clip's embedding does not depend on its batch.
 - The encoder runs in float32, or with `half` in bfloat16 where PyTorch's autocast uses it; head and bottleneck always
   run in float32. `python -m tests.bench gpu` measures what `half` gains and how far its embeddings are.
-- A track's embedding is the L2-normalized mean over its clips, without whitening.
+- A track's embedding is pooled from those of its clips (`pooling.py`); `parts` says how.
 """
 
 import copy
@@ -23,6 +23,7 @@ from audioae.model.blocks import Stage
 from audioae.model.extra import Extra
 from audioae.model.gpu_forward import GpuForward
 from audioae.model.pca import PcaModel
+from audioae.model.pooling import pool_track
 from audioae.model.threads import cpu_threads
 
 BLOCK = 16
@@ -44,7 +45,7 @@ class Embedder:
         Whether `embed` computes in bfloat16.
     extra : Extra, optional
         A network whose vectors join the embeddings: `embed` runs one of mels on the CPU, `pool_with` adds the vectors
-        of one of waveforms.
+        of one of waveforms. Its projection mixes the parts of an embedding, so none has a length of its own.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Embedder:
         self.device, self.threads, self.half = torch.device(device), threads, half
         self.block = GPU_BLOCK if self.device.type == "cuda" else BLOCK
         self.extra, folded = extra, fold(model)
+        self.parts = () if extra or isinstance(model, PcaModel) else model.config.head.balanced_parts
         if extra:
             extra.attach(folded)
         self.model = folded.to(self.device)
@@ -92,10 +94,14 @@ class Embedder:
             added = self.extra.part(codes) if self.extra else 0
         return embeddings.numpy() + added, errors.numpy()
 
+    def pool(self, clips: np.ndarray) -> tuple[np.ndarray, float]:
+        """Pool the clips of a track, (n, 128), to its embedding (128,) and the spread of its clips."""
+        return pool_track(clips, self.parts)
+
     def pool_with(
         self, vectors: Sequence[np.ndarray | None], clips: Sequence[np.ndarray]
     ) -> list[tuple[np.ndarray, float]]:
-        """Pool tracks as `pool_track`, with the vector that a network of waveforms gave each (None: it failed).
+        """Pool tracks as `pool`, with the vector that a network of waveforms gave each (None: it failed).
 
         The spread is that of the clips' embeddings alone: the network says one thing of all of them.
         """
@@ -147,32 +153,3 @@ def fold(model: ConvAutoencoder | PcaModel) -> ConvAutoencoder | PcaModel:
         if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
             module.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     return folded
-
-
-def pool_track(embeddings: np.ndarray) -> tuple[np.ndarray, float]:
-    """Pool clips to a track's embedding (128,), of norm 1, and the `spread` of its clips.
-
-    The spread is 1 - mean cosine of the clips to the track's embedding; it is 0 if all clips sound the same.
-
-    >>> track, spread = pool_track(np.ones((2, 128), np.float32))
-    >>> round(float(np.linalg.norm(track)), 5), abs(round(spread, 5))
-    (1.0, 0.0)
-    """
-    if embeddings.ndim != 2 or len(embeddings) == 0:
-        raise ModelError(f"pool_track: got shape {embeddings.shape}, wanted (n, {EMBEDDING_DIM}) with n at least 1")
-    track = embeddings.mean(axis=0, dtype=np.float64)
-    track /= max(float(np.linalg.norm(track)), 1e-12)
-    lengths = np.maximum(np.linalg.norm(embeddings, axis=1), 1e-12)
-    return track.astype(np.float32), float(1.0 - np.mean(embeddings @ track / lengths))
-
-
-def pool_tracks(embeddings: np.ndarray, track: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pool clip embeddings to track embeddings (n, 128) and spreads (n,); `track` numbers the tracks from 0 to n - 1.
-
-    >>> pool_tracks(np.eye(2, 128, dtype=np.float32), np.array([1, 0]))[0].argmax(axis=1).tolist()
-    [1, 0]
-    """
-    order = np.argsort(track, kind="stable")
-    ends = np.flatnonzero(np.diff(track[order])) + 1
-    pooled = [pool_track(clips) for clips in np.split(embeddings[order], ends)]
-    return np.stack([vector for vector, _ in pooled]), np.array([spread for _, spread in pooled])

@@ -41,6 +41,7 @@ class FlatHeadConfig(Config):
 
     kind: Literal["flat"]
     parts: ClassVar[tuple[tuple[int, float], ...]] = WHOLE
+    balanced_parts: ClassVar[tuple[tuple[int, float], ...]] = ()
 
     def build(self, channels: Sequence[int], out_dim: int) -> nn.Module:
         from audioae.model.head_nets import FlatHead
@@ -53,6 +54,7 @@ class StatsHeadConfig(Config):
 
     kind: Literal["stats"]
     parts: ClassVar[tuple[tuple[int, float], ...]] = WHOLE
+    balanced_parts: ClassVar[tuple[tuple[int, float], ...]] = ()
     modulation: int = Field(default=0, ge=0, le=N_MELS)
 
     _bands_divide = model_validator(mode="after")(_bands_divide)
@@ -67,13 +69,13 @@ class FusedHeadConfig(Config):
     """`learned` units of pooled statistics behind `hidden` units, and the rest of the 128 from spectral descriptors.
 
     `modulation` is that of the head `stats`. `weight` is the size of the descriptors' part in an embedding, relative to
-    the learned part. The descriptors are of the lowest `bands` of the mel: what a lossy encoder or a low sample rate
-    cuts off then hardly changes them. Its power is compressed with `exponent` (0: dB): noise then changes them less.
-    Keys in `ADDED` are newer than models that exist: at the value that those have they are left out wherever a config
-    is written.
+    the learned part: of all clips on average and, if the head is `balanced`, of each track (`pooling.py`). The
+    descriptors are of the lowest `bands` of the mel: what a lossy encoder or a low sample rate cuts off then hardly
+    changes them. Its power is compressed with `exponent` (0: dB): noise then changes them less. Keys in `ADDED` are
+    newer than models that exist: at the value that those have they are left out wherever a config is written.
     """
 
-    ADDED: ClassVar[dict[str, Any]] = {"bands": N_MELS, "exponent": 0.0}
+    ADDED: ClassVar[dict[str, Any]] = {"bands": N_MELS, "exponent": 0.0, "balanced": False}
 
     kind: Literal["fused"]
     learned: int = Field(default=64, ge=1, lt=EMBEDDING_DIM)
@@ -82,6 +84,7 @@ class FusedHeadConfig(Config):
     weight: float = Field(default=1.0, gt=0)
     bands: int = Field(default=N_MELS, ge=104, le=N_MELS, multiple_of=8)  # what `Descriptors` can divide
     exponent: float = Field(default=0.0, ge=0, le=1)
+    balanced: bool = False
 
     _bands_divide = model_validator(mode="after")(_bands_divide)
 
@@ -101,6 +104,11 @@ class FusedHeadConfig(Config):
     def parts(self) -> tuple[tuple[int, float], ...]:
         """Units and weight of each part of the embedding, in order."""
         return (self.learned, 1.0), (EMBEDDING_DIM - self.learned, self.weight)
+
+    @property
+    def balanced_parts(self) -> tuple[tuple[int, float], ...]:
+        """The parts that have a length of their own in the embedding of a track; empty if the head is not balanced."""
+        return self.parts if self.balanced else ()
 
 
 HeadConfig = Annotated[FlatHeadConfig | StatsHeadConfig | FusedHeadConfig, Field(discriminator="kind")]

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from audioae.config import fingerprint
 from audioae.errors import IncompleteError
-from audioae.model.embedder import Embedder, pool_track
+from audioae.model.embedder import Embedder
 from audioae.model.weights import model_from_bytes
 from audioae.pipeline.accounting import check_accounts, commit_evidence
 from audioae.pipeline.clips import ShardClips, iter_results, mel_codes
@@ -182,7 +182,7 @@ def embed_tracks(mels: pa.Table, embedder: Embedder, vectors: Sequence[np.ndarra
     starts = np.flatnonzero(np.r_[True, track_ids[1:] != track_ids[:-1]]) if len(track_ids) else np.empty(0, int)
     ends = np.r_[starts[1:], len(track_ids)]
     clips = [embeddings[a:b] for a, b in zip(starts, ends, strict=False)]
-    pooled = [pool_track(of_track) for of_track in clips] if vectors is None else embedder.pool_with(vectors, clips)
+    pooled = [embedder.pool(of_track) for of_track in clips] if vectors is None else embedder.pool_with(vectors, clips)
     return pa.Table.from_arrays(
         [
             pa.array(track_ids[starts], pa.string()),

@@ -103,7 +103,6 @@ def start_workers(store: Store, model: DatasetRef, n: int) -> None:
 def embed_file(path: str | Path, root: str, model: DatasetRef, config: MelsConfig, limits: OutsideLimits) -> Embedded:
     """What `embed_outside` calls in a worker."""
     from audioae.audio.extract import extract
-    from audioae.model.embedder import pool_track
 
     embedder, network = worker_embedder(root, model), worker_network(root, model)
     extracted = extract(path, config.clips, config.decode, limits, network.window if network else None)
@@ -111,7 +110,7 @@ def embed_file(path: str | Path, root: str, model: DatasetRef, config: MelsConfi
     if network:
         ((embedding, spread),) = embedder.pool_with([track_vector(extracted, network).vector], [embeddings])
     else:
-        embedding, spread = pool_track(embeddings)
+        embedding, spread = embedder.pool(embeddings)
     return Embedded(
         embedding=embedding,
         n_clips=len(embeddings),

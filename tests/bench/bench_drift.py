@@ -13,7 +13,6 @@ import numpy as np
 from audioae.audio.config import ClipConfig, DecodeConfig
 from audioae.audio.extract import extract
 from audioae.errors import AudioError
-from audioae.model.embedder import pool_track
 from audioae.pipeline.drift import CONFIRMED, MOST_ERRORS, P
 from audioae.pipeline.drift_statistics import discrepancy, least_share, separability, share_above
 from audioae.pipeline.embed import load_embedder
@@ -112,7 +111,7 @@ def embedded_recordings(store: Store) -> Music:
         except AudioError:
             continue
         embeddings, error = embedder.embed(clips.codes)
-        vectors.append(pool_track(embeddings)[0])
+        vectors.append(embedder.pool(embeddings)[0])
         errors.append(error.mean())
     n = len(errors)
     return Music(np.array(vectors), np.array(errors), 10**6 + np.arange(n), np.full(n, "sound"))

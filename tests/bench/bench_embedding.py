@@ -17,7 +17,6 @@ from audioae.audio.decode import decode_track
 from audioae.audio.extract import extract
 from audioae.audio.mel import decode_mel, encode_mel, log_mel
 from audioae.constants import CLIP_S, FLOOR_DB, N_FRAMES, N_MELS, SAMPLE_RATE
-from audioae.model.embedder import pool_track
 from audioae.spacing import evenly_spaced
 from audioae.store.dataset import Store
 from tests.bench.harness import Row
@@ -96,12 +95,12 @@ def _cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _embed(library: Library, uri: str, clips: ClipConfig) -> np.ndarray:
-    return pool_track(library.embedder.embed(extract(uri, clips, DecodeConfig()).codes)[0])[0]
+    return library.embedder.pool(library.embedder.embed(extract(uri, clips, DecodeConfig()).codes)[0])[0]
 
 
 def _embed_db(library: Library, mel_db: np.ndarray) -> np.ndarray:
     with torch.inference_mode():
-        return pool_track(library.embedder.model.embed_and_score(torch.from_numpy(mel_db))[0].numpy())[0]
+        return library.embedder.pool(library.embedder.model.embed_and_score(torch.from_numpy(mel_db))[0].numpy())[0]
 
 
 def _whole(uri: str) -> tuple[np.ndarray, int]:

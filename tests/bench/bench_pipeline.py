@@ -22,7 +22,7 @@ from audioae.demo.config import SynthConfig
 from audioae.demo.write import synthesize
 from audioae.model.autoencoder import ConvAutoencoder, build_model
 from audioae.model.config import ModelConfig
-from audioae.model.embedder import Embedder, pool_track
+from audioae.model.embedder import Embedder
 from audioae.store.dataset import Store
 from audioae.store.schemas import EMBEDDINGS
 from tests.bench.harness import Row, interleave
@@ -53,7 +53,7 @@ def _pipeline(folder: Path) -> list[Row]:
         """Embed a shard at once, as the stage does."""
         embeddings, _ = embedder.embed(np.concatenate(tracks))
         ends = np.cumsum([len(track) for track in tracks])
-        return [pool_track(part)[0] for part in np.split(embeddings, ends[:-1])]
+        return [embedder.pool(part)[0] for part in np.split(embeddings, ends[:-1])]
 
     def whole() -> list[np.ndarray]:
         return embed([extract(file, clips, decode).codes for file in files])

@@ -9,7 +9,7 @@ from audioae.model.autoencoder import ConvAutoencoder, build_model
 from audioae.model.blocks import Stage, mel_db
 from audioae.model.config import ModelConfig
 from audioae.model.data import ClipSet
-from audioae.model.embedder import Embedder, fold, pool_track
+from audioae.model.embedder import Embedder, fold
 from audioae.model.train_config import TrainConfig
 from audioae.model.training import fit
 
@@ -65,23 +65,3 @@ def test_codes_of_a_wrong_shape_or_type_are_refused(codes: np.ndarray):
     embedder = Embedder(build_model(ModelConfig(channels=(2, 2))), "cpu")
     with pytest.raises(ModelError, match=r"wanted \(n, 128, 130\) uint8"):
         embedder.embed(codes)
-
-
-def test_a_track_embedding_is_the_normalized_mean_of_its_clips():
-    rng = np.random.default_rng(0)
-    embeddings = rng.normal(1, 1, (5, 128)).astype(np.float32)
-    track, spread = pool_track(embeddings)
-    mean = embeddings.mean(axis=0)
-    np.testing.assert_allclose(track, mean / np.linalg.norm(mean), rtol=1e-5)
-    cosines = embeddings @ track / np.linalg.norm(embeddings, axis=1)
-    assert spread == pytest.approx(1 - cosines.mean(), rel=1e-4)
-    assert track.dtype == np.float32
-    np.testing.assert_allclose(pool_track(embeddings[::-1])[0], track, atol=1e-6)
-    with pytest.raises(ModelError, match="pool_track"):
-        pool_track(embeddings[:0])
-
-
-def test_clips_that_cancel_out_pool_to_a_finite_embedding():
-    track, spread = pool_track(np.stack([np.ones(128), -np.ones(128)]).astype(np.float32))
-    assert np.isfinite(track).all()
-    assert np.isfinite(spread)

@@ -15,7 +15,6 @@ from audioae.api import Library
 from audioae.audio.extract import extract
 from audioae.audio.workers import close_workers
 from audioae.errors import AudioError, ModelError
-from audioae.model.embedder import pool_track
 from audioae.pipeline import embed_outside as module
 from audioae.pipeline.config import MelsConfig, OutsideLimits
 from audioae.pipeline.embed import load_embedder
@@ -35,8 +34,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 def test_a_file_is_embedded_as_the_pipeline_embeds_it(store: Store, tmp_path: Path, kind: str):
     path, config = write(tmp_path / f"a.{kind}", music(9.0)), MelsConfig()
     embedded, extracted = Library(store).embed(path), extract(path, config.clips, config.decode)
-    embeddings, errors = load_embedder(store, store.require("model"), "cpu").embed(extracted.codes)
-    embedding, spread = pool_track(embeddings)
+    embedder = load_embedder(store, store.require("model"), "cpu")
+    embeddings, errors = embedder.embed(extracted.codes)
+    embedding, spread = embedder.pool(embeddings)
     assert np.allclose(embedded.embedding, embedding, atol=1e-6)
     assert embedded.n_clips == len(extracted.codes) == 5
     assert embedded.health == extracted.health

@@ -24,7 +24,7 @@ from audioae.audio.workers import imap_killable
 from audioae.catalog.paths import path_of
 from audioae.errors import AudioError
 from audioae.library.generation import Generation
-from audioae.model.embedder import pool_track
+from audioae.model.pooling import pool_track
 from audioae.pipeline.config import Workers
 from audioae.pipeline.shards import shard_of
 from audioae.pipeline.stored_clips import iter_stored_clips
