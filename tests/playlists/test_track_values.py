@@ -12,7 +12,9 @@ from audioae.errors import AudioaeError
 from audioae.library.catalog_columns import CatalogColumns
 from audioae.library.filters import Filters
 from audioae.playlists.builder import Playlists
+from audioae.playlists.edges import TrackEdges
 from audioae.playlists.options import Curve, PlaylistOptions
+from audioae.playlists.track_values import TrackValues
 from audioae.store.dataset import Store
 from tests.playlists.made import NO_ARTIST_RULES
 
@@ -47,6 +49,18 @@ def test_analyzes_tempo_and_edges_only_on_demand(writable: Store, ids: list[str]
     assert all(30 < entry["tempo"] < 350 for entry in document["entries"] if entry["tempo"] is not None)
     assert steps[-1] == ("analyzing audio", len(ids), len(ids))
     assert document["notes"] == [f"made from the {len(ids)} tracks nearest to the path, whose audio was analyzed"]
+
+
+def test_edges_are_compared_as_tracks_are(library: Library):
+    codes = np.random.default_rng(0).integers(0, 256, (6, 128, 130), dtype=np.uint8)
+    values = TrackValues(library, Playlists(library).vectors, pa.chunked_array([pa.array([])]), {}, None, None, print)
+    analyzed = {row: TrackEdges(codes[2 * i : 2 * i + 2], 120.0) for i, row in enumerate((4, 1, 7))}
+    first, last = values._edges(analyzed)(np.array([7, 4]))
+    embedder = library.embedder
+    assert embedder.parts == ((64, 1.0), (64, 0.85))
+    pooled = [embedder.pool(clip[None])[0] for clip in embedder.embed(codes)[0]]  # each as a track of one clip
+    np.testing.assert_allclose(first, [pooled[4], pooled[0]], atol=1e-5)
+    np.testing.assert_allclose(last, [pooled[5], pooled[1]], atol=1e-5)
 
 
 def test_saves_tempos_for_the_next_playlist(writable: Store, ids: list[str]):
