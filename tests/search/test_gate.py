@@ -1,12 +1,14 @@
 """The quality gate: what it measures, and which indexes it rejects."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from audioae.errors import SearchError
+from audioae.search import gate as gate_module
 from audioae.search.factory import IndexConfig
 from audioae.search.gate import check_gate, measure_gate
 from audioae.search.index import SearchIndex
@@ -55,6 +57,34 @@ def test_a_slow_index_is_rejected(table):
     gate = measure_gate(SearchIndex.build(table, config), table, config)
     with pytest.raises(SearchError, match=r"p99 \d+\.\d\d ms is \d+\.\d\d ms above 1e-06"):
         check_gate(gate, config)
+
+
+@pytest.mark.parametrize(("slow_rounds", "searches"), [(0, 20), (1, 40), (2, 60), (3, 60)])
+def test_a_machine_that_is_busy_for_a_moment_rejects_no_index(
+    table, monkeypatch: pytest.MonkeyPatch, slow_rounds: int, searches: int
+):
+    """With few tracks one pause is the 99th percentile; an index that is slow in each round is rejected."""
+    few, config = table.take(np.arange(20)), IndexConfig(factory="Flat")
+    index = SearchIndex.build(few, config)
+    search, seconds = SearchIndex.search, [0.0]
+
+    def timed(self: SearchIndex, queries: np.ndarray, k: int):
+        if len(queries) == 1:
+            slow = len(seconds) % 20 == 1 and len(seconds) <= 20 * slow_rounds
+            seconds.append(seconds[-1] + (0.5 if slow else 0.002))
+        return search(self, queries, k)
+
+    monkeypatch.setattr(SearchIndex, "search", timed)
+    monkeypatch.setattr(gate_module, "time", SimpleNamespace(perf_counter=lambda: seconds[-1]))
+    gate = measure_gate(index, few, config)
+    assert len(seconds) - 1 == searches
+    assert gate["p50_ms"] == pytest.approx(2)
+    if slow_rounds < 3:
+        check_gate(gate, config)
+        assert gate["p99_ms"] == pytest.approx(2)
+    else:
+        with pytest.raises(SearchError, match=r"p99 405\.38 ms is 305\.38 ms above 100"):
+            check_gate(gate, config)
 
 
 def test_a_duplicate_counts_as_the_track_itself(table):
