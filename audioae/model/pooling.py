@@ -7,8 +7,9 @@ Conventions
   proportion to its weight, and the cosine of two tracks is the mean of the parts' cosines, weighted by weight^2.
 - The spread of a track's clips is measured on the embeddings as they are.
 
-Why parts have lengths of their own: in a mean over clips that differ, learned units cancel out more than spectral
-descriptors. Without it, the descriptors count more the more a track changes.
+Why parts have lengths of their own: learned units agree between the clips of a track, because they are trained to, and
+descriptors do not, so in a mean over clips that differ they cancel out. Without it, the descriptors count less the more
+a track changes, and more in a track that is unusual (docs/embeddings.md).
 """
 
 from collections.abc import Sequence
