@@ -2,7 +2,7 @@
 
 Conventions
 -----------
-- A track's embedding is the L2-normalized mean of its clips' embeddings, without whitening.
+- A track's embedding is pooled from those of its clips (`model.pooling`) and has length 1.
 - Decoding and the encoder work at the same time (see `encoding.py`), and a shard goes through memory in blocks. Shards
   of stored mels come first, several at a time (see `stored_shards.py`).
 - A part's name depends on the model and on the tracks' content; it is recomputed only when one of them changes.
