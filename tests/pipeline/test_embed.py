@@ -48,6 +48,14 @@ def test_the_embedding_of_a_file_agrees_with_the_stored_one(chain):
         assert float(stored @ library.embed(row["uri"]).embedding) >= 0.99999
 
 
+def test_both_parts_of_a_stored_embedding_have_a_length_of_their_own(chain):
+    store, _ = chain
+    learned, fixed = np.split(read_embeddings(store, store.require("embeddings")).embeddings, 2, axis=1)
+    lengths = np.linalg.norm(learned, axis=1), np.linalg.norm(fixed, axis=1)
+    np.testing.assert_allclose(lengths[1] / lengths[0], 0.85, rtol=1e-4)
+    np.testing.assert_allclose(np.hypot(*lengths), 1, rtol=1e-5)
+
+
 def test_a_missing_part_is_an_error_and_nothing_is_published(chain, tmp_path):
     store, config = chain
     other = Store(str(tmp_path / "store"))
