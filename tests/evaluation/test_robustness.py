@@ -134,7 +134,7 @@ def test_a_gpu_adds_a_row(chain):
     library = Library(chain[0])
     real = library.embedder
     library.__dict__["embedder"] = SimpleNamespace(
-        device=SimpleNamespace(type="cuda"), model=real.model, embed=real.embed
+        device=SimpleNamespace(type="cuda"), model=real.model, embed=real.embed, pool=real.pool
     )
     measured = measure_robustness(library, n_tracks=2)
     assert rows_of(measured)["CPU against GPU"]["cosine_min"] >= 0.9999
