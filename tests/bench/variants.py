@@ -31,6 +31,7 @@ from audioae.model.autoencoder import ConvAutoencoder, build_model
 from audioae.model.config import ModelConfig
 from audioae.model.data import ClipSet, PairSampler
 from audioae.model.fitting import prepare
+from audioae.model.pooling import to_unit
 from audioae.model.train_config import TrainConfig, learning_rate
 
 RESULTS = Path(__file__).parent / "results" / "variants-gpu.json"
@@ -126,7 +127,7 @@ def train(clips: ClipSet, model_config: ModelConfig, steps: int, device: str) ->
 
 @torch.no_grad()
 def embed(model: ConvAutoencoder, clips: ClipSet, device: str) -> tuple[np.ndarray, float]:
-    """Embeddings of the tracks, (n, 128), not of length 1, and the unexplained variance."""
+    """Embeddings of the tracks, (n, 128), and the unexplained variance."""
     blocks = [torch.from_numpy(clips.codes[i : i + 512]).to(device) for i in range(0, len(clips.codes), 512)]
     values, errors = zip(*(model.embed_and_score(block) for block in blocks), strict=True)
     model.embedding_norm.fit(torch.cat(values))
@@ -134,7 +135,7 @@ def embed(model: ConvAutoencoder, clips: ClipSet, device: str) -> tuple[np.ndarr
     vectors = model.embedding_norm(torch.cat(values)).cpu().numpy().astype(np.float64)
     sums = np.zeros((int(clips.track.max()) + 1, vectors.shape[1]))
     np.add.at(sums, clips.track, vectors)
-    pooled = sums / np.bincount(clips.track)[:, None]
+    pooled = to_unit(sums / np.bincount(clips.track)[:, None], model.config.head.balanced_parts)
     return pooled.astype(np.float16), float(torch.cat(errors).mean() / squares.mean())
 
 
