@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from audioae.audio.mel import clip_level
 from audioae.config import fingerprint
 from audioae.errors import ConfigError, EvaluationError
 from audioae.evaluation.audio_features import analyze_tracks, track_features
@@ -34,7 +35,6 @@ from audioae.metrics.metric import Metric, MetricSet, average
 from audioae.model.config import ModelConfig
 from audioae.model.data import ClipSet
 from audioae.model.embedder import Embedder
-from audioae.model.pooling import pool_tracks
 from audioae.model.train_config import TrainConfig, n_steps
 from audioae.model.training import fit
 from audioae.pipeline.config import Workers
@@ -214,14 +214,21 @@ def _trained_vectors(
             "clips_per_second": round(result.steps * config.batch_size / seconds, 1),
             "held_out": {key: held_out[-1][key] for key in ("mse", "perplexity") if held_out and key in held_out[-1]},
         }
-        embedder = Embedder(result.model)
-        vectors = pool_tracks(embedder.embed(clips.codes)[0], clips.track, embedder.parts)[0]
+        vectors = _embed_tracks(Embedder(result.model), clips)
         folder.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(".unfinished.npz")
         np.savez(unfinished, vectors=vectors, outcome=np.array(json.dumps(outcome)))
         unfinished.replace(path)
     with np.load(path) as saved:
         return saved["vectors"][rows], json.loads(str(saved["outcome"]))
+
+
+def _embed_tracks(embedder: Embedder, clips: ClipSet) -> np.ndarray:
+    """The vectors (n, 128) of tracks that are numbered from 0 to n - 1."""
+    embeddings, level_db = embedder.embed(clips.codes)[0], clip_level(clips.codes, clips.peak_db)
+    order = np.argsort(clips.track, kind="stable")
+    ends = np.flatnonzero(np.diff(clips.track[order])) + 1
+    return np.stack([embedder.pool(embeddings[rows], level_db[rows])[0] for rows in np.split(order, ends)])
 
 
 def _measure(vectors: np.ndarray, tracks: TrackVectors) -> MetricSet:

@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from audioae.audio.extract import Extracted
+from audioae.audio.mel import clip_level
 from audioae.audio.perturbations import ORIGINAL, PERTURBATIONS, extract_versions
 from audioae.audio.workers import imap_killable
 from audioae.catalog.paths import path_of
@@ -158,7 +159,8 @@ def embed_clips(embedder: Embedder, tracks: Sequence[Clips], batch: int = BATCH)
     codes = np.concatenate([codes for codes, _ in tracks])
     embeddings = np.concatenate([embedder.embed(codes[i : i + batch])[0] for i in range(0, len(codes), batch)])
     ends = np.cumsum([len(codes) for codes, _ in tracks])
-    return np.stack([embedder.pool(clips)[0] for clips in np.split(embeddings, ends[:-1])])
+    clips = zip(np.split(embeddings, ends[:-1]), tracks, strict=True)
+    return np.stack([embedder.pool(of_track, clip_level(*mels))[0] for of_track, mels in clips])
 
 
 def _sample(library: Generation, ids: Sequence[str], n_tracks: int) -> _Sample:

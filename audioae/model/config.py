@@ -48,7 +48,9 @@ class ModelConfig(Config):
 
     kind: Literal["autoencoder", "pca"] = "autoencoder"
     channels: tuple[int, ...] = Field(default=(16, 32, 64, 128), max_length=4)
-    head: HeadConfig = FusedHeadConfig(kind="fused", weight=0.85, bands=112, exponent=0.1, balanced=True)
+    head: HeadConfig = FusedHeadConfig(
+        kind="fused", weight=0.85, bands=112, exponent=0.1, balanced=True, clip_weight="loudness"
+    )
     bottleneck: BottleneckConfig = VqConfig(kind="vq")
     terms: tuple[TermConfig, ...] = (
         Mse(kind="mse"),

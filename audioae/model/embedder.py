@@ -6,7 +6,7 @@ Conventions
 - Every block has the same shape, and the last one is padded: a clip's embedding does not depend on its batch.
 - The encoder runs in float32, or with `half` in bfloat16 where PyTorch's autocast uses it; head and bottleneck always
   run in float32. `python -m tests.bench gpu` measures what `half` gains and how far its embeddings are.
-- A track's embedding is pooled from those of its clips (`pooling.py`); `parts` says how.
+- A track's embedding is pooled from those of its clips (`pooling.py`); `parts` and `by_loudness` say how.
 """
 
 import copy
@@ -23,7 +23,7 @@ from audioae.model.blocks import Stage
 from audioae.model.extra import Extra
 from audioae.model.gpu_forward import GpuForward
 from audioae.model.pca import PcaModel
-from audioae.model.pooling import pool_track
+from audioae.model.pooling import loudness, mean_clip, pool_track
 from audioae.model.threads import cpu_threads
 
 BLOCK = 16
@@ -63,6 +63,7 @@ class Embedder:
         self.block = GPU_BLOCK if self.device.type == "cuda" else BLOCK
         self.extra, folded = extra, fold(model)
         self.parts = () if extra or isinstance(model, PcaModel) else model.config.head.balanced_parts
+        self.by_loudness = not isinstance(model, PcaModel) and model.config.head.clip_weight == "loudness"
         if extra:
             extra.attach(folded)
         self.model = folded.to(self.device)
@@ -94,12 +95,24 @@ class Embedder:
             added = self.extra.part(codes) if self.extra else 0
         return embeddings.numpy() + added, errors.numpy()
 
-    def pool(self, clips: np.ndarray) -> tuple[np.ndarray, float]:
-        """Pool the clips of a track, (n, 128), to its embedding (128,) and the spread of its clips."""
-        return pool_track(clips, self.parts)
+    def pool(self, clips: np.ndarray, level_db: np.ndarray) -> tuple[np.ndarray, float]:
+        """Pool the clips of a track to its embedding (128,) and the spread of its clips.
+
+        Parameters
+        ----------
+        clips : np.ndarray, shape (n, 128)
+            From `embed`.
+        level_db : np.ndarray, shape (n,)
+            Their levels, from `audio.mel.clip_level`.
+        """
+        return pool_track(clips, self.parts, self._weights(level_db))
+
+    def mean(self, clips: np.ndarray, level_db: np.ndarray) -> np.ndarray:
+        """The mean (128,) of a track's clips as `pool` weighs them, scaled as `embed` returns them."""
+        return mean_clip(clips, self._weights(level_db))
 
     def pool_with(
-        self, vectors: Sequence[np.ndarray | None], clips: Sequence[np.ndarray]
+        self, vectors: Sequence[np.ndarray | None], clips: Sequence[np.ndarray], levels_db: Sequence[np.ndarray]
     ) -> list[tuple[np.ndarray, float]]:
         """Pool tracks as `pool`, with the vector that a network of waveforms gave each (None: it failed).
 
@@ -108,8 +121,11 @@ class Embedder:
         if self.extra is None:
             raise ModelError("embed: got vectors of a network, but the model has none beside it; embed again")
         parts = self.extra.part_of_tracks(vectors)
-        both = zip(clips, parts, strict=True)
-        return [(pool_track(of_track + part)[0], pool_track(of_track)[1]) for of_track, part in both]
+        both = zip(clips, parts, levels_db, strict=True)
+        return [(self.pool(of_track + part, level_db)[0], pool_track(of_track)[1]) for of_track, part, level_db in both]
+
+    def _weights(self, level_db: np.ndarray) -> np.ndarray | None:
+        return loudness(level_db) if self.by_loudness else None
 
     def _whole(self, codes: np.ndarray) -> torch.Tensor:
         """A whole block, filled up with clips of nothing."""

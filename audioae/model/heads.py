@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 WHOLE = ((EMBEDDING_DIM, 1.0),)
 """The embedding in one part: its units and its weight."""
 
+ClipWeight = Literal["equal", "loudness"]
+
 
 def _bands_divide(head: Any) -> Any:
     if head.modulation and N_MELS % head.modulation:
@@ -42,6 +44,7 @@ class FlatHeadConfig(Config):
     kind: Literal["flat"]
     parts: ClassVar[tuple[tuple[int, float], ...]] = WHOLE
     balanced_parts: ClassVar[tuple[tuple[int, float], ...]] = ()
+    clip_weight: ClassVar[ClipWeight] = "equal"
 
     def build(self, channels: Sequence[int], out_dim: int) -> nn.Module:
         from audioae.model.head_nets import FlatHead
@@ -55,6 +58,7 @@ class StatsHeadConfig(Config):
     kind: Literal["stats"]
     parts: ClassVar[tuple[tuple[int, float], ...]] = WHOLE
     balanced_parts: ClassVar[tuple[tuple[int, float], ...]] = ()
+    clip_weight: ClassVar[ClipWeight] = "equal"
     modulation: int = Field(default=0, ge=0, le=N_MELS)
 
     _bands_divide = model_validator(mode="after")(_bands_divide)
@@ -71,11 +75,12 @@ class FusedHeadConfig(Config):
     `modulation` is that of the head `stats`. `weight` is the size of the descriptors' part in an embedding, relative to
     the learned part: of all clips on average and, if the head is `balanced`, of each track (`pooling.py`). The
     descriptors are of the lowest `bands` of the mel: what a lossy encoder or a low sample rate cuts off then hardly
-    changes them. Its power is compressed with `exponent` (0: dB): noise then changes them less. Keys in `ADDED` are
-    newer than models that exist: at the value that those have they are left out wherever a config is written.
+    changes them. Its power is compressed with `exponent` (0: dB): noise then changes them less. `clip_weight` is what a
+    clip counts in its track's embedding: all the same, or in proportion to its loudness. Keys in `ADDED` are newer than
+    models that exist: at the value that those have they are left out wherever a config is written.
     """
 
-    ADDED: ClassVar[dict[str, Any]] = {"bands": N_MELS, "exponent": 0.0, "balanced": False}
+    ADDED: ClassVar[dict[str, Any]] = {"bands": N_MELS, "exponent": 0.0, "balanced": False, "clip_weight": "equal"}
 
     kind: Literal["fused"]
     learned: int = Field(default=64, ge=1, lt=EMBEDDING_DIM)
@@ -85,6 +90,7 @@ class FusedHeadConfig(Config):
     bands: int = Field(default=N_MELS, ge=104, le=N_MELS, multiple_of=8)  # what `Descriptors` can divide
     exponent: float = Field(default=0.0, ge=0, le=1)
     balanced: bool = False
+    clip_weight: ClipWeight = "equal"
 
     _bands_divide = model_validator(mode="after")(_bands_divide)
 

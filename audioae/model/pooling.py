@@ -2,14 +2,17 @@
 
 Conventions
 -----------
-- A track's embedding is the mean of its clips, scaled to length 1, without whitening.
+- A track's embedding is the mean of its clips, scaled to length 1, without whitening. Its clips count the same, or in
+  proportion to their `loudness`.
 - The mean may have *parts* (`heads.py`), units and weight of each. Then each part is scaled to a length of its own, in
   proportion to its weight, and the cosine of two tracks is the mean of the parts' cosines, weighted by weight^2.
-- The spread of a track's clips is measured on the embeddings as they are.
+- The spread of a track's clips is measured on the embeddings as they are, and all clips count the same.
 
 Why parts have lengths of their own: learned units agree between the clips of a track, because they are trained to, and
 descriptors do not, so in a mean over clips that differ they cancel out. Without it, the descriptors count less the more
 a track changes, and more in a track that is unusual (docs/embeddings.md).
+
+Why loudness: a mel is relative to its clip's maximum, so noise between two sounds looks as important as the sounds.
 """
 
 from collections.abc import Sequence
@@ -20,6 +23,25 @@ from audioae.constants import EMBEDDING_DIM
 from audioae.errors import ModelError
 
 Parts = Sequence[tuple[int, float]]
+
+QUIETEST_DB = -60.0  # below the loudest clip of a track, clips all count the same
+
+
+def loudness(level_db: np.ndarray) -> np.ndarray:
+    """How loud the clips of a track are heard, relative to its loudest: weights (n,) from levels (n,) in dB.
+
+    Loudness grows with the power of a sound to the exponent of .3: 10 dB more are heard as twice as loud. Source: S. S.
+    Stevens, "The measurement of loudness", J. Acoust. Soc. Am. 27, 1955.
+
+    >>> loudness(np.array([-30.0, -20.0, -200.0])).round(3).tolist()
+    [0.501, 1.0, 0.016]
+    """
+    return 10 ** (0.3 * np.maximum(level_db - np.max(level_db), QUIETEST_DB) / 10)
+
+
+def mean_clip(embeddings: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    """The mean (128,) of clips (n, 128), float64; `weights` (n,) says how much each counts (None: all the same)."""
+    return np.average(embeddings.astype(np.float64), axis=0, weights=weights)
 
 
 def to_unit(vectors: np.ndarray, parts: Parts = ()) -> np.ndarray:
@@ -36,10 +58,13 @@ def to_unit(vectors: np.ndarray, parts: Parts = ()) -> np.ndarray:
     return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
 
 
-def pool_track(embeddings: np.ndarray, parts: Parts = ()) -> tuple[np.ndarray, float]:
-    """Pool clips (n, 128) to a track's embedding (128,), of length 1, and the `spread` of its clips.
+def pool_track(
+    embeddings: np.ndarray, parts: Parts = (), weights: np.ndarray | None = None
+) -> tuple[np.ndarray, float]:
+    """Pool clips (n, 128), weighted by `weights` (n,), to a track's embedding (128,) and the `spread` of its clips.
 
-    The spread is 1 - mean cosine of the clips to their mean; it is 0 if all clips sound the same.
+    The embedding has length 1. The spread is 1 - mean cosine of the clips to their mean without weights; it is 0 if all
+    clips sound the same.
 
     Raises
     ------
@@ -52,18 +77,5 @@ def pool_track(embeddings: np.ndarray, parts: Parts = ()) -> tuple[np.ndarray, f
     """
     if embeddings.ndim != 2 or len(embeddings) == 0:
         raise ModelError(f"pool_track: got shape {embeddings.shape}, wanted (n, {EMBEDDING_DIM}) with n at least 1")
-    mean = embeddings.mean(axis=0, keepdims=True, dtype=np.float64)
-    spread = 1.0 - np.mean(to_unit(embeddings) @ to_unit(mean)[0])
-    return to_unit(mean, parts)[0].astype(np.float32), float(spread)
-
-
-def pool_tracks(embeddings: np.ndarray, track: np.ndarray, parts: Parts = ()) -> tuple[np.ndarray, np.ndarray]:
-    """Pool clip embeddings to track embeddings (n, 128) and spreads (n,); `track` numbers the tracks from 0 to n - 1.
-
-    >>> pool_tracks(np.eye(2, 128, dtype=np.float32), np.array([1, 0]))[0].argmax(axis=1).tolist()
-    [1, 0]
-    """
-    order = np.argsort(track, kind="stable")
-    ends = np.flatnonzero(np.diff(track[order])) + 1
-    pooled = [pool_track(clips, parts) for clips in np.split(embeddings[order], ends)]
-    return np.stack([vector for vector, _ in pooled]), np.array([spread for _, spread in pooled])
+    spread = 1.0 - np.mean(to_unit(embeddings) @ to_unit(mean_clip(embeddings)[None])[0])
+    return to_unit(mean_clip(embeddings, weights)[None], parts)[0].astype(np.float32), float(spread)

@@ -17,6 +17,7 @@ from threading import Lock
 import numpy as np
 import pyarrow as pa
 
+from audioae.audio.mel import clip_level
 from audioae.config import fingerprint
 from audioae.errors import IncompleteError
 from audioae.model.embedder import Embedder
@@ -177,12 +178,17 @@ def embed_tracks(mels: pa.Table, embedder: Embedder, vectors: Sequence[np.ndarra
 
     `vectors` are those of a network of waveforms, one per track; None where it failed.
     """
-    embeddings, errors = embedder.embed(mel_codes(mels))
+    codes = mel_codes(mels)
+    embeddings, errors = embedder.embed(codes)
+    level_db = clip_level(codes, mels["peak_db"].to_numpy())
     track_ids = mels["track_id"].to_numpy()
     starts = np.flatnonzero(np.r_[True, track_ids[1:] != track_ids[:-1]]) if len(track_ids) else np.empty(0, int)
     ends = np.r_[starts[1:], len(track_ids)]
-    clips = [embeddings[a:b] for a, b in zip(starts, ends, strict=False)]
-    pooled = [embedder.pool(of_track) for of_track in clips] if vectors is None else embedder.pool_with(vectors, clips)
+    clips, levels_db = (np.split(of_all, starts[1:]) if len(starts) else [] for of_all in (embeddings, level_db))
+    if vectors is None:
+        pooled = [embedder.pool(*of_track) for of_track in zip(clips, levels_db, strict=True)]
+    else:
+        pooled = embedder.pool_with(vectors, clips, levels_db)
     return pa.Table.from_arrays(
         [
             pa.array(track_ids[starts], pa.string()),

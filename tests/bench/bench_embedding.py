@@ -17,6 +17,7 @@ from audioae.audio.decode import decode_track
 from audioae.audio.extract import extract
 from audioae.audio.mel import decode_mel, encode_mel, log_mel
 from audioae.constants import CLIP_S, FLOOR_DB, N_FRAMES, N_MELS, SAMPLE_RATE
+from audioae.evaluation.robustness import embed_clips
 from audioae.spacing import evenly_spaced
 from audioae.store.dataset import Store
 from tests.bench.harness import Row
@@ -61,9 +62,11 @@ def _dtype(library: Library, uris: list[str]) -> list[Row]:
     for uri in uris:
         mel = log_mel(decode_track(uri, library.mels_config.clips, DecodeConfig()).clips)
         relative = np.maximum(mel - mel.max(axis=(1, 2), keepdims=True), FLOOR_DB)
-        exact = _embed_db(library, relative)
-        errors["uint8"].append(1 - float(exact @ _embed_db(library, decode_mel(encode_mel(mel)[0]))))
-        errors["float16"].append(1 - float(exact @ _embed_db(library, relative.astype(np.float16).astype(np.float32))))
+        codes, peak_db = encode_mel(mel)
+        stored = {"uint8": decode_mel(codes), "float16": relative.astype(np.float16).astype(np.float32)}
+        exact = _embed_db(library, relative, peak_db)
+        for name, values in errors.items():
+            values.append(1 - float(exact @ _embed_db(library, stored[name], peak_db)))
     return [
         Row(
             f"1 - cosine of embeddings, {name} mels against float32, worst of {len(uris)}",
@@ -95,12 +98,15 @@ def _cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _embed(library: Library, uri: str, clips: ClipConfig) -> np.ndarray:
-    return library.embedder.pool(library.embedder.embed(extract(uri, clips, DecodeConfig()).codes)[0])[0]
+    extracted = extract(uri, clips, DecodeConfig())
+    return embed_clips(library.embedder, [(extracted.codes, extracted.peak_db)])[0]
 
 
-def _embed_db(library: Library, mel_db: np.ndarray) -> np.ndarray:
+def _embed_db(library: Library, mel_db: np.ndarray, peak_db: np.ndarray) -> np.ndarray:
+    level_db = peak_db + 10 * np.log10((10 ** (mel_db / 10)).mean(axis=(1, 2)))
     with torch.inference_mode():
-        return library.embedder.pool(library.embedder.model.embed_and_score(torch.from_numpy(mel_db))[0].numpy())[0]
+        clips = library.embedder.model.embed_and_score(torch.from_numpy(mel_db))[0].numpy()
+    return library.embedder.pool(clips, level_db)[0]
 
 
 def _whole(uri: str) -> tuple[np.ndarray, int]:

@@ -15,7 +15,7 @@ from audioae.audio.config import ClipConfig, DecodeConfig
 from audioae.audio.decode import decode_track
 from audioae.audio.extract import extract
 from audioae.audio.librosa_modules import librosa
-from audioae.audio.mel import encode_mel, log_mel
+from audioae.audio.mel import clip_level, encode_mel, log_mel
 from audioae.config import load_config
 from audioae.constants import CLIP_SAMPLES, EMBEDDING_DIM, SAMPLE_RATE
 from audioae.demo.config import SynthConfig
@@ -47,40 +47,42 @@ def _pipeline(folder: Path) -> list[Row]:
     embedder = Embedder(model, device="cpu")
     clips, decode = ClipConfig(), DecodeConfig()
     waveforms = [decode_track(file, clips, decode).clips for file in files]
-    codes = [encode_mel(log_mel(waveform))[0] for waveform in waveforms]
+    mels = [encode_mel(log_mel(waveform)) for waveform in waveforms]
 
-    def embed(tracks: list[np.ndarray]) -> list[np.ndarray]:
+    def embed(tracks: list[tuple[np.ndarray, np.ndarray]]) -> list[np.ndarray]:
         """Embed a shard at once, as the stage does."""
-        embeddings, _ = embedder.embed(np.concatenate(tracks))
-        ends = np.cumsum([len(track) for track in tracks])
-        return [embedder.pool(part)[0] for part in np.split(embeddings, ends[:-1])]
+        embeddings, _ = embedder.embed(np.concatenate([codes for codes, _ in tracks]))
+        ends = np.cumsum([len(codes) for codes, _ in tracks])
+        parts = zip(np.split(embeddings, ends[:-1]), tracks, strict=True)
+        return [embedder.pool(part, clip_level(*track))[0] for part, track in parts]
 
     def whole() -> list[np.ndarray]:
-        return embed([extract(file, clips, decode).codes for file in files])
+        extracted = [extract(file, clips, decode) for file in files]
+        return embed([(of.codes, of.peak_db) for of in extracted])
 
     def obvious() -> None:
         for file in files:
             waveform, _ = librosa.load(file, sr=SAMPLE_RATE)
-            mels = []
+            decibels = []
             for start in plan_clips(len(waveform) / SAMPLE_RATE, clips):
                 clip = waveform[round(start * SAMPLE_RATE) :][:CLIP_SAMPLES]
                 power = librosa.feature.melspectrogram(y=clip, sr=SAMPLE_RATE)
-                mels.append(librosa.power_to_db(power, ref=np.max))
+                decibels.append(librosa.power_to_db(power, ref=np.max))
             with torch.no_grad():
-                model.embed(torch.from_numpy(np.stack(mels))).mean(dim=0)
+                model.embed(torch.from_numpy(np.stack(decibels))).mean(dim=0)
 
     median = interleave(
         {
             "whole": whole,
             "decode": lambda: [decode_track(file, clips, decode) for file in files],
             "mel": lambda: [encode_mel(log_mel(waveform)) for waveform in waveforms],
-            "encode": lambda: embed(codes),
+            "encode": lambda: embed(mels),
             "obvious": obvious,
         },
         rounds=5,
     )
     stages = {name: median[name] for name in ("decode", "mel", "encode")}
-    n_clips = sum(len(c) for c in codes)
+    n_clips = sum(len(codes) for codes, _ in mels)
     shares = ", ".join(f"{name} {1000 * seconds / n_clips:.2f}" for name, seconds in stages.items())
     per_clip = 1000 * median["whole"] / n_clips
     return [

@@ -1,4 +1,4 @@
-"""Pooling: the mean of a track's clips, and the length of each part of it."""
+"""Pooling: the mean of a track's clips, what each of them counts, and the length of each part."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from audioae.model.autoencoder import build_model
 from audioae.model.config import ModelConfig
 from audioae.model.embedder import Embedder
 from audioae.model.heads import FusedHeadConfig
-from audioae.model.pooling import pool_track, pool_tracks, to_unit
+from audioae.model.pooling import loudness, mean_clip, pool_track, to_unit
 
 PARTS = ((64, 1.0), (64, 0.85))
 
@@ -67,29 +67,41 @@ def test_a_part_of_zeros_stays_zero_and_finite():
     assert np.linalg.norm(track) == pytest.approx(1, rel=1e-6)
 
 
-def test_tracks_are_pooled_as_each_alone():
-    embeddings, track = clips(9), np.array([2, 0, 1, 2, 2, 0, 1, 1, 1])
-    vectors, spreads = pool_tracks(embeddings, track, PARTS)
-    for number in range(3):
-        vector, spread = pool_track(embeddings[track == number], PARTS)
-        np.testing.assert_array_equal(vectors[number], vector)
-        assert spreads[number] == spread
+def test_a_clip_that_is_heard_twice_as_loud_counts_twice():
+    weights = loudness(np.array([-40.0, -30.0, -20.0]))
+    assert weights[1:] / weights[:-1] == pytest.approx([2, 2], rel=0.005)
+    np.testing.assert_allclose(weights, loudness(np.array([-60.0, -50.0, -40.0])), rtol=1e-12)  # a gain
+    assert loudness(np.array([-1000.0, -100.0, 0.0])).tolist() == pytest.approx([10**-1.8, 10**-1.8, 1])
+    assert loudness(np.array([-100.0, -100.0])).tolist() == [1, 1]
+
+
+def test_clips_count_by_their_weights_and_the_spread_does_not_change():
+    embeddings, weights = clips(3), np.array([1.0, 0.5, 0.0])
+    mean = (embeddings[0] + embeddings[1] / 2) / 1.5
+    np.testing.assert_allclose(mean_clip(embeddings, weights), mean, atol=1e-6)
+    track, spread = pool_track(embeddings, PARTS, weights)
+    np.testing.assert_allclose(track, to_unit(mean[None], PARTS)[0], atol=1e-6)
+    assert spread == pool_track(embeddings)[1]
+    np.testing.assert_array_equal(pool_track(embeddings, PARTS, np.full(3, 0.3))[0], pool_track(embeddings, PARTS)[0])
 
 
 @pytest.mark.parametrize(
-    ("head", "parts"),
+    ("head", "parts", "by_loudness"),
     [
-        (ModelConfig().head, PARTS),
-        (FusedHeadConfig(kind="fused", learned=40, weight=2.0, balanced=True), ((40, 1.0), (88, 2.0))),
-        (FusedHeadConfig(kind="fused", learned=40, weight=2.0), ()),
-        ({"kind": "stats", "modulation": 16}, ()),
+        (ModelConfig().head, PARTS, True),
+        (FusedHeadConfig(kind="fused", learned=40, weight=2.0, balanced=True), ((40, 1.0), (88, 2.0)), False),
+        (FusedHeadConfig(kind="fused", learned=40, weight=2.0), (), False),
+        ({"kind": "stats", "modulation": 16}, (), False),
     ],
 )
-def test_an_embedder_pools_as_its_head_says(head, parts):
+def test_an_embedder_pools_as_its_head_says(head, parts, by_loudness):
     model = build_model(ModelConfig.model_validate({"channels": (2, 2), "head": head}))
     embedder = Embedder(model, "cpu", threads=1)
     assert embedder.parts == parts
-    track, spread = embedder.pool(clips(4))
-    expected, expected_spread = pool_track(clips(4), parts)
-    np.testing.assert_array_equal(track, expected)
+    level_db = np.array([-10.0, -20.0, -30.0, -90.0])
+    track, spread = embedder.pool(clips(4), level_db)
+    weights = 10 ** (np.array([0.0, -3.0, -6.0, -18.0]) / 10) if by_loudness else np.ones(4)
+    expected, expected_spread = pool_track(clips(4), parts, weights)
+    np.testing.assert_allclose(track, expected, atol=1e-6)
     assert spread == expected_spread
+    np.testing.assert_allclose(embedder.mean(clips(4), level_db), weights @ clips(4) / weights.sum(), atol=1e-5)

@@ -11,7 +11,13 @@ from audioae.api import Library
 from audioae.errors import StoreError
 from audioae.pipeline.clips import mel_codes
 from audioae.pipeline.config import MelsConfig, Workers
-from audioae.pipeline.embed import commit_embeddings, compute_embeddings, pending_embeddings
+from audioae.pipeline.embed import (
+    commit_embeddings,
+    compute_embeddings,
+    embed_tracks,
+    load_embedder,
+    pending_embeddings,
+)
 from audioae.pipeline.index import read_embeddings
 from audioae.pipeline.mels import pending_mels
 from audioae.pipeline.shards import shard_numbers
@@ -54,6 +60,27 @@ def test_both_parts_of_a_stored_embedding_have_a_length_of_their_own(chain):
     lengths = np.linalg.norm(learned, axis=1), np.linalg.norm(fixed, axis=1)
     np.testing.assert_allclose(lengths[1] / lengths[0], 0.85, rtol=1e-4)
     np.testing.assert_allclose(np.hypot(*lengths), 1, rtol=1e-5)
+
+
+def test_loud_clips_count_more_than_quiet_ones_in_every_track(chain):
+    store, _ = chain
+    embedder = load_embedder(store, store.require("model"), "cpu")
+    mels = next(store.iter_parts(store.require("mels"))).combine_chunks()
+    ids = mels["track_id"].to_numpy()
+    second = np.r_[False, ids[1:] == ids[:-1]]  # all clips of a track but its first
+
+    def embedded(peak_db: np.ndarray) -> np.ndarray:
+        column = mels.schema.get_field_index("peak_db")
+        table = embed_tracks(mels.set_column(column, "peak_db", pa.array(peak_db.astype(np.float32))), embedder)
+        return np.stack(table["embedding"].to_numpy())
+
+    peak_db = mels["peak_db"].to_numpy()
+    first_alone = embed_tracks(mels.filter(pa.array(~second)), embedder)["embedding"].to_numpy()
+    cosines = [(embedded(peak_db - quieter * second) * np.stack(first_alone)).sum(axis=1) for quieter in (0, 10, 50)]
+    assert (cosines[0] < cosines[1]).all()
+    assert (cosines[1] < cosines[2]).all()
+    assert cosines[2].min() > 0.95
+    np.testing.assert_allclose(embedded(peak_db - 12), embedded(peak_db), atol=1e-5)
 
 
 def test_a_missing_part_is_an_error_and_nothing_is_published(chain, tmp_path):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from audioae.api import Library
+from audioae.audio.mel import clip_level
 from audioae.errors import SearchError
 from audioae.playlists.latent_preview import preview_path
 
@@ -16,10 +17,12 @@ def test_preview_goes_from_one_decoded_track_to_the_other(library: Library, ids:
     assert preview.mels.max() <= 0
     assert preview.shares.tolist() == [0.0, 0.5, 1.0]
     assert len(preview.audio) > 8_000
-    first, last = (library.embedder.embed(library.extract_file(end.path).codes)[0].mean(axis=0) for end in ends)
+    files = [library.extract_file(end.path) for end in ends]
+    clips = [(library.embedder.embed(file.codes)[0], clip_level(file.codes, file.peak_db)) for file in files]
+    first, last = (np.average(embeddings, axis=0, weights=10 ** (0.03 * level_db)) for embeddings, level_db in clips)
     direction = first / np.linalg.norm(first) + last / np.linalg.norm(last)  # the middle of the arc
     length = (np.linalg.norm(first) + np.linalg.norm(last)) / 2
-    places = np.stack([first, direction / np.linalg.norm(direction) * length, last])
+    places = np.stack([first, direction / np.linalg.norm(direction) * length, last]).astype(np.float32)
     np.testing.assert_allclose(preview.mels, library.embedder.decode(places), atol=1e-3)
     assert np.abs(preview.mels[0] - preview.mels[2]).mean() > 0.1
     there_and_back = preview_path(library, [ends[0], ends[1], ends[0]], n=5)
