@@ -89,17 +89,6 @@ def decode_mel(codes: np.ndarray) -> np.ndarray:
     return np.asarray(codes, np.float32) / np.float32(_STEPS_PER_DB) + np.float32(FLOOR_DB)
 
 
-def clip_level(codes: np.ndarray, peak_db: np.ndarray) -> np.ndarray:
-    """The level of clips: their mean mel power in dB, shape (n,), float64, from codes (n, 128, 130) and peaks (n,).
-
-    >>> clip_level(np.array([[[255, 255]], [[255, 0]]], np.uint8), np.array([-20.0, -20.0])).round(1).tolist()
-    [-20.0, -23.0]
-    """
-    power = 10 ** (decode_mel(np.arange(256, dtype=np.uint8)) / 10)
-    mean = np.array([power.take(clip).mean(dtype=np.float64) for clip in codes])
-    return np.asarray(peak_db, np.float64) + 10 * np.log10(mean)
-
-
 @cache
 def mel_bank() -> np.ndarray:
     """The Slaney mel filter bank, shape (128, 1025), float64: column k weights the power at `k * 22050 / 2048` Hz."""

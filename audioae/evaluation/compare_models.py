@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 
-from audioae.audio.mel import clip_level
 from audioae.config import fingerprint
 from audioae.errors import ConfigError, EvaluationError
 from audioae.evaluation.audio_features import analyze_tracks, track_features
@@ -225,7 +224,8 @@ def _trained_vectors(
 
 def _embed_tracks(embedder: Embedder, clips: ClipSet) -> np.ndarray:
     """The vectors (n, 128) of tracks that are numbered from 0 to n - 1."""
-    embeddings, level_db = embedder.embed(clips.codes)[0], clip_level(clips.codes, clips.peak_db)
+    embeddings, _, levels = embedder.embed(clips.codes)
+    level_db = levels + clips.peak_db
     order = np.argsort(clips.track, kind="stable")
     ends = np.flatnonzero(np.diff(clips.track[order])) + 1
     return np.stack([embedder.pool(embeddings[rows], level_db[rows])[0] for rows in np.split(order, ends)])

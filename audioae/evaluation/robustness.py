@@ -23,7 +23,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from audioae.audio.extract import Extracted
-from audioae.audio.mel import clip_level
 from audioae.audio.perturbations import ORIGINAL, PERTURBATIONS, extract_versions
 from audioae.audio.workers import imap_killable
 from audioae.catalog.paths import path_of
@@ -157,10 +156,12 @@ def _embeddings(library: Generation, all_ids: pa.StringArray, ids: Sequence[str]
 def embed_clips(embedder: Embedder, tracks: Sequence[Clips], batch: int = BATCH) -> np.ndarray:
     """Embed tracks from their clips, `batch` clips at a time: shape (n, 128)."""
     codes = np.concatenate([codes for codes, _ in tracks])
-    embeddings = np.concatenate([embedder.embed(codes[i : i + batch])[0] for i in range(0, len(codes), batch)])
-    ends = np.cumsum([len(codes) for codes, _ in tracks])
-    clips = zip(np.split(embeddings, ends[:-1]), tracks, strict=True)
-    return np.stack([embedder.pool(of_track, clip_level(*mels))[0] for of_track, mels in clips])
+    blocks = [embedder.embed(codes[i : i + batch]) for i in range(0, len(codes), batch)]
+    embeddings, _, levels = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
+    level_db = levels + np.concatenate([peak_db for _, peak_db in tracks])
+    ends = np.cumsum([len(codes) for codes, _ in tracks])[:-1]
+    clips = zip(np.split(embeddings, ends), np.split(level_db, ends), strict=True)
+    return np.stack([embedder.pool(*of_track)[0] for of_track in clips])
 
 
 def _sample(library: Generation, ids: Sequence[str], n_tracks: int) -> _Sample:

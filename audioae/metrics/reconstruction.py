@@ -88,7 +88,7 @@ def measure(
         If the shapes do not match.
     """
     _check(codes, track, metadata, held_out)
-    embeddings, errors = embedder.embed(codes)
+    embeddings, errors, _ = embedder.embed(codes)
     deviation = deviations(codes, embedder)
     if not deviation.any():
         return MetricSet(omitted=(f"{KEY}: all clips are the same constant",)), None

@@ -11,6 +11,7 @@ Conventions
   channels first, and the ReLU after the first convolution takes 30 times as long in the backward pass.
 """
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -31,6 +32,15 @@ def mel_db(mels: Tensor) -> Tensor:
     if mels.dtype == torch.uint8:
         return mels.float() * (-FLOOR_DB / 255) + FLOOR_DB
     return mels.float()
+
+
+def mean_level(mels: Tensor) -> Tensor:
+    """The level of clips (n,): the mean power of each mel (n, bands, frames) in dB, relative to the clip's maximum.
+
+    >>> mean_level(torch.tensor([[[255, 255]], [[255, 0]]], dtype=torch.uint8)).round(decimals=1).tolist()
+    [0.0, -3.0]
+    """
+    return 10 * torch.log10(torch.exp(mel_db(mels) * (math.log(10) / 10)).mean(dim=(1, 2)))
 
 
 class Standardize(nn.Module):

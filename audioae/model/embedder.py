@@ -2,7 +2,7 @@
 
 Conventions
 -----------
-- Input: codes (n, 128, 130) uint8. Output: embeddings (n, 128) float32 in the same order.
+- Input: codes (n, 128, 130) uint8. Output: embeddings (n, 128) float32 in the same order, with errors and levels.
 - Every block has the same shape, and the last one is padded: a clip's embedding does not depend on its batch.
 - The encoder runs in float32, or with `half` in bfloat16 where PyTorch's autocast uses it; head and bottleneck always
   run in float32. `python -m tests.bench gpu` measures what `half` gains and how far its embeddings are.
@@ -19,7 +19,7 @@ from torch import nn
 from audioae.constants import EMBEDDING_DIM, N_FRAMES, N_MELS
 from audioae.errors import ModelError
 from audioae.model.autoencoder import ConvAutoencoder
-from audioae.model.blocks import Stage
+from audioae.model.blocks import Stage, mean_level
 from audioae.model.extra import Extra
 from audioae.model.gpu_forward import GpuForward
 from audioae.model.pca import PcaModel
@@ -75,10 +75,11 @@ class Embedder:
         return torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else self.device.type
 
     @torch.inference_mode()
-    def embed(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Compute embeddings (n, 128) and reconstruction errors (n,) of clips, both float32.
+    def embed(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Compute embeddings (n, 128), reconstruction errors (n,) and levels (n,) of clips, all float32.
 
-        The error is the mean squared difference per bin of the normalized mel.
+        The error is the mean squared difference per bin of the normalized mel. The level is the mean power of the mel
+        in dB, relative to its maximum: what `pool` needs, with the maximum added.
 
         Raises
         ------
@@ -88,12 +89,13 @@ class Embedder:
         if codes.ndim != 3 or codes.shape[1:] != (N_MELS, N_FRAMES) or codes.dtype != np.uint8:
             raise ModelError(f"embed: got {codes.shape} {codes.dtype}, wanted (n, {N_MELS}, {N_FRAMES}) uint8 codes")
         if not len(codes):
-            return np.empty((0, EMBEDDING_DIM), np.float32), np.empty(0, np.float32)
+            return np.empty((0, EMBEDDING_DIM), np.float32), np.empty(0, np.float32), np.empty(0, np.float32)
         with cpu_threads(self.threads):
             blocks = [self._forward(self._whole(codes[i : i + self.block])) for i in range(0, len(codes), self.block)]
-            embeddings, errors = (torch.cat(parts)[: len(codes)].float().cpu() for parts in zip(*blocks, strict=True))
+            outputs = (torch.cat(parts)[: len(codes)].float().cpu() for parts in zip(*blocks, strict=True))
+            embeddings, errors, levels = outputs
             added = self.extra.part(codes) if self.extra else 0
-        return embeddings.numpy() + added, errors.numpy()
+        return embeddings.numpy() + added, errors.numpy(), levels.numpy()
 
     def pool(self, clips: np.ndarray, level_db: np.ndarray) -> tuple[np.ndarray, float]:
         """Pool the clips of a track to its embedding (128,) and the spread of its clips.
@@ -103,7 +105,7 @@ class Embedder:
         clips : np.ndarray, shape (n, 128)
             From `embed`.
         level_db : np.ndarray, shape (n,)
-            Their levels, from `audio.mel.clip_level`.
+            Their levels: from `embed`, plus the maximum of each clip (`peak_db`).
         """
         return pool_track(clips, self.parts, self._weights(level_db))
 
@@ -137,11 +139,12 @@ class Embedder:
         """Embed a block; on a GPU the results stay there, so that it need not wait for the next one."""
         return self.gpu(block) if self.gpu else self._embed_block(block)
 
-    def _embed_block(self, block: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def _embed_block(self, block: torch.Tensor) -> tuple[torch.Tensor, ...]:
         # a graph must not read casts of weights that autocast caches
         cached = self.device.type != "cuda"
+        block = block.to(self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half, cache_enabled=cached):
-            return self.model.embed_and_score(block.to(self.device))
+            return *self.model.embed_and_score(block), mean_level(block)
 
     @torch.inference_mode()
     @cpu_threads()

@@ -17,7 +17,6 @@ from threading import Lock
 import numpy as np
 import pyarrow as pa
 
-from audioae.audio.mel import clip_level
 from audioae.config import fingerprint
 from audioae.errors import IncompleteError
 from audioae.model.embedder import Embedder
@@ -178,9 +177,8 @@ def embed_tracks(mels: pa.Table, embedder: Embedder, vectors: Sequence[np.ndarra
 
     `vectors` are those of a network of waveforms, one per track; None where it failed.
     """
-    codes = mel_codes(mels)
-    embeddings, errors = embedder.embed(codes)
-    level_db = clip_level(codes, mels["peak_db"].to_numpy())
+    embeddings, errors, levels = embedder.embed(mel_codes(mels))
+    level_db = levels + mels["peak_db"].to_numpy()
     track_ids = mels["track_id"].to_numpy()
     starts = np.flatnonzero(np.r_[True, track_ids[1:] != track_ids[:-1]]) if len(track_ids) else np.empty(0, int)
     ends = np.r_[starts[1:], len(track_ids)]

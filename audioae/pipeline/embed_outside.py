@@ -103,12 +103,11 @@ def start_workers(store: Store, model: DatasetRef, n: int) -> None:
 def embed_file(path: str | Path, root: str, model: DatasetRef, config: MelsConfig, limits: OutsideLimits) -> Embedded:
     """What `embed_outside` calls in a worker."""
     from audioae.audio.extract import extract
-    from audioae.audio.mel import clip_level
 
     embedder, network = worker_embedder(root, model), worker_network(root, model)
     extracted = extract(path, config.clips, config.decode, limits, network.window if network else None)
-    embeddings, errors = embedder.embed(extracted.codes)
-    level_db = clip_level(extracted.codes, extracted.peak_db)
+    embeddings, errors, levels = embedder.embed(extracted.codes)
+    level_db = levels + extracted.peak_db
     if network:
         vector = track_vector(extracted, network).vector
         ((embedding, spread),) = embedder.pool_with([vector], [embeddings], [level_db])

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from audioae.audio.griffin_lim import mel_waveform
-from audioae.audio.mel import clip_level
 from audioae.audio.preview import clip_audio
 from audioae.constants import SAMPLE_RATE
 from audioae.errors import SearchError
@@ -40,8 +39,14 @@ def preview_path(library: Generation, waypoints: Sequence[Track], n: int = 7) ->
     """
     if n < 2 or len(waypoints) < 2:
         raise SearchError(f"latent preview: got {n} points and {len(waypoints)} waypoints, wanted 2 or more of each")
-    embedder, extracted = library.embedder, [library.extract_file(track.path) for track in waypoints]
-    means = [embedder.mean(embedder.embed(of.codes)[0], clip_level(of.codes, of.peak_db)) for of in extracted]
-    mels = embedder.decode(interpolate_places(np.stack(means).astype(np.float32), n))
+    means = np.stack([_place(library, track) for track in waypoints]).astype(np.float32)
+    mels = library.embedder.decode(interpolate_places(means, n))
     sound = np.concatenate([mel_waveform(mel) for mel in mels])
     return LatentPreview(mels, np.linspace(0, 1, n), clip_audio(sound, SAMPLE_RATE))
+
+
+def _place(library: Generation, track: Track) -> np.ndarray:
+    """The mean of a track's clips, (128,), as its embedding has it."""
+    extracted = library.extract_file(track.path)
+    clips, _, levels = library.embedder.embed(extracted.codes)
+    return library.embedder.mean(clips, levels + extracted.peak_db)

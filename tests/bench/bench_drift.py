@@ -12,7 +12,6 @@ import numpy as np
 
 from audioae.audio.config import ClipConfig, DecodeConfig
 from audioae.audio.extract import extract
-from audioae.audio.mel import clip_level
 from audioae.errors import AudioError
 from audioae.pipeline.drift import CONFIRMED, MOST_ERRORS, P
 from audioae.pipeline.drift_statistics import discrepancy, least_share, separability, share_above
@@ -111,8 +110,8 @@ def embedded_recordings(store: Store) -> Music:
             clips = extract(str(path), ClipConfig(), DecodeConfig())
         except AudioError:
             continue
-        embeddings, error = embedder.embed(clips.codes)
-        vectors.append(embedder.pool(embeddings, clip_level(clips.codes, clips.peak_db))[0])
+        embeddings, error, levels = embedder.embed(clips.codes)
+        vectors.append(embedder.pool(embeddings, levels + clips.peak_db)[0])
         errors.append(error.mean())
     n = len(errors)
     return Music(np.array(vectors), np.array(errors), 10**6 + np.arange(n), np.full(n, "sound"))

@@ -15,11 +15,12 @@ from audioae.audio.config import ClipConfig, DecodeConfig
 from audioae.audio.decode import decode_track
 from audioae.audio.extract import extract
 from audioae.audio.librosa_modules import librosa
-from audioae.audio.mel import clip_level, encode_mel, log_mel
+from audioae.audio.mel import encode_mel, log_mel
 from audioae.config import load_config
 from audioae.constants import CLIP_SAMPLES, EMBEDDING_DIM, SAMPLE_RATE
 from audioae.demo.config import SynthConfig
 from audioae.demo.write import synthesize
+from audioae.evaluation.robustness import embed_clips
 from audioae.model.autoencoder import ConvAutoencoder, build_model
 from audioae.model.config import ModelConfig
 from audioae.model.embedder import Embedder
@@ -51,10 +52,7 @@ def _pipeline(folder: Path) -> list[Row]:
 
     def embed(tracks: list[tuple[np.ndarray, np.ndarray]]) -> list[np.ndarray]:
         """Embed a shard at once, as the stage does."""
-        embeddings, _ = embedder.embed(np.concatenate([codes for codes, _ in tracks]))
-        ends = np.cumsum([len(codes) for codes, _ in tracks])
-        parts = zip(np.split(embeddings, ends[:-1]), tracks, strict=True)
-        return [embedder.pool(part, clip_level(*track))[0] for part, track in parts]
+        return list(embed_clips(embedder, tracks, batch=sum(len(codes) for codes, _ in tracks)))
 
     def whole() -> list[np.ndarray]:
         extracted = [extract(file, clips, decode) for file in files]

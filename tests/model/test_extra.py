@@ -94,11 +94,11 @@ def test_an_embedder_adds_the_network_and_still_decodes(variant: str):
         model = build_model(ModelConfig(channels=(4, 8))).eval()
     network = ExtraNetwork("torchscript", torchscript(Bands()), "bands")
     plain = Embedder(model, "cpu", threads=1)
-    own, errors = plain.embed(CODES)
+    own, errors, _ = plain.embed(CODES)
     fusion = Fusion.fit(own - own.mean(axis=0), network.vectors(CODES), 1.0)
     extra = Extra(network, fusion)
     fused = Embedder(model, "cpu", threads=1, extra=extra)
-    embeddings, same_errors = fused.embed(CODES)
+    embeddings, same_errors, _ = fused.embed(CODES)
     assert fused.parts == (), "the projection mixes them"
     if variant == "autoencoder":  # the error of PCA is that of what its embedding keeps
         np.testing.assert_array_equal(errors, same_errors)

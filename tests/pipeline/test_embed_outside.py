@@ -13,7 +13,6 @@ import soundfile
 
 from audioae.api import Library
 from audioae.audio.extract import extract
-from audioae.audio.mel import clip_level
 from audioae.audio.workers import close_workers
 from audioae.errors import AudioError, ModelError
 from audioae.pipeline import embed_outside as module
@@ -36,8 +35,8 @@ def test_a_file_is_embedded_as_the_pipeline_embeds_it(store: Store, tmp_path: Pa
     path, config = write(tmp_path / f"a.{kind}", music(9.0)), MelsConfig()
     embedded, extracted = Library(store).embed(path), extract(path, config.clips, config.decode)
     embedder = load_embedder(store, store.require("model"), "cpu")
-    embeddings, errors = embedder.embed(extracted.codes)
-    embedding, spread = embedder.pool(embeddings, clip_level(extracted.codes, extracted.peak_db))
+    embeddings, errors, levels = embedder.embed(extracted.codes)
+    embedding, spread = embedder.pool(embeddings, levels + extracted.peak_db)
     assert np.allclose(embedded.embedding, embedding, atol=1e-6)
     assert embedded.n_clips == len(extracted.codes) == 5
     assert embedded.health == extracted.health

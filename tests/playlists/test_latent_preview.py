@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from audioae.api import Library
-from audioae.audio.mel import clip_level
 from audioae.errors import SearchError
 from audioae.playlists.latent_preview import preview_path
 
@@ -18,8 +17,9 @@ def test_preview_goes_from_one_decoded_track_to_the_other(library: Library, ids:
     assert preview.shares.tolist() == [0.0, 0.5, 1.0]
     assert len(preview.audio) > 8_000
     files = [library.extract_file(end.path) for end in ends]
-    clips = [(library.embedder.embed(file.codes)[0], clip_level(file.codes, file.peak_db)) for file in files]
-    first, last = (np.average(embeddings, axis=0, weights=10 ** (0.03 * level_db)) for embeddings, level_db in clips)
+    clips = [(*library.embedder.embed(file.codes), file.peak_db) for file in files]
+    loud = [(embeddings, 10 ** (0.03 * (levels + peak_db))) for embeddings, _, levels, peak_db in clips]
+    first, last = (np.average(embeddings, axis=0, weights=weights) for embeddings, weights in loud)
     direction = first / np.linalg.norm(first) + last / np.linalg.norm(last)  # the middle of the arc
     length = (np.linalg.norm(first) + np.linalg.norm(last)) / 2
     places = np.stack([first, direction / np.linalg.norm(direction) * length, last]).astype(np.float32)

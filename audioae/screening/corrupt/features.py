@@ -253,7 +253,7 @@ def oddest_clip(codes: np.ndarray) -> int:
 
 
 def _reconstruction(library: Generation, version: Extracted) -> dict[str, float]:
-    embeddings, errors = library.embedder.embed(version.codes)
+    embeddings, errors, _ = library.embedder.embed(version.codes)
     return {"reconstruction_error": float(errors.mean()), "spread": pool_track(embeddings)[1]}
 
 
