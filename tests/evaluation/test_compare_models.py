@@ -7,9 +7,13 @@ import pytest
 
 from audioae.config import parse_config
 from audioae.errors import ConfigError, EvaluationError
-from audioae.evaluation.compare_models import compare_models, parse_budget
+from audioae.evaluation.compare_models import _embed_tracks, compare_models, parse_budget
 from audioae.model.config import ModelConfig
+from audioae.model.data import ClipSet
 from audioae.model.train_config import TrainConfig
+from audioae.pipeline.embed import load_embedder
+from audioae.pipeline.index import read_embeddings
+from audioae.pipeline.training_clips import load_clips
 from audioae.store.dataset import Store
 
 TRAIN = TrainConfig(steps=3, batch_size=16, validate_every=3)
@@ -53,6 +57,19 @@ def test_value_is_the_mean_over_the_seeds(compared):
             assert entry["value"] == pytest.approx(np.mean(entry["seeds"]))
     first = compared[0]["metrics"][0]["results"]["plain"]["seeds"]
     assert first[0] != first[1]
+
+
+def test_the_vectors_of_a_comparison_are_those_that_a_pipeline_publishes(chain):
+    store, _ = chain
+    embeddings = store.require("embeddings")
+    clips, names = load_clips(store, store.require("mels"), max_clips=10_000)
+    embedder = load_embedder(store, store.manifest(embeddings).parent("model"), "cpu")
+    table = read_embeddings(store, embeddings)
+    published = table.embeddings[table.rows_of(names.astype(str).tolist())]
+    np.testing.assert_allclose(_embed_tracks(embedder, clips), published, atol=1e-5)
+    mixed = np.random.default_rng(0).permutation(len(clips.codes))
+    shuffled = ClipSet(clips.codes[mixed], clips.peak_db[mixed], clips.track[mixed])
+    np.testing.assert_allclose(_embed_tracks(embedder, shuffled), published, atol=1e-5)
 
 
 def test_second_run_trains_nothing_and_gives_the_same_document(chain, models, compared, tiny_audio, monkeypatch):

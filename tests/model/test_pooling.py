@@ -7,7 +7,8 @@ from audioae.errors import ModelError
 from audioae.model.autoencoder import build_model
 from audioae.model.config import ModelConfig
 from audioae.model.embedder import Embedder
-from audioae.model.heads import FusedHeadConfig
+from audioae.model.extra import Extra, Fusion
+from audioae.model.heads import ClipWeight, FusedHeadConfig
 from audioae.model.pooling import loudness, mean_clip, pool_track, to_unit
 
 PARTS = ((64, 1.0), (64, 0.85))
@@ -105,3 +106,19 @@ def test_an_embedder_pools_as_its_head_says(head, parts, by_loudness):
     np.testing.assert_allclose(track, expected, atol=1e-6)
     assert spread == expected_spread
     np.testing.assert_allclose(embedder.mean(clips(4), level_db), weights @ clips(4) / weights.sum(), atol=1e-5)
+
+
+@pytest.mark.parametrize("clip_weight", ["equal", "loudness"])
+def test_clips_beside_a_network_count_as_without_it(clip_weight: ClipWeight):
+    rng = np.random.default_rng(0)
+    head = FusedHeadConfig(kind="fused", balanced=True, clip_weight=clip_weight)
+    vectors = rng.normal(size=(40, 30)).astype(np.float32)
+    extra = Extra(None, Fusion.fit(rng.normal(size=(40, 128)).astype(np.float32), vectors, 1.0))
+    embedder = Embedder(build_model(ModelConfig(channels=(2, 2), head=head)), "cpu", threads=1, extra=extra)
+    level_db = np.array([-10.0, -20.0, -40.0])
+    ((track, spread), (failed, _)) = embedder.pool_with([vectors[0], None], [clips(3), clips(3)], [level_db, level_db])
+    weights = loudness(level_db) if clip_weight == "loudness" else None
+    part = extra.part_of_tracks([vectors[0]])[0]
+    np.testing.assert_allclose(track, to_unit((mean_clip(clips(3), weights) + part)[None])[0], atol=1e-5)
+    np.testing.assert_allclose(failed, to_unit(mean_clip(clips(3), weights)[None])[0], atol=1e-5)
+    assert spread == pool_track(clips(3))[1]
