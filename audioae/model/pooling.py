@@ -36,7 +36,7 @@ def loudness(level_db: np.ndarray) -> np.ndarray:
     >>> loudness(np.array([-30.0, -20.0, -200.0])).round(3).tolist()
     [0.501, 1.0, 0.016]
     """
-    return 10 ** (0.3 * np.maximum(level_db - np.max(level_db), QUIETEST_DB) / 10)
+    return 10 ** (0.3 * np.maximum(level_db - np.max(level_db, initial=-np.inf), QUIETEST_DB) / 10)
 
 
 def mean_clip(embeddings: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:

@@ -103,8 +103,10 @@ def test_an_embedder_pools_as_its_head_says(head, parts, by_loudness):
     track, spread = embedder.pool(clips(4), level_db)
     weights = 10 ** (np.array([0.0, -3.0, -6.0, -18.0]) / 10) if by_loudness else np.ones(4)
     expected, expected_spread = pool_track(clips(4), parts, weights)
-    np.testing.assert_allclose(track, expected, atol=1e-6)
+    np.testing.assert_array_equal(track, expected)
     assert spread == expected_spread
+    with pytest.raises(ModelError, match="pool_track"):
+        embedder.pool(clips(0), np.empty(0))
     np.testing.assert_allclose(embedder.mean(clips(4), level_db), weights @ clips(4) / weights.sum(), atol=1e-5)
 
 

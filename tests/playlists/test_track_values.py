@@ -58,9 +58,8 @@ def test_edges_are_compared_as_tracks_are(library: Library):
     first, last = values._edges(analyzed)(np.array([7, 4]))
     embedder = library.embedder
     assert embedder.parts == ((64, 1.0), (64, 0.85))
-    pooled = [
-        embedder.pool(clip[None], np.zeros(1))[0] for clip in embedder.embed(codes)[0]
-    ]  # each as a track of one clip
+    clips, _, levels = embedder.embed(codes)
+    pooled = [embedder.pool(clips[i : i + 1], levels[i : i + 1])[0] for i in range(6)]  # each as a track of one clip
     np.testing.assert_allclose(first, [pooled[4], pooled[0]], atol=1e-5)
     np.testing.assert_allclose(last, [pooled[5], pooled[1]], atol=1e-5)
 
