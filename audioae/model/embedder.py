@@ -6,7 +6,7 @@ Conventions
 - Every block has the same shape, and the last one is padded: a clip's embedding does not depend on its batch.
 - The encoder runs in float32, or with `half` in bfloat16 where PyTorch's autocast uses it; head and bottleneck always
   run in float32. `python -m tests.bench gpu` measures what `half` gains and how far its embeddings are.
-- A track's embedding is pooled from those of its clips (`pooling.py`); `parts` and `by_loudness` say how.
+- A track's embedding is pooled from those of its clips (`pooling.py`), as the config of the head says.
 """
 
 import copy
@@ -62,8 +62,7 @@ class Embedder:
         self.device, self.threads, self.half = torch.device(device), threads, half
         self.block = GPU_BLOCK if self.device.type == "cuda" else BLOCK
         self.extra, folded = extra, fold(model)
-        self.parts = () if extra or isinstance(model, PcaModel) else model.config.head.balanced_parts
-        self.by_loudness = not isinstance(model, PcaModel) and model.config.head.clip_weight == "loudness"
+        self.head = None if isinstance(model, PcaModel) else model.config.head
         if extra:
             extra.attach(folded)
         self.model = folded.to(self.device)
@@ -107,7 +106,8 @@ class Embedder:
         level_db : np.ndarray, shape (n,)
             Their levels: from `embed`, plus the maximum of each clip (`peak_db`).
         """
-        return pool_track(clips, self.parts, self._weights(level_db))
+        parts = self.head.track_parts(len(clips)) if self.head and not self.extra else ()
+        return pool_track(clips, parts, self._weights(level_db))
 
     def mean(self, clips: np.ndarray, level_db: np.ndarray) -> np.ndarray:
         """The mean (128,) of a track's clips as `pool` weighs them, scaled as `embed` returns them."""
@@ -127,7 +127,7 @@ class Embedder:
         return [(self.pool(of_track + part, level_db)[0], pool_track(of_track)[1]) for of_track, part, level_db in both]
 
     def _weights(self, level_db: np.ndarray) -> np.ndarray | None:
-        return loudness(level_db) if self.by_loudness else None
+        return loudness(level_db) if self.head and self.head.clip_weight == "loudness" else None
 
     def _whole(self, codes: np.ndarray) -> torch.Tensor:
         """A whole block, filled up with clips of nothing."""

@@ -30,6 +30,7 @@ WHOLE = ((EMBEDDING_DIM, 1.0),)
 """The embedding in one part: its units and its weight."""
 
 ClipWeight = Literal["equal", "loudness"]
+Parts = tuple[tuple[int, float], ...]
 
 
 def _bands_divide(head: Any) -> Any:
@@ -38,13 +39,21 @@ def _bands_divide(head: Any) -> Any:
     return head
 
 
-class FlatHeadConfig(Config):
+class WholeHeadConfig(Config):
+    """What heads have in common whose embedding is in one part: all clips count the same, whatever the track."""
+
+    parts: ClassVar[Parts] = WHOLE
+    clip_weight: ClassVar[ClipWeight] = "equal"
+
+    def track_parts(self, n_clips: int) -> Parts:
+        """No part has a length of its own."""
+        return ()
+
+
+class FlatHeadConfig(WholeHeadConfig):
     """A linear layer on the flattened deepest map."""
 
     kind: Literal["flat"]
-    parts: ClassVar[tuple[tuple[int, float], ...]] = WHOLE
-    balanced_parts: ClassVar[tuple[tuple[int, float], ...]] = ()
-    clip_weight: ClassVar[ClipWeight] = "equal"
 
     def build(self, channels: Sequence[int], out_dim: int) -> nn.Module:
         from audioae.model.head_nets import FlatHead
@@ -52,13 +61,10 @@ class FlatHeadConfig(Config):
         return FlatHead(channels, out_dim)
 
 
-class StatsHeadConfig(Config):
+class StatsHeadConfig(WholeHeadConfig):
     """Statistics pooled over time, and the modulation spectrum of `modulation` coarse bands (0: no such spectrum)."""
 
     kind: Literal["stats"]
-    parts: ClassVar[tuple[tuple[int, float], ...]] = WHOLE
-    balanced_parts: ClassVar[tuple[tuple[int, float], ...]] = ()
-    clip_weight: ClassVar[ClipWeight] = "equal"
     modulation: int = Field(default=0, ge=0, le=N_MELS)
 
     _bands_divide = model_validator(mode="after")(_bands_divide)
@@ -76,11 +82,19 @@ class FusedHeadConfig(Config):
     the learned part: of all clips on average and, if the head is `balanced`, of each track (`pooling.py`). The
     descriptors are of the lowest `bands` of the mel: what a lossy encoder or a low sample rate cuts off then hardly
     changes them. Its power is compressed with `exponent` (0: dB): noise then changes them less. `clip_weight` is what a
-    clip counts in its track's embedding: all the same, or in proportion to its loudness. Keys in `ADDED` are newer than
-    models that exist: at the value that those have they are left out wherever a config is written.
+    clip counts in its track's embedding: all the same, or in proportion to its loudness. `single_weight` replaces
+    `weight` in a balanced track of one clip (None: it does not): what is learned is what clips of a track have in
+    common, so it knows less of such tracks. Keys in `ADDED` are newer than models that exist: at the value that those
+    have they are left out wherever a config is written.
     """
 
-    ADDED: ClassVar[dict[str, Any]] = {"bands": N_MELS, "exponent": 0.0, "balanced": False, "clip_weight": "equal"}
+    ADDED: ClassVar[dict[str, Any]] = {
+        "bands": N_MELS,
+        "exponent": 0.0,
+        "balanced": False,
+        "clip_weight": "equal",
+        "single_weight": None,
+    }
 
     kind: Literal["fused"]
     learned: int = Field(default=64, ge=1, lt=EMBEDDING_DIM)
@@ -91,6 +105,7 @@ class FusedHeadConfig(Config):
     exponent: float = Field(default=0.0, ge=0, le=1)
     balanced: bool = False
     clip_weight: ClipWeight = "equal"
+    single_weight: float | None = Field(default=None, gt=0)
 
     _bands_divide = model_validator(mode="after")(_bands_divide)
 
@@ -107,14 +122,15 @@ class FusedHeadConfig(Config):
         return {name: value for name, value in values if name not in self.ADDED or value != self.ADDED[name]}
 
     @property
-    def parts(self) -> tuple[tuple[int, float], ...]:
+    def parts(self) -> Parts:
         """Units and weight of each part of the embedding, in order."""
         return (self.learned, 1.0), (EMBEDDING_DIM - self.learned, self.weight)
 
-    @property
-    def balanced_parts(self) -> tuple[tuple[int, float], ...]:
-        """The parts that have a length of their own in the embedding of a track; empty if the head is not balanced."""
-        return self.parts if self.balanced else ()
+    def track_parts(self, n_clips: int) -> Parts:
+        """The parts that have a length of their own in a track of `n_clips`; empty if the head is not balanced."""
+        learned, (n, weight) = self.parts
+        single = self.single_weight if n_clips == 1 else None
+        return (learned, (n, single or weight)) if self.balanced else ()
 
 
 HeadConfig = Annotated[FlatHeadConfig | StatsHeadConfig | FusedHeadConfig, Field(discriminator="kind")]

@@ -94,8 +94,8 @@ def test_the_fixed_units_of_a_fused_head_are_those_of_the_descriptors(bands, exp
 
 
 def test_what_an_encoder_cuts_off_leaves_the_fixed_units_of_the_default_as_they_are():
-    today = fused(learned=64, hidden=512, weight=0.85, bands=112, exponent=0.1, balanced=True, clip_weight="loudness")
-    assert ModelConfig().head == today.head
+    pooled = {"weight": 0.85, "balanced": True, "clip_weight": "loudness", "single_weight": 1.2}
+    assert ModelConfig().head == fused(learned=64, hidden=512, bands=112, exponent=0.1, **pooled).head
     model, codes = prepared(fused(bands=112, exponent=0.1))
     cut = codes.clone()
     cut[:, 112:] = 0  # the floor
@@ -107,13 +107,14 @@ def test_what_an_encoder_cuts_off_leaves_the_fixed_units_of_the_default_as_they_
 def test_a_model_from_before_bands_exponent_balance_and_weights_is_what_it_was():
     old = {"kind": "fused", "learned": 64, "hidden": 512, "modulation": 16, "weight": 1.0}
     config = parse_config(ModelConfig, {"head": old}, where="config of the model")
-    assert (
-        config.head == fused(learned=64, hidden=512, bands=128, exponent=0.0, balanced=False, clip_weight="equal").head
-    )
+    values = {"bands": 128, "exponent": 0.0, "balanced": False, "clip_weight": "equal", "single_weight": None}
+    assert config.head == fused(learned=64, hidden=512, **values).head
     assert config.model_dump(mode="json")["head"] == old, "its hash stays, so the model is kept"
-    today = {**old, "weight": 0.85, "bands": 112, "exponent": 0.1, "balanced": True, "clip_weight": "loudness"}
+    pooled = {"weight": 0.85, "balanced": True, "clip_weight": "loudness", "single_weight": 1.2}
+    today = {**old, "bands": 112, "exponent": 0.1, **pooled}
     assert ModelConfig().model_dump(mode="json")["head"] == today
-    before = ModelConfig().head.model_copy(update={"weight": 1.0, "balanced": False, "clip_weight": "equal"})
+    plain = {"weight": 1.0, "balanced": False, "clip_weight": "equal", "single_weight": None}
+    before = ModelConfig().head.model_copy(update=plain)
     assert before.model_dump(mode="json") == {**old, "bands": 112, "exponent": 0.1}
     db = before.model_copy(update={"exponent": 0.0})
     assert db.model_dump(mode="json") == {**old, "bands": 112}, "as written before there was an exponent"

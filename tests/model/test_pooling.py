@@ -87,27 +87,37 @@ def test_clips_count_by_their_weights_and_the_spread_does_not_change():
 
 
 @pytest.mark.parametrize(
-    ("head", "parts", "by_loudness"),
+    ("head", "parts", "single", "by_loudness"),
     [
-        (ModelConfig().head, PARTS, True),
-        (FusedHeadConfig(kind="fused", learned=40, weight=2.0, balanced=True), ((40, 1.0), (88, 2.0)), False),
-        (FusedHeadConfig(kind="fused", learned=40, weight=2.0), (), False),
-        ({"kind": "stats", "modulation": 16}, (), False),
+        (ModelConfig().head, PARTS, ((64, 1.0), (64, 1.2)), True),
+        (FusedHeadConfig(kind="fused", learned=40, weight=2.0, balanced=True), *2 * [((40, 1.0), (88, 2.0))], False),
+        (FusedHeadConfig(kind="fused", learned=40, weight=2.0, single_weight=3.0), (), (), False),
+        ({"kind": "stats", "modulation": 16}, (), (), False),
+        ({"kind": "flat"}, (), (), False),
     ],
 )
-def test_an_embedder_pools_as_its_head_says(head, parts, by_loudness):
+def test_an_embedder_pools_as_its_head_says(head, parts, single, by_loudness):
     model = build_model(ModelConfig.model_validate({"channels": (2, 2), "head": head}))
     embedder = Embedder(model, "cpu", threads=1)
-    assert embedder.parts == parts
     level_db = np.array([-10.0, -20.0, -30.0, -90.0])
     track, spread = embedder.pool(clips(4), level_db)
     weights = 10 ** (np.array([0.0, -3.0, -6.0, -18.0]) / 10) if by_loudness else np.ones(4)
     expected, expected_spread = pool_track(clips(4), parts, weights)
     np.testing.assert_array_equal(track, expected)
     assert spread == expected_spread
+    np.testing.assert_array_equal(embedder.pool(clips(1), level_db[:1])[0], to_unit(clips(1), single)[0].astype("f4"))
     with pytest.raises(ModelError, match="pool_track"):
         embedder.pool(clips(0), np.empty(0))
     np.testing.assert_allclose(embedder.mean(clips(4), level_db), weights @ clips(4) / weights.sum(), atol=1e-5)
+
+
+def test_descriptors_count_more_in_a_track_of_one_clip_and_its_cosine_with_a_longer_one_stays_close_to_1():
+    embedder = Embedder(build_model(ModelConfig(channels=(2, 2))), "cpu", threads=1)
+    one, two = (embedder.pool(np.repeat(clips(1), n, axis=0), np.zeros(n))[0] for n in (1, 2))
+    assert np.linalg.norm(one[64:]) / np.linalg.norm(one[:64]) == pytest.approx(1.2, rel=1e-5)
+    assert np.linalg.norm(two[64:]) / np.linalg.norm(two[:64]) == pytest.approx(0.85, rel=1e-5)
+    assert one @ two == pytest.approx((1 + 1.2 * 0.85) / np.sqrt((1 + 1.2**2) * (1 + 0.85**2)), rel=1e-5)
+    assert one @ two > 0.98
 
 
 @pytest.mark.parametrize("clip_weight", ["equal", "loudness"])
