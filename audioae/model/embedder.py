@@ -22,8 +22,9 @@ from audioae.model.autoencoder import ConvAutoencoder
 from audioae.model.blocks import Stage, mean_level
 from audioae.model.extra import Extra
 from audioae.model.gpu_forward import GpuForward
+from audioae.model.heads import Parts
 from audioae.model.pca import PcaModel
-from audioae.model.pooling import loudness, mean_clip, pool_track
+from audioae.model.pooling import loudness, mean_clip, pool_track, to_unit
 from audioae.model.threads import cpu_threads
 
 BLOCK = 16
@@ -106,8 +107,11 @@ class Embedder:
         level_db : np.ndarray, shape (n,)
             Their levels: from `embed`, plus the maximum of each clip (`peak_db`).
         """
-        parts = self.head.track_parts(len(clips)) if self.head and not self.extra else ()
-        return pool_track(clips, parts, self._weights(level_db))
+        return pool_track(clips, self._parts(len(clips)), self._weights(level_db))
+
+    def pool_each(self, clips: np.ndarray) -> np.ndarray:
+        """Pool each of the clips (n, 128) as a track of its own: (n, 128) float32."""
+        return to_unit(clips, self._parts(1)).astype(np.float32)
 
     def mean(self, clips: np.ndarray, level_db: np.ndarray) -> np.ndarray:
         """The mean (128,) of a track's clips as `pool` weighs them, scaled as `embed` returns them."""
@@ -125,6 +129,9 @@ class Embedder:
         parts = self.extra.part_of_tracks(vectors)
         both = zip(clips, parts, levels_db, strict=True)
         return [(self.pool(of_track + part, level_db)[0], pool_track(of_track)[1]) for of_track, part, level_db in both]
+
+    def _parts(self, n_clips: int) -> Parts:
+        return self.head.track_parts(n_clips) if self.head and not self.extra else ()
 
     def _weights(self, level_db: np.ndarray) -> np.ndarray | None:
         return loudness(level_db) if self.head and self.head.clip_weight == "loudness" else None

@@ -26,11 +26,13 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-WHOLE = ((EMBEDDING_DIM, 1.0),)
-"""The embedding in one part: its units and its weight."""
+Parts = tuple[tuple[int, float], ...]
+"""Units and weight of each part of an embedding, in order."""
+
+WHOLE: Parts = ((EMBEDDING_DIM, 1.0),)
+"""The embedding in one part."""
 
 ClipWeight = Literal["equal", "loudness"]
-Parts = tuple[tuple[int, float], ...]
 
 
 def _bands_divide(head: Any) -> Any:

@@ -15,14 +15,11 @@ a track changes, and more in a track that is unusual (docs/embeddings.md).
 Why loudness: a mel is relative to its clip's maximum, so noise between two sounds looks as important as the sounds.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from audioae.constants import EMBEDDING_DIM
 from audioae.errors import ModelError
-
-Parts = Sequence[tuple[int, float]]
+from audioae.model.heads import Parts
 
 QUIETEST_DB = -60.0  # below the loudest clip of a track, clips all count the same
 

@@ -23,7 +23,6 @@ from audioae.errors import AudioError, SearchError
 from audioae.library.generation import Generation
 from audioae.library.track_vectors import TrackVectors
 from audioae.library.truth import read_truth
-from audioae.model.pooling import to_unit
 from audioae.pipeline.config import Workers
 from audioae.playlists.options import Curve, PlaylistOptions
 from audioae.playlists.pool import Edges, PlaylistTracks, corridor
@@ -168,7 +167,7 @@ class TrackValues:
         def edges(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             codes = np.concatenate([track.edges for track in analyzed.values()])
             embedder = self._library.embedder
-            embeddings = to_unit(embedder.embed(codes)[0], embedder.parts).astype(np.float32)
+            embeddings = embedder.pool_each(embedder.embed(codes)[0])
             chosen = np.array([place[int(row)] for row in rows])
             return embeddings[2 * chosen], embeddings[2 * chosen + 1]
 

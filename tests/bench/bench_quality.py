@@ -1,9 +1,9 @@
-"""Quality of the default model on five catalogs, two seeds, with the baselines in the same run, against the bars.
+"""Quality of the default model on seven catalogs, two seeds, with the baselines in the same run, against the bars.
 
-It makes its stores below data/quality, saves its trainings there, and resumes after an interruption: 17 trainings of
+It makes its stores below data/quality, saves its trainings there, and resumes after an interruption: 21 trainings of
 `STEPS` steps, 3 to 6 minutes each on one idle core. A catalog is left out, with a line that says so, where what makes
-it is missing: the real recordings (`tests/recordings.py`), or the programs of `tests/bench/sounds.py`. The cited part
-of the documents is written to results/quality-<catalog>.json.
+it is missing: the real recordings (`tests/recordings.py`), the programs of `tests/bench/sounds.py`, or the files of
+`tests/bench/recorded_sounds.py`. The cited part of the documents is written to results/quality-<catalog>.json.
 
 Conventions
 -----------
@@ -29,7 +29,7 @@ from audioae.pipeline.config import TrainStageConfig, Workers
 from audioae.settings import PipelineConfig
 from audioae.store.dataset import Store
 from tests import recordings
-from tests.bench import documents, sounds
+from tests.bench import documents, recorded_sounds, sounds
 from tests.bench.harness import Row
 from tests.bench.synthesized_sounds import make_single
 from tests.chain import run_chain
@@ -51,17 +51,26 @@ PERTURBATIONS = ("shift 1,200 ms", "mp3 128 kb/s")
 
 @dataclass(frozen=True)
 class Sounds:
-    """A catalog of sounds that are no music: who makes it, its manifest, and the programs that this needs."""
+    """A catalog of sounds that are no music: who makes it, its manifest, and the programs or files that this needs."""
 
     make: Callable[[Path], int]
     manifest: str
-    programs: tuple[str, ...] = ()
+    needs: tuple[str | Path, ...] = ()
+
+    @property
+    def missing(self) -> str:
+        lacks = [str(it) for it in self.needs if not (it.exists() if isinstance(it, Path) else shutil.which(it))]
+        return ", ".join(lacks)
 
 
 SOUNDS = {
     "speakers": Sounds(sounds.make_speech, "speech.csv", ("espeak-ng",)),
     "instruments": Sounds(sounds.make_oneshot, "oneshot.csv", ("fluidsynth",)),
     "single sounds": Sounds(make_single, "single.csv"),
+    "recorded voices": Sounds(
+        recorded_sounds.make_voices, "voices.csv", (recorded_sounds.LETTERS, recorded_sounds.THINGS)
+    ),
+    "recorded drums": Sounds(recorded_sounds.make_drums, "drums.csv", (recorded_sounds.KITS,)),
 }
 
 
@@ -77,9 +86,8 @@ def measure() -> list[Row]:
     else:
         print(f"   left out: {recordings.MISSING}")
     for name, catalog in SOUNDS.items():
-        missing = [program for program in catalog.programs if shutil.which(program) is None]
-        if missing:
-            print(f"   left out: {name}, which needs {', '.join(missing)}; see tests/bench/sounds.py")
+        if catalog.missing:
+            print(f"   left out: {name}, which needs {catalog.missing}; see {catalog.make.__module__}")
             continue
         rows += _single(name, catalog)
     return rows

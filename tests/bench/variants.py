@@ -135,7 +135,9 @@ def embed(model: ConvAutoencoder, clips: ClipSet, device: str) -> tuple[np.ndarr
     vectors = model.embedding_norm(torch.cat(values)).cpu().numpy().astype(np.float64)
     sums = np.zeros((int(clips.track.max()) + 1, vectors.shape[1]))
     np.add.at(sums, clips.track, vectors)
-    pooled = to_unit(sums / np.bincount(clips.track)[:, None], model.config.head.balanced_parts)
+    counts, head = np.bincount(clips.track)[:, None], model.config.head
+    single, longer = (to_unit(sums / counts, head.track_parts(n)) for n in (1, 2))
+    pooled = np.where(counts == 1, single, longer)
     return pooled.astype(np.float16), float(torch.cat(errors).mean() / squares.mean())
 
 
