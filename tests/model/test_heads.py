@@ -94,7 +94,7 @@ def test_the_fixed_units_of_a_fused_head_are_those_of_the_descriptors(bands, exp
 
 
 def test_what_an_encoder_cuts_off_leaves_the_fixed_units_of_the_default_as_they_are():
-    pooled = {"weight": 0.85, "balanced": True, "clip_weight": "loudness", "single_weight": 1.2}
+    pooled = {"weight": 0.85, "balanced": True, "clip_weight": "loudness", "single_weight": 1.0}
     assert ModelConfig().head == fused(learned=64, hidden=512, bands=112, exponent=0.1, **pooled).head
     model, codes = prepared(fused(bands=112, exponent=0.1))
     cut = codes.clone()
@@ -110,7 +110,7 @@ def test_a_model_from_before_bands_exponent_balance_and_weights_is_what_it_was()
     values = {"bands": 128, "exponent": 0.0, "balanced": False, "clip_weight": "equal", "single_weight": None}
     assert config.head == fused(learned=64, hidden=512, **values).head
     assert config.model_dump(mode="json")["head"] == old, "its hash stays, so the model is kept"
-    pooled = {"weight": 0.85, "balanced": True, "clip_weight": "loudness", "single_weight": 1.2}
+    pooled = {"weight": 0.85, "balanced": True, "clip_weight": "loudness", "single_weight": 1.0}
     today = {**old, "bands": 112, "exponent": 0.1, **pooled}
     assert ModelConfig().model_dump(mode="json")["head"] == today
     plain = {"weight": 1.0, "balanced": False, "clip_weight": "equal", "single_weight": None}
