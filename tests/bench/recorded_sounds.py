@@ -3,7 +3,7 @@
     apt-get install -y --no-install-recommends klettres-data tuxpaint-stamps-default hydrogen-drumkits
 
 - Voices: letters and syllables of the program KLettres, and names of things of Tux Paint, 20 of each language. The
-  label is the package's folder or language, which one person recorded with one microphone. A second or two each.
+  label is the program and the language, which stands for one person with one microphone. A second or two each.
 - Drums: hits of the drum kits of Hydrogen, at most 8 of each kind and kit. The label is the kind, as the file's name
   says it, and the artist is the kit: "other artists" asks for the same drum in another kit.
 
