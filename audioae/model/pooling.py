@@ -6,6 +6,7 @@ Conventions
   proportion to their `loudness`.
 - The mean may have *parts* (`heads.py`), units and weight of each. Then each part is scaled to a length of its own, in
   proportion to its weight, and the cosine of two tracks is the mean of the parts' cosines, weighted by weight^2.
+  A track of one clip may have other weights; its cosine with a longer one is weighted by the product of both weights.
 - The spread of a track's clips is measured on the embeddings as they are, and all clips count the same.
 
 Why parts have lengths of their own: learned units agree between the clips of a track, because they are trained to, and
