@@ -43,8 +43,7 @@ def measure() -> list[Row]:
     kept = documents.cited(document, ("R2", "AUROC", "mAP by label, other", "kNN by label, other", "linear probe"))
     documents.write(RESULTS / "knowledge.json", {**kept, "carriers": document["carriers"]})
     tracks = vectors_from_store(store, library.embeddings_ref, document["n_tracks"])
-    metadata = with_targets(tracks, read_truth(truth, tracks)[0]).metadata
-    bounds = tempograms.measure(store, store.require("mels"), metadata)
+    bounds = tempograms.measure(store, store.require("mels"), with_targets(tracks, read_truth(truth, tracks)[0]))
     return [_row(document, key, bar) for key, bar in BARS.items()] + bounds + _carriers(document)
 
 

@@ -6,6 +6,8 @@ Conventions
 - A tempo's score is the mean autocorrelation of the onset strength at 1, 2, 3 and 4 of its periods, so far as they fit.
 - The estimate is the best of `TEMPOS`, weighted by a log-normal prior around 118 BPM, either of the whole track (the
   onset strengths of its clips, laid over each other at their starts) or by majority of its clips.
+- A clip's posterior is what its scores leave of the prior, softmax(20 x score) x prior, summed over `RANGES` ranges of
+  tempo. Averaged over clips, it is what fixed units of an embedding could hold.
 - "Right" is within 4 %; "at some level" is within 4 % of the tempo, or of 2, 3, 1/2, 1/3, 3/2 or 2/3 of it.
 
 Source: 4 % and the levels but for 3/2 and 2/3: Gouyon et al., IEEE Transactions on Audio, Speech, and Language
@@ -17,7 +19,7 @@ from dataclasses import replace
 import numpy as np
 
 from audioae.constants import HOP_LENGTH, SAMPLE_RATE
-from audioae.library.track_metadata import TrackMetadata
+from audioae.library.track_vectors import TrackVectors
 from audioae.metrics import probes
 from audioae.pipeline.clips import mel_codes
 from audioae.store.dataset import Store
@@ -30,6 +32,7 @@ PRIOR = np.exp(-0.5 * (np.log2(TEMPOS / 118) / 0.45) ** 2)
 PERIODS = (1, 2, 3, 4)
 LEVELS = (1, 2, 3, 1 / 2, 1 / 3, 3 / 2, 2 / 3)
 CAP_DB, BANDS, RIGHT = 15, 8, 0.04
+SHARPNESS, RANGES = 20, 16
 
 
 def onset_strength(codes: np.ndarray) -> np.ndarray:
@@ -56,6 +59,12 @@ def estimate(score: np.ndarray) -> float:
     return float(TEMPOS[np.argmax(np.maximum(score, 0) * PRIOR)])
 
 
+def posterior(score: np.ndarray) -> np.ndarray:
+    """How probable each of `RANGES` ranges of tempo is, from scores (64,)."""
+    weight = np.exp(SHARPNESS * score) * PRIOR
+    return weight.reshape(RANGES, -1).sum(axis=1) / weight.sum()
+
+
 def join(onsets: np.ndarray, starts_s: np.ndarray) -> np.ndarray:
     """Onset strength (8, frames) of a track from those of its clips, averaged where they overlap."""
     first = np.round((starts_s - starts_s.min()) * FRAMES_PER_S).astype(int)
@@ -66,11 +75,12 @@ def join(onsets: np.ndarray, starts_s: np.ndarray) -> np.ndarray:
     return total / np.maximum(count, 1)
 
 
-def measure(store: Store, mels: DatasetRef, metadata: TrackMetadata, name: str = "tempo_bpm") -> list[Row]:
-    """Shares of right tempos, and the R2 of ridge regression from the scores, of the tracks of `metadata`."""
+def measure(store: Store, mels: DatasetRef, tracks: TrackVectors, name: str = "tempo_bpm") -> list[Row]:
+    """Shares of right tempos, and the R2 of ridge regression from scores and posteriors, also beside the embedding."""
+    metadata = tracks.metadata
     row_of = {track: row for row, track in enumerate(metadata.ids)}
     whole, votes = np.zeros((metadata.n, len(TEMPOS))), np.zeros(metadata.n)
-    averaged = np.zeros_like(whole)
+    averaged, probable = np.zeros_like(whole), np.zeros((metadata.n, RANGES))
     for table in store.iter_parts(mels, ["track_id", "start_s", "mel"]):
         names, starts = table["track_id"].to_numpy(), table["start_s"].to_numpy()
         onsets = onset_strength(mel_codes(table))
@@ -78,6 +88,7 @@ def measure(store: Store, mels: DatasetRef, metadata: TrackMetadata, name: str =
             rows, row = names == track, row_of[track]
             of_clips = np.array([scores(clip) for clip in onsets[rows]])
             whole[row], averaged[row] = scores(join(onsets[rows], starts[rows])), of_clips.mean(axis=0)
+            probable[row] = np.mean([posterior(score) for score in of_clips], axis=0)
             tempos, counts = np.unique([estimate(score) for score in of_clips], return_counts=True)
             votes[row] = tempos[np.argmax(counts)]
     target = metadata.targets[name]
@@ -87,10 +98,15 @@ def measure(store: Store, mels: DatasetRef, metadata: TrackMetadata, name: str =
         right, some = _right(tempos, target.values)
         error = np.mean((tempos - target.values) ** 2) / target.values.var()
         rows.append(Row(f"tempo {how}, right", right, None, "", f"at some level {some:.3f}; R2 {1 - error:.2f}"))
-    only = replace(metadata, targets={name: target})
-    for how, vectors in (("of the whole track", whole), ("of its clips, averaged", averaged)):
+    only = replace(metadata, labels=np.full(metadata.n, "", object), targets={name: target})
+    for what, vectors in (
+        ("scores of the whole track", whole),
+        ("scores of its clips, averaged", averaged),
+        (f"{RANGES} posteriors of its clips, averaged", probable),
+        (f"the embedding and {RANGES} posteriors", np.hstack([tracks.vectors, probable])),
+    ):
         value = next(metric.value for metric in probes.measure(vectors, only).metrics if metric.key.startswith("R2"))
-        rows.append(Row(f"R2 of tempo from scores {how}", float(value), None, ""))
+        rows.append(Row(f"R2 of tempo from {what}", float(value), None, ""))
     return rows
 
 

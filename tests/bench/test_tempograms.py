@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from audioae.constants import HOP_LENGTH, N_FRAMES, N_MELS, SAMPLE_RATE
-from tests.bench.tempograms import estimate, join, onset_strength, scores
+from tests.bench.tempograms import RANGES, TEMPOS, estimate, join, onset_strength, posterior, scores
 
 FRAMES_PER_S = SAMPLE_RATE / HOP_LENGTH
 
@@ -38,3 +38,17 @@ def test_onset_strength_is_the_capped_rise():
     assert strength[0, 0, 9] == pytest.approx(16 * 80 / 255)
     assert strength[0, 1, 29] == 15
     assert strength.sum() == pytest.approx(16 * 80 / 255 + 15)
+
+
+@pytest.mark.parametrize("tempo", [75, 118, 160])
+def test_the_posterior_of_clicks_is_highest_at_their_tempo(tempo):
+    share = posterior(scores(onset_strength(clicks(tempo))[0]))
+    lowest, highest = TEMPOS.reshape(RANGES, -1)[np.argmax(share)][[0, -1]]
+    assert lowest * 0.97 < tempo < highest * 1.03
+    assert share.sum() == pytest.approx(1)
+
+
+def test_without_a_beat_the_posterior_is_the_prior():
+    share = posterior(np.zeros(len(TEMPOS)))
+    assert TEMPOS.reshape(RANGES, -1)[np.argmax(share), 0] < 118 < TEMPOS.reshape(RANGES, -1)[np.argmax(share), -1]
+    assert share.max() < 0.16
