@@ -37,6 +37,7 @@ TESTS = {
     "model/losses.py": ["model/test_losses.py", "model/test_terms.py"],
     "model/augment.py": ["model/test_augment.py"],
     "model/head_nets.py": ["model/test_heads.py", "golden/test_golden.py"],
+    "model/tempogram.py": ["model/test_tempogram.py", "model/test_heads.py"],
     "model/train_config.py": ["model/test_train_config.py"],
     "model/pace.py": ["model/test_pace.py"],
     "store/upkeep.py": ["store/test_upkeep.py"],

@@ -49,7 +49,14 @@ class ModelConfig(Config):
     kind: Literal["autoencoder", "pca"] = "autoencoder"
     channels: tuple[int, ...] = Field(default=(16, 32, 64, 128), max_length=4)
     head: HeadConfig = FusedHeadConfig(
-        kind="fused", weight=0.85, bands=112, exponent=0.1, balanced=True, clip_weight="loudness", single_weight=1.0
+        kind="fused",
+        weight=0.85,
+        bands=112,
+        exponent=0.1,
+        balanced=True,
+        clip_weight="loudness",
+        single_weight=1.0,
+        tempo=6,
     )
     bottleneck: BottleneckConfig = VqConfig(kind="vq")
     terms: tuple[TermConfig, ...] = (

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from audioae.constants import N_FRAMES, N_MELS
 from audioae.model.blocks import MelNorm, map_shape
 from audioae.model.descriptors import DescriptorUnits
+from audioae.model.tempogram import TempoUnits
 
 N_RATES = 10
 
@@ -61,7 +62,10 @@ class StatsHead(nn.Module):
 
 
 class FusedHead(nn.Module):
-    """Learned units behind pooled statistics and a hidden layer, and units of spectral descriptors: (n, `out_dim`)."""
+    """Learned units behind pooled statistics and a hidden layer, then fixed units: (n, `out_dim`).
+
+    Of the fixed ones, the last `tempo` are units of the tempo; the others are units of spectral descriptors.
+    """
 
     mel_mean: Tensor
     mel_std: Tensor
@@ -76,6 +80,7 @@ class FusedHead(nn.Module):
         *,
         bands: int = N_MELS,
         exponent: float = 0.0,
+        tempo: int = 0,
     ):
         super().__init__()
         self.pooled = PooledStats(channels, modulation)
@@ -83,20 +88,24 @@ class FusedHead(nn.Module):
         self.hidden = nn.Linear(self.pooled.n_features, hidden)
         self.hidden_norm = nn.BatchNorm1d(hidden)
         self.linear = nn.Linear(hidden, learned)
-        self.fixed = DescriptorUnits(out_dim - learned, bands, exponent)
+        self.fixed = DescriptorUnits(out_dim - learned - tempo, bands, exponent)
+        self.tempo = TempoUnits(tempo, bands) if tempo else None
         self.register_buffer("mel_mean", torch.zeros(N_MELS, 1))
         self.register_buffer("mel_std", torch.ones(N_MELS, 1))
 
     def fit(self, mel_norm: MelNorm, mels: Tensor) -> None:
-        """Fit the descriptors' units to clips in dB, (n, 128, 130); `mel_norm` is how maps were normalized."""
+        """Fit the fixed units to clips in dB, (n, 128, 130); `mel_norm` is how maps were normalized."""
         self.mel_mean.copy_(mel_norm.mean)
         self.mel_std.copy_(mel_norm.std)
         self.fixed.fit(mels)
+        if self.tempo is not None:
+            self.tempo.fit(mels)
 
     def forward(self, maps: list[Tensor]) -> Tensor:
         hidden = F.relu(self.hidden_norm(self.hidden(self.norm(self.pooled(maps)))))
         db = maps[0][:, 0, :, :N_FRAMES].float() * self.mel_std + self.mel_mean
-        return torch.cat([self.linear(hidden), self.fixed(db)], dim=1)
+        fixed = [self.fixed(db)] if self.tempo is None else [self.fixed(db), self.tempo(db)]
+        return torch.cat([self.linear(hidden), *fixed], dim=1)
 
 
 class Modulation(nn.Module):

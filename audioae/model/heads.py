@@ -8,8 +8,8 @@ Why `stats` is better than `flat`: pooled statistics do not depend on when in th
 on the map does, and its retrieval is worse.
 
 `fused`, the default, divides the 128 units: some are learned from the same pooled statistics through one hidden layer,
-the others are a fixed projection of spectral descriptors (`descriptors.py`). docs/embeddings.md shows what each part
-gains.
+the others are a fixed projection of spectral descriptors (`descriptors.py`), but for a few that say the tempo
+(`tempogram.py`). docs/embeddings.md shows what each part gains.
 """
 
 from __future__ import annotations
@@ -86,8 +86,9 @@ class FusedHeadConfig(Config):
     changes them. Its power is compressed with `exponent` (0: dB): noise then changes them less. `clip_weight` is what a
     clip counts in its track's embedding: all the same, or in proportion to its loudness. `single_weight` replaces
     `weight` in a balanced track of one clip (None: it does not): what is learned is what clips of a track have in
-    common, so it knows less of such tracks. Keys in `ADDED` are newer than models that exist: at the value that those
-    have they are left out wherever a config is written.
+    common, so it knows less of such tracks. The last `tempo` units of the descriptors' part say the tempo instead.
+    Keys in `ADDED` are newer than models that exist: at the value that those have they are left out wherever a config
+    is written.
     """
 
     ADDED: ClassVar[dict[str, Any]] = {
@@ -96,6 +97,7 @@ class FusedHeadConfig(Config):
         "balanced": False,
         "clip_weight": "equal",
         "single_weight": None,
+        "tempo": 0,
     }
 
     kind: Literal["fused"]
@@ -108,14 +110,28 @@ class FusedHeadConfig(Config):
     balanced: bool = False
     clip_weight: ClipWeight = "equal"
     single_weight: float | None = Field(default=None, gt=0)
+    tempo: int = Field(default=0, ge=0, le=32)  # half of the tempos that are scored
 
     _bands_divide = model_validator(mode="after")(_bands_divide)
+
+    @model_validator(mode="after")
+    def _leaves_descriptors(self):
+        if self.learned + self.tempo >= EMBEDDING_DIM:
+            raise ValueError(f"learned + tempo must be below {EMBEDDING_DIM}, got {self.learned} + {self.tempo}")
+        return self
 
     def build(self, channels: Sequence[int], out_dim: int) -> nn.Module:
         from audioae.model.head_nets import FusedHead
 
         return FusedHead(
-            channels, out_dim, self.learned, self.hidden, self.modulation, bands=self.bands, exponent=self.exponent
+            channels,
+            out_dim,
+            self.learned,
+            self.hidden,
+            self.modulation,
+            bands=self.bands,
+            exponent=self.exponent,
+            tempo=self.tempo,
         )
 
     @model_serializer(mode="wrap")

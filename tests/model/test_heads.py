@@ -16,6 +16,7 @@ from audioae.model.data import ClipSet
 from audioae.model.descriptors import DescriptorUnits
 from audioae.model.fitting import fit_embedding, prepare
 from audioae.model.head_nets import N_RATES, Modulation
+from audioae.model.tempogram import SIZE, TempoUnits
 from audioae.model.weights import model_from_bytes, model_to_bytes
 
 FRAMES_PER_S = 22_050 / 512
@@ -93,10 +94,42 @@ def test_the_fixed_units_of_a_fused_head_are_those_of_the_descriptors(bands, exp
     torch.testing.assert_close(units[:, 40:], wanted(db), rtol=1e-3, atol=1e-3)
 
 
+def test_the_last_units_of_a_fused_head_say_the_tempo():
+    model, codes = prepared(fused(bands=112, tempo=6, weight=0.85))
+    db = mel_db(codes)
+    with torch.no_grad():
+        units = model.head(model.encoder(model.mel_norm(db)))
+        values = model.embed(codes)
+    descriptors, tempo = DescriptorUnits(82, 112), TempoUnits(6, 112)
+    descriptors.fit(db)
+    tempo.fit(db)
+    torch.testing.assert_close(units[:, 40:122], descriptors(db), rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(units[:, 122:], tempo(db), rtol=1e-3, atol=1e-3)
+    size = values.square().mean(dim=0)
+    assert (size[40:].mean() / size[:40].mean()).item() == pytest.approx(0.85**2, rel=1e-4), "one part"
+    assert (size[122:].mean() / size[40:122].mean()).item() == pytest.approx(SIZE**2, rel=1e-3)
+    again = model_from_bytes(model_to_bytes(model))
+    with torch.no_grad():
+        assert torch.equal(again.embed(codes), values)
+
+
+@pytest.mark.parametrize(
+    ("head", "message"),
+    [
+        ({"tempo": 33}, r"head\.fused\.tempo"),
+        ({"learned": 100, "tempo": 28}, r"learned \+ tempo must be below 128, got 100 \+ 28"),
+    ],
+)
+def test_units_of_the_tempo_that_a_head_cannot_have(head, message):
+    with pytest.raises(ConfigError, match=message):
+        fused(**head)
+    assert fused(learned=99, tempo=28).head.build([2, 4], 128).fixed.projection.shape[1] == 1
+
+
 def test_what_an_encoder_cuts_off_leaves_the_fixed_units_of_the_default_as_they_are():
     pooled = {"weight": 0.85, "balanced": True, "clip_weight": "loudness", "single_weight": 1.0}
-    assert ModelConfig().head == fused(learned=64, hidden=512, bands=112, exponent=0.1, **pooled).head
-    model, codes = prepared(fused(bands=112, exponent=0.1))
+    assert ModelConfig().head == fused(learned=64, hidden=512, bands=112, exponent=0.1, tempo=6, **pooled).head
+    model, codes = prepared(fused(bands=112, exponent=0.1, tempo=6))
     cut = codes.clone()
     cut[:, 112:] = 0  # the floor
     with torch.no_grad():
@@ -107,13 +140,14 @@ def test_what_an_encoder_cuts_off_leaves_the_fixed_units_of_the_default_as_they_
 def test_a_model_from_before_bands_exponent_balance_and_weights_is_what_it_was():
     old = {"kind": "fused", "learned": 64, "hidden": 512, "modulation": 16, "weight": 1.0}
     config = parse_config(ModelConfig, {"head": old}, where="config of the model")
-    values = {"bands": 128, "exponent": 0.0, "balanced": False, "clip_weight": "equal", "single_weight": None}
+    pooling = {"balanced": False, "clip_weight": "equal", "single_weight": None}
+    values = {"bands": 128, "exponent": 0.0, "tempo": 0, **pooling}
     assert config.head == fused(learned=64, hidden=512, **values).head
     assert config.model_dump(mode="json")["head"] == old, "its hash stays, so the model is kept"
     pooled = {"weight": 0.85, "balanced": True, "clip_weight": "loudness", "single_weight": 1.0}
-    today = {**old, "bands": 112, "exponent": 0.1, **pooled}
+    today = {**old, "bands": 112, "exponent": 0.1, "tempo": 6, **pooled}
     assert ModelConfig().model_dump(mode="json")["head"] == today
-    plain = {"weight": 1.0, "balanced": False, "clip_weight": "equal", "single_weight": None}
+    plain = {"weight": 1.0, "tempo": 0, **pooling}
     before = ModelConfig().head.model_copy(update=plain)
     assert before.model_dump(mode="json") == {**old, "bands": 112, "exponent": 0.1}
     db = before.model_copy(update={"exponent": 0.0})
