@@ -123,7 +123,7 @@ def test_the_last_units_of_a_fused_head_say_the_tempo():
 def test_units_of_the_tempo_that_a_head_cannot_have(head, message):
     with pytest.raises(ConfigError, match=message):
         fused(**head)
-    assert fused(learned=99, tempo=28).head.build([2, 4], 128).fixed.projection.shape[1] == 1
+    assert build_model(fused(learned=99, tempo=28)).state_dict()["head.fixed.projection"].shape[1] == 1
 
 
 def test_what_an_encoder_cuts_off_leaves_the_fixed_units_of_the_default_as_they_are():
