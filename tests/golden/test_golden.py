@@ -229,7 +229,9 @@ def test_v3_of_a_trained_index_and_its_lists_loads():
     trained, table = load_training(store, refs[1]), store.read(refs[0])
     again = lists_table(trained, EmbeddingTable(IDS, vectors(3, 1), "model@golden"))
     assert table["track_id"].to_pylist() == IDS
-    assert again.equals(table)
+    assert again.drop(["cosines"]).equals(table.drop(["cosines"]))
+    cosines = [np.concatenate(one["cosines"].to_pylist()) for one in (again, table)]
+    np.testing.assert_allclose(*cosines, rtol=1e-6, err_msg="the last bit of a float32 depends on the CPU")
     assert len(trained.queries) == 4
 
 
