@@ -36,6 +36,7 @@ SMOOTHING = 0.7  # frames: a beat that falls between two frames, or a tempo betw
 LEAST_VARIANCE = 1e-3  # of an onset strength, in dB^2, so that rounding has no tempo
 SHARPNESS = 30.0
 SIZE = 0.2
+LEAST_DEVIATION = 0.1  # of a coefficient; catalogs have .4 to .7, and one without rhythm must not blow up a new clip's
 
 
 class Tempogram(nn.Module):
@@ -103,7 +104,7 @@ class TempoUnits(nn.Module):
         """Fit center and scale to clips in dB, shape (n, 128, 130)."""
         values = torch.cat([self._waves(block) for block in db.split(64)])
         self.center.copy_(values.mean(dim=0))
-        self.scale.copy_(SIZE / (values - self.center).square().mean().sqrt().clamp(min=1e-6))
+        self.scale.copy_(SIZE / (values - self.center).square().mean().sqrt().clamp(min=LEAST_DEVIATION))
 
     def forward(self, db: Tensor) -> Tensor:
         return (self._waves(db) - self.center) * self.scale

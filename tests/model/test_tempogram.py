@@ -61,12 +61,15 @@ def test_only_rises_of_the_lowest_bands_count_and_none_more_than_the_cap():
     other = db.clone()
     other[:, 112:] = 0
     assert torch.equal(tempogram(other), tempogram(db))
-    step = torch.full((1, N_MELS, N_FRAMES), -80.0)
-    step[:, :, ::40] = -80 + CAP_DB
-    steeper = torch.where(step > -80, step + 30, step)
-    torch.testing.assert_close(tempogram(steeper), tempogram(step))
-    gentler = torch.where(step > -80, step - 5, step)
-    assert not torch.allclose(tempogram(gentler) * 1.0001, tempogram(step), atol=1e-7)
+    beat = torch.arange(0, N_FRAMES, 20)
+    scores = []
+    for other_db in (CAP_DB, CAP_DB + 30, CAP_DB - 5):
+        steps = torch.full((1, N_MELS, N_FRAMES), -80.0)
+        steps[:, :, beat[::2]] = -80 + CAP_DB
+        steps[:, :, beat[1::2]] = -80 + other_db
+        scores.append(tempogram(steps))
+    torch.testing.assert_close(scores[1], scores[0])
+    assert (scores[2] - scores[0]).abs().max() > 0.05, "every other beat is weaker"
 
 
 def test_a_clip_without_onsets_has_the_prior():
@@ -108,8 +111,8 @@ def test_a_linear_model_reads_the_tempo_of_beats_it_was_not_fitted_on():
     assert model.score(values[100:], tempos[100:]) > 0.95
 
 
-def test_units_fitted_to_clips_that_are_all_the_same_stay_finite():
+def test_units_fitted_to_clips_that_are_all_the_same_stay_small():
     units = TempoUnits(3)
     units.fit(beats(100).expand(4, -1, -1))
-    assert torch.isfinite(units(noise(2))).all()
-    torch.testing.assert_close(units(beats(100)[None]), torch.zeros(1, 3), atol=0.05, rtol=0)
+    torch.testing.assert_close(units(beats(100)[None]), torch.zeros(1, 3), atol=1e-4, rtol=0)
+    assert 0.05 < units(noise(2)).abs().max() < 4
